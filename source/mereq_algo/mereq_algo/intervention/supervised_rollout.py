@@ -1,0 +1,171 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Whole episodes under supervision, with a flag on every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from rsl_rl.env import VecEnv
+from tensordict import TensorDict
+
+from ..networks import GaussianPolicy
+from ..storage import ReplayBuffer, transition_from_step
+from .person import Person
+
+
+@dataclass
+class SupervisedRollout:
+    """What happened, step by step, to every supervised robot.
+
+    Robots finish at different times. Steps outside of a robot's episodes are in the tensors but not ``valid``.
+    """
+
+    transitions: TensorDict
+    """What was carried out and what followed, as :func:`transition_from_step` gives it: ``obs``, ``action``,
+    ``features``, ``base_reward``, ``next_obs``, ``terminated``. Batch size: (num_steps, num_supervised)"""
+
+    robot_action: torch.Tensor
+    """What the robot would have done. Shape: (num_steps, num_supervised, num_actions)"""
+
+    in_control: torch.Tensor
+    """Whether the person acted. Shape: (num_steps, num_supervised)"""
+
+    done: torch.Tensor
+    """Whether the step ended an episode. Shape: (num_steps, num_supervised)"""
+
+    episode: torch.Tensor
+    """Number of the episode, from 0 for each robot, -1 outside of them. Shape: (num_steps, num_supervised)"""
+
+    @property
+    def valid(self) -> torch.Tensor:
+        """Whether the step belongs to an episode and everything measured in it is finite."""
+        measured = torch.cat((self.transitions["obs"], self.transitions["features"]), dim=-1)
+        return (self.episode >= 0) & torch.isfinite(measured).all(dim=-1)
+
+    @property
+    def num_steps(self) -> int:
+        """Number of supervised steps, all robots together."""
+        return int(self.valid.sum())
+
+    @property
+    def expert_samples(self) -> int:
+        """Number of steps that the person controlled: the price of the method."""
+        return int((self.in_control & self.valid).sum())
+
+    @property
+    def intervention_rate(self) -> float:
+        """Share of the steps that the person controlled; 0 without any step."""
+        return self.expert_samples / max(self.num_steps, 1)
+
+    @property
+    def num_takeovers(self) -> int:
+        """Number of times that the person took over."""
+        was_in_control = torch.zeros_like(self.in_control)
+        was_in_control[1:] = self.in_control[:-1] & ~self.done[:-1]
+        return int((self.in_control & ~was_in_control).sum())
+
+    def steps_per_episode(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Count steps, episode by episode.
+
+        Returns:
+            Steps that the person controlled, and all steps. Shape of both: (num_episodes,)
+        """
+        num_robots = self.episode.shape[1]
+        robot = torch.arange(num_robots, device=self.episode.device).expand_as(self.episode)
+        name = (self.episode * num_robots + robot)[self.valid]
+        _, index, num_steps = name.unique(return_inverse=True, return_counts=True)
+        num_controlled = torch.zeros_like(num_steps).index_add_(0, index, self.in_control[self.valid].long())
+        return num_controlled, num_steps
+
+    def valid_transitions(self) -> TensorDict:
+        """Return the transitions of all episodes, for a replay buffer. Batch size: (num_steps,)."""
+        return self.transitions[self.valid]
+
+
+@torch.no_grad()
+def collect_supervised_rollout(
+    env: VecEnv,
+    policy: GaussianPolicy,
+    person: Person,
+    num_supervised: int,
+    episodes_per_robot: int = 1,
+    generator: torch.Generator | None = None,
+    storage: ReplayBuffer | None = None,
+) -> SupervisedRollout:
+    """Let the person watch the first ``num_supervised`` robots for whole episodes.
+
+    A robot in the middle of an episode finishes it unsupervised first. The other robots just run the policy.
+
+    Args:
+        env: The environment; its ``episode_length_buf`` tells which robots are at the start of an episode.
+        policy: The policy that drives the robots.
+        person: Who supervises.
+        num_supervised: Number of robots that the person supervises.
+        episodes_per_robot: Whole episodes of each of them.
+        generator: Source of the policy's exploration; without one the robots take the mean action.
+        storage: Where the transitions of *all* robots go, as they were carried out; nowhere when left out.
+
+    Returns:
+        The rollout of the supervised robots.
+
+    Raises:
+        ValueError: If there are fewer robots than shall be supervised.
+        RuntimeError: If an episode lasts longer than the environment's ``max_episode_length``.
+    """
+    if not 1 <= num_supervised <= env.num_envs or episodes_per_robot < 1:
+        raise ValueError(
+            f"supervised rollout: needs 1 to {env.num_envs} supervised robots and at least 1 episode, got"
+            f" {num_supervised} and {episodes_per_robot}"
+        )
+    supervised = slice(0, num_supervised)
+    # -1 until a robot's first whole episode begins.
+    episode = torch.where(env.episode_length_buf[supervised] == 0, 0, -1).to(env.device)
+    person.reset(torch.ones_like(episode, dtype=torch.bool))
+    steps: list[TensorDict] = []
+    max_steps = (episodes_per_robot + 1) * int(torch.as_tensor(env.max_episode_length).max())
+
+    obs = env.get_observations()
+    while bool((episode < episodes_per_robot).any()):
+        if len(steps) == max_steps:
+            raise RuntimeError(f"supervised rollout: episodes not over after {max_steps} steps of the environment")
+        obs = obs.clone()  # an environment may write its next observation into the same memory
+        under_watch = (episode >= 0) & (episode < episodes_per_robot)
+        robot_action = policy(obs["policy"]) if generator is None else policy.sample(obs["policy"], generator)[0]
+        robot_action = robot_action.nan_to_num(0.0)
+        decision = person.observe(obs[supervised], robot_action[supervised])
+        in_control = decision.in_control & under_watch
+        action = robot_action.clone()
+        action[supervised] = torch.where(in_control.unsqueeze(-1), decision.action, robot_action[supervised])
+
+        next_obs, rewards, dones, extras = env.step(action)
+        transition = transition_from_step(obs["policy"], action, next_obs, rewards, dones, extras)
+        if storage is not None:
+            storage.add(transition)
+        done = dones[supervised].bool()
+        steps.append(
+            TensorDict(
+                {
+                    "transition": transition[supervised],
+                    "robot_action": robot_action[supervised],
+                    "in_control": in_control,
+                    "done": done,
+                    "episode": torch.where(under_watch, episode, -1),
+                },
+                batch_size=[num_supervised],
+            )
+        )
+        episode = episode + done
+        person.reset(done)
+        obs = next_obs
+
+    stacked = TensorDict.stack(steps)
+    return SupervisedRollout(
+        transitions=stacked["transition"],
+        robot_action=stacked["robot_action"],
+        in_control=stacked["in_control"],
+        done=stacked["done"],
+        episode=stacked["episode"],
+    )

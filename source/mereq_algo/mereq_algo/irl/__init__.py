@@ -1,0 +1,20 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Inverse RL: from supervised rollouts to the weights of the residual reward."""
+
+from .confidence import RateBound, intervention_rate_bound
+from .max_ent import MaxEntIRL, MaxEntIRLCfg, feature_scale
+from .segments import Segments, TargetFeatures, TargetFeaturesCfg, split_segments
+
+__all__ = [
+    "MaxEntIRL",
+    "MaxEntIRLCfg",
+    "RateBound",
+    "Segments",
+    "TargetFeatures",
+    "TargetFeaturesCfg",
+    "feature_scale",
+    "intervention_rate_bound",
+    "split_segments",
+]

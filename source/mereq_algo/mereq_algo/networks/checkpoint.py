@@ -1,0 +1,145 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Policies on disk: safetensors with a JSON header, never a pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from .critic import CriticCfg, TwinCritic
+from .policy import GaussianPolicy, PolicyCfg
+
+FORMAT = "mereq-policy"
+FORMAT_VERSION = 1
+
+
+class CheckpointError(ValueError):
+    """A policy file is missing, damaged, of another kind, or does not fit the task. The message is one line."""
+
+
+@dataclass
+class CheckpointInfo:
+    """What a policy file says about its policy."""
+
+    task: str
+    """Id of the task that it was trained on."""
+
+    temperature: float
+    """Temperature α at which it was trained [reward/nat]; residual Q-learning needs it."""
+
+    obs_names: list[str] = field(default_factory=list)
+    """Name of each term of the observation, in order."""
+
+    feature_names: list[str] = field(default_factory=list)
+    """Name of each feature of the task, in order."""
+
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Anything else that JSON can hold: command, seed, versions, steps, return."""
+
+
+def save_checkpoint(path: str | Path, policy: GaussianPolicy, critic: TwinCritic, info: CheckpointInfo) -> None:
+    """Write policy and critics to one file, which is either complete or not there.
+
+    Args:
+        path: Where to write; the folder is made.
+        policy: The policy, normaliser included.
+        critic: Its critics, which share that normaliser.
+        info: What the file shall say about them.
+    """
+    tensors = {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()}
+    tensors |= {
+        f"critic.{name}": tensor for name, tensor in critic.state_dict().items() if not name.startswith("normalizer.")
+    }
+    header = {
+        "num_obs": policy.num_obs,
+        "num_actions": policy.num_actions,
+        "policy": dataclasses.asdict(policy.cfg),
+        "critic": dataclasses.asdict(critic.cfg),
+        "info": dataclasses.asdict(info),
+    }
+    metadata = {"format": FORMAT, "version": str(FORMAT_VERSION), "header": json.dumps(header)}
+    content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, metadata)
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(
+    path: str | Path,
+    device: torch.device | str = "cpu",
+    num_obs: int | None = None,
+    num_actions: int | None = None,
+    feature_names: list[str] | None = None,
+) -> tuple[GaussianPolicy, TwinCritic, CheckpointInfo]:
+    """Read policy and critics, and check that they fit.
+
+    Args:
+        path: File written by :func:`save_checkpoint`.
+        device: Where the networks go.
+        num_obs: Width of the observation that the task has; not checked when left out.
+        num_actions: Width of the action that the task has; not checked when left out.
+        feature_names: Features that the task has; not checked when left out.
+
+    Returns:
+        Policy and critics in evaluation mode, and what the file says about them.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged, of another kind or version, or does not fit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"policy file not found: {path}")
+    try:
+        with safetensors.safe_open(path, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointError(f"policy file is damaged or not safetensors: {path} ({error})") from error
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"not a policy file of this project: {path}")
+    if metadata.get("version") != str(FORMAT_VERSION):
+        raise CheckpointError(
+            f"policy file has format version {metadata.get('version')}, this program reads {FORMAT_VERSION}: {path}"
+        )
+    try:
+        header = json.loads(metadata["header"])
+        policy = GaussianPolicy(header["num_obs"], header["num_actions"], PolicyCfg(**header["policy"]))
+        critic = TwinCritic(policy.num_obs, policy.num_actions, policy.normalizer, CriticCfg(**header["critic"]))
+        info = CheckpointInfo(**header["info"])
+        policy.load_state_dict(_with_prefix(tensors, "policy."))
+        for mlp_name, mlp in critic.named_children():
+            if mlp_name != "normalizer":
+                mlp.load_state_dict(_with_prefix(tensors, f"critic.{mlp_name}."))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"policy file is damaged: {path} ({reason})") from error
+
+    for what, found, wanted in (
+        ("observations", policy.num_obs, num_obs),
+        ("actions", policy.num_actions, num_actions),
+        ("features", info.feature_names, feature_names),
+    ):
+        if wanted is not None and found != wanted:
+            raise CheckpointError(f"policy file has {what} {found}, the task has {wanted}: {path}")
+    return policy.to(device).eval(), critic.to(device).eval(), info
+
+
+def _with_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

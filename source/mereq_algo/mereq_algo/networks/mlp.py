@@ -1,0 +1,36 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The multi-layer perceptron that policies and critics share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+
+def build_mlp(num_inputs: int, hidden_dims: Sequence[int], num_outputs: int, layer_norm: bool) -> nn.Sequential:
+    """Build Linear (LayerNorm) ReLU blocks, with a linear last layer.
+
+    LayerNorm keeps the critics from diverging at the high replay ratios of off-policy learning (Ball et al. 2023).
+
+    Args:
+        num_inputs: Width of the input.
+        hidden_dims: Width of each hidden layer.
+        num_outputs: Width of the output.
+        layer_norm: Whether each hidden layer is normalised before its activation.
+
+    Returns:
+        The network; its last element is the linear output layer.
+    """
+    layers: list[nn.Module] = []
+    width = num_inputs
+    for hidden_dim in hidden_dims:
+        layers.append(nn.Linear(width, hidden_dim))
+        if layer_norm:
+            layers.append(nn.LayerNorm(hidden_dim))
+        layers.append(nn.ReLU(inplace=True))
+        width = hidden_dim
+    layers.append(nn.Linear(width, num_outputs))
+    return nn.Sequential(*layers)

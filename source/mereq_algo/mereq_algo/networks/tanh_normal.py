@@ -1,0 +1,77 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The tanh-squashed Gaussian that every policy here puts out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+_LOG_SQRT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+# float32 rounds 1 - 1e-8 to 1, whose inverse tanh is infinite.
+_MAX_ACTION = 1.0 - 1e-6
+
+
+@dataclass
+class TanhNormal:
+    """Distribution of ``a = tanh(u)`` with ``u ~ N(mean, std²)``, independent in each dimension.
+
+    Densities are of the squashed action but take the *pre-tanh* value ``u``: near the corners of the action space
+    ``u`` cannot be recovered from ``a``, and the log-probabilities of two policies would no longer be comparable.
+    """
+
+    mean: torch.Tensor
+    """Mean of the pre-tanh value. Shape: (..., num_actions)"""
+
+    log_std: torch.Tensor
+    """Logarithm of its standard deviation. Shape: (..., num_actions)"""
+
+    def mode_action(self) -> torch.Tensor:
+        """Return the deterministic action ``tanh(mean)``. Shape: (..., num_actions)."""
+        return self.mean.tanh()
+
+    def rsample(self, generator: torch.Generator | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw a reparametrised sample.
+
+        Args:
+            generator: Source of randomness; the global one when left out.
+
+        Returns:
+            The action and its pre-tanh value, both differentiable. Shape: (..., num_actions)
+        """
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        pre_tanh = self.mean + self.log_std.exp() * noise
+        return pre_tanh.tanh(), pre_tanh
+
+    def log_prob(self, pre_tanh: torch.Tensor) -> torch.Tensor:
+        """Return log π(tanh(u)) for the pre-tanh value ``u``.
+
+        Args:
+            pre_tanh: Value before squashing. Shape: (..., num_actions)
+
+        Returns:
+            Log-density of the squashed action, summed over dimensions. Shape: (...)
+        """
+        standardized = (pre_tanh - self.mean) * torch.exp(-self.log_std)
+        normal = -0.5 * standardized.square() - self.log_std - _LOG_SQRT_TWO_PI
+        return (normal - log_tanh_slope(pre_tanh)).sum(-1)
+
+    def kl_divergence(self, other: TanhNormal) -> torch.Tensor:
+        """Return KL(self ‖ other), in closed form: squashing both by the same tanh does not change it. Shape: (...)."""
+        log_ratio = self.log_std - other.log_std
+        distance = (self.mean - other.mean) * torch.exp(-other.log_std)
+        return (0.5 * ((2.0 * log_ratio).exp() + distance.square() - 1.0) - log_ratio).sum(-1)
+
+
+def log_tanh_slope(pre_tanh: torch.Tensor) -> torch.Tensor:
+    """Return log(1 − tanh²(u)) without cancellation: 2 (log 2 − u − softplus(−2u))."""
+    return 2.0 * (math.log(2.0) - pre_tanh - F.softplus(-2.0 * pre_tanh))
+
+
+def inverse_tanh(action: torch.Tensor) -> torch.Tensor:
+    """Return the pre-tanh value of an action, finite also at the bounds of the action space."""
+    return action.clamp(-_MAX_ACTION, _MAX_ACTION).atanh()

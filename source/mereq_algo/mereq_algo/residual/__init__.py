@@ -1,0 +1,11 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Residual Q-learning: customises a prior policy for a residual reward."""
+
+from .build import build_residual_sac
+from .reward import LinearReward
+from .sac import ResidualSAC
+from .sac_cfg import ResidualSACCfg, UpdateScheduleCfg
+
+__all__ = ["LinearReward", "ResidualSAC", "ResidualSACCfg", "UpdateScheduleCfg", "build_residual_sac"]

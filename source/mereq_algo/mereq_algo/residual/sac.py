@@ -1,0 +1,250 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Residual Q-learning as an actor-critic; without a prior it is plain SAC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from tensordict import TensorDict
+
+from ..networks import GaussianPolicy, TwinCritic
+from ..storage import ReplayBuffer, transition_from_step
+from .reward import LinearReward
+from .sac_cfg import ResidualSACCfg
+
+
+class ResidualSAC:
+    """Soft actor-critic on a residual reward, anchored to a prior policy.
+
+    References:
+        - Li et al. "Residual Q-learning: offline and online policy customization without value." NeurIPS 2023.
+        - Haarnoja et al. "Soft actor-critic algorithms and applications." arXiv:1812.05905 (2018).
+    """
+
+    def __init__(
+        self,
+        policy: GaussianPolicy,
+        critic: TwinCritic,
+        storage: ReplayBuffer,
+        reward: LinearReward,
+        num_envs: int,
+        cfg: ResidualSACCfg | None = None,
+        prior: GaussianPolicy | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Put the parts together; :func:`build_residual_sac` also makes them.
+
+        Args:
+            policy: The policy π̂ that learns; with a prior, a copy of it.
+            critic: The critics of Q_R, or of Q without a prior.
+            storage: Where transitions go.
+            reward: Reward of a sampled transition.
+            num_envs: Number of robots that are stepped together.
+            cfg: Settings.
+            prior: The prior policy π; None for plain SAC.
+            seed: Seed of the exploration and of the sampling.
+        """
+        self.cfg = cfg or ResidualSACCfg()
+        self.device = storage.device
+        self.policy = policy.to(self.device)
+        self.critic = critic.to(self.device)
+        self.target_critic = TwinCritic(critic.num_obs, critic.num_actions, policy.normalizer, critic.cfg)
+        self.target_critic.to(self.device).load_state_dict(self.critic.state_dict())
+        self.target_critic.requires_grad_(False)
+        self.prior = None if prior is None else prior.to(self.device).eval().requires_grad_(False)
+        self.storage = storage
+        self.reward = reward.to(self.device)
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+
+        self.batch_size = self.cfg.schedule.batch_size(num_envs)
+        self.updates_per_step = self.cfg.schedule.updates_per_step(num_envs)
+        self.num_updates = 0
+        self._updates_due = 0.0
+
+        self._policy_params = list(self.policy.parameters())
+        self._critic_params = list(self.critic.parameters())
+        self._target_params = list(self.target_critic.parameters())
+        self.log_temperature = torch.tensor(self.cfg.temperature, device=self.device).log().requires_grad_()
+        self._optimizers = {
+            "policy": torch.optim.Adam(self._policy_params, lr=self.cfg.learning_rate, fused=True),
+            "critic": torch.optim.Adam(self._critic_params, lr=self.cfg.learning_rate, fused=True),
+            "temperature": torch.optim.Adam([self.log_temperature], lr=self.cfg.temperature_learning_rate),
+        }
+        self._obs: torch.Tensor | None = None
+        self._actions: torch.Tensor | None = None
+
+    @property
+    def prior_temperature(self) -> float:
+        """ωα, the weight of log π; 0 without a prior [reward/nat]."""
+        return 0.0 if self.prior is None else self.cfg.prior_weight * self.cfg.prior_temperature
+
+    @property
+    def temperature(self) -> torch.Tensor | float:
+        """α̂, the temperature of the learned policy [reward/nat]."""
+        return self.cfg.temperature if self.cfg.target_entropy is None else self.log_temperature.detach().exp()
+
+    @torch.no_grad()
+    def act(self, obs: TensorDict) -> torch.Tensor:
+        """Sample actions for all robots and remember the step.
+
+        Args:
+            obs: Observations with the group ``policy``. Shape: (num_envs, num_obs)
+
+        Returns:
+            Actions in [-1, 1]; a robot whose observation is not finite stands still. Shape: (num_envs, num_actions)
+        """
+        # A copy, because an environment may write its next observation into the same memory.
+        policy_obs = obs["policy"].clone()
+        actions = self.policy.sample(policy_obs, self.generator)[0].nan_to_num(0.0)
+        self._obs, self._actions = policy_obs, actions
+        return actions
+
+    def process_env_step(
+        self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]
+    ) -> None:
+        """Record the step that followed :meth:`act`.
+
+        Args:
+            obs: Observations after the step, with the groups ``policy`` and ``features``.
+            rewards: The task's own reward. Shape: (num_envs,)
+            dones: Whether the robot was reset. Shape: (num_envs,)
+            extras: Extra information of the step; see :func:`transition_from_step`.
+        """
+        if self._obs is None or self._actions is None:
+            raise RuntimeError("residual SAC: act() must come before process_env_step()")
+        self.storage.add(transition_from_step(self._obs, self._actions, obs, rewards, dones, extras))
+        if self.prior is None:
+            self.policy.update_normalizer(self._obs)
+        self._obs = self._actions = None
+
+    def update(self, num_updates: int | None = None) -> dict[str, torch.Tensor]:
+        """Learn from the replay buffer.
+
+        Args:
+            num_updates: Number of updates; those that are due for one step of all robots when left out.
+
+        Returns:
+            Mean of each loss and statistic, on the device; empty where no update was due.
+        """
+        if num_updates is None:
+            num_updates = self._take_updates_due()
+        history: dict[str, list[torch.Tensor]] = {}
+        for _ in range(num_updates):
+            batch = self.storage.sample(self.batch_size, self.generator)
+            stats = self._update_critic(batch)
+            if self.num_updates % self.cfg.actor_interval == 0:
+                stats |= self._update_policy(batch)
+            self._update_target()
+            self.num_updates += 1
+            for name, value in stats.items():
+                history.setdefault(name, []).append(value)
+        return {name: torch.stack(values).mean() for name, values in history.items()}
+
+    def _take_updates_due(self) -> int:
+        if self.storage.num_offered < self.cfg.learning_starts:
+            return 0
+        self._updates_due += self.updates_per_step
+        num_updates = int(self._updates_due)
+        self._updates_due -= num_updates
+        return num_updates
+
+    def _update_critic(self, batch: TensorDict) -> dict[str, torch.Tensor]:
+        with torch.no_grad():
+            target = self.reward(batch) + self.cfg.gamma * (1.0 - batch["terminated"]) * self.soft_value(
+                batch["next_obs"]
+            )
+        values = self.critic(batch["obs"], batch["action"])
+        loss = 0.5 * (values - target).square().mean(dim=1).sum()
+        self._step("critic", loss, self._critic_params)
+        return {"critic_loss": loss.detach(), "q_value": values.detach().mean()}
+
+    @torch.no_grad()
+    def soft_value(self, obs: torch.Tensor) -> torch.Tensor:
+        """Return a one-sample estimate of min Q_R'(s, a) + ωα log π(a|s) − α̂ log π̂(a|s), with a ~ π̂(·|s).
+
+        The logarithms belong to the same sample as Q_R: at the optimum their sum with it is the same for every action,
+        so the estimate has no variance there.
+
+        Args:
+            obs: Raw observation. Shape: (batch, num_obs)
+
+        Returns:
+            Shape: (batch,)
+        """
+        distribution = self.policy.distribution(obs)
+        action, pre_tanh = distribution.rsample(self.generator)
+        value = self.target_critic.min(obs, action) - self.temperature * distribution.log_prob(pre_tanh)
+        if self.prior is not None:
+            value += self.prior_temperature * self.prior.distribution(obs).log_prob(pre_tanh)
+        return value
+
+    def _update_policy(self, batch: TensorDict) -> dict[str, torch.Tensor]:
+        obs = batch["obs"]
+        distribution = self.policy.distribution(obs)
+        action, pre_tanh = distribution.rsample(self.generator)
+        log_prob = distribution.log_prob(pre_tanh).mean()
+        # E[α̂ log π̂ − ωα log π − Q_R] = (α̂ − ωα) E[log π̂] + ωα KL(π̂‖π) − E[Q_R]. The KL is known in closed form, and its
+        # gradient is 0 at π̂ = π. Sampled, it would be noise there, which Adam scales up to full steps.
+        loss = (self.temperature - self.prior_temperature) * log_prob - self.critic.min(obs, action).mean()
+        stats = {"entropy": -log_prob.detach()}
+        if self.prior is not None:
+            with torch.no_grad():
+                prior = self.prior.distribution(obs)
+            kl_to_prior = distribution.kl_divergence(prior).mean()
+            loss = loss + self.prior_temperature * kl_to_prior
+            stats["kl_to_prior"] = kl_to_prior.detach()
+        self._step("policy", loss, self._policy_params)
+        stats["policy_loss"] = loss.detach()
+        if self.cfg.target_entropy is not None:
+            entropy_gap = -log_prob.detach() - self.cfg.target_entropy
+            self._step("temperature", self.log_temperature * entropy_gap, [self.log_temperature])
+            stats["temperature"] = self.log_temperature.detach().exp()
+        return stats
+
+    @torch.no_grad()
+    def _update_target(self) -> None:
+        for target, param in zip(self._target_params, self._critic_params, strict=True):
+            target.lerp_(param, self.cfg.target_rate)
+
+    def _step(self, name: str, loss: torch.Tensor, params: list) -> None:
+        optimizer = self._optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        # Only these parameters: the policy's loss passes through the critics, whose own gradients would be wasted.
+        loss.backward(inputs=params)
+        optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on as if never interrupted; the prior is not part of it.
+
+        It loads with ``torch.load(..., weights_only=True)``.
+        """
+        return {
+            "policy": self.policy.state_dict(),
+            "critic": self.critic.state_dict(),
+            "target_critic": self.target_critic.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self._optimizers.items()},
+            "log_temperature": self.log_temperature.detach().clone(),
+            "generator": self.generator.get_state(),
+            "num_updates": self.num_updates,
+            "updates_due": self._updates_due,
+            "reward": self.reward.state_dict(),
+            "storage": self.storage.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.policy.load_state_dict(state["policy"])
+        self.critic.load_state_dict(state["critic"])
+        self.target_critic.load_state_dict(state["target_critic"])
+        for name, optimizer in self._optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        with torch.no_grad():
+            self.log_temperature.copy_(state["log_temperature"])
+        self.generator.set_state(state["generator"].cpu())
+        self.num_updates = state["num_updates"]
+        self._updates_due = state["updates_due"]
+        self.reward.load_state_dict(state["reward"])
+        self.storage.load_state_dict(state["storage"])

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""How good a policy is: whole episodes, by the task's own figures and by the person's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from rsl_rl.env import VecEnv
+from tensordict import TensorDict
+
+from ..networks import GaussianPolicy
+from ..storage import transition_from_step
+from .task_spec import TaskSpec
+
+
+@dataclass
+class Estimate:
+    """Mean over episodes, and its standard error."""
+
+    mean: float
+    stderr: float
+
+    @staticmethod
+    def of(values: torch.Tensor) -> Estimate:
+        """Summarise one number for each episode. Shape: (num_episodes,)."""
+        values = values.double()
+        spread = float(values.std()) if len(values) > 1 else math.nan
+        return Estimate(float(values.mean()), spread / math.sqrt(len(values)))
+
+
+@dataclass
+class Evaluation:
+    """Figures of a policy over whole episodes."""
+
+    episodes: int
+    return_prior_reward: Estimate
+    """Undiscounted return of the task's own reward r."""
+
+    return_expert_reward: Estimate
+    """Undiscounted return of r + θ*ᵀf."""
+
+    features: dict[str, Estimate]
+    """Mean of each feature a step."""
+
+    metrics: dict[str, Estimate]
+    """The task's own figures at the end of the episode, success among them."""
+
+    num_broken: int = 0
+    """Episodes that ended because physics broke; they are counted here and nowhere else."""
+
+    @property
+    def success_rate(self) -> Estimate:
+        """Share of successful episodes."""
+        return self.metrics["success"]
+
+    def feature_means(self) -> torch.Tensor:
+        """Return the mean features a step. Shape: (num_features,)."""
+        return torch.tensor([estimate.mean for estimate in self.features.values()])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers, each estimate as ``{"mean", "stderr"}``."""
+
+        def plain(estimate: Estimate) -> dict[str, float]:
+            return {"mean": estimate.mean, "stderr": estimate.stderr}
+
+        return {
+            "episodes": self.episodes,
+            "success_rate": plain(self.success_rate),
+            "return_prior_reward": plain(self.return_prior_reward),
+            "return_expert_reward": plain(self.return_expert_reward),
+            "features": {name: plain(estimate) for name, estimate in self.features.items()},
+            **{name: plain(estimate) for name, estimate in self.metrics.items() if name != "success"},
+            "num_broken": self.num_broken,
+        }
+
+
+class EpisodeRecorder:
+    """Sums up rewards and features of each robot, and keeps the figures of every episode that ends."""
+
+    def __init__(self, spec: TaskSpec, num_robots: int, device: torch.device | str) -> None:
+        """Start all robots at the beginning of an episode."""
+        self._spec = spec
+        self._theta_star = spec.theta_star.to(device)
+        self._reward = torch.zeros(num_robots, device=device)
+        self._features = torch.zeros(num_robots, len(spec.feature_names), device=device)
+        self._steps = torch.zeros(num_robots, device=device)
+        self._finished: list[torch.Tensor] = []
+        self.num_finished = 0
+        self.num_broken = 0
+
+    def add(self, transition: TensorDict, done: torch.Tensor, extras: dict[str, Any], robots: slice) -> None:
+        """Take in one step of the recorded robots.
+
+        Args:
+            transition: What :func:`transition_from_step` made of their step.
+            done: Whether the robot's episode ended with it. Shape: (num_robots,)
+            extras: Of the step of all robots; ``final_obs["metrics"]`` is read.
+            robots: Which robots of the environment are recorded.
+        """
+        self._reward += transition["base_reward"]
+        self._features += transition["features"]
+        self._steps += 1
+        ended = done.bool().nonzero().flatten()
+        if len(ended) == 0:
+            return
+        metrics = extras["final_obs"]["metrics"][robots][ended]
+        reward, features, steps = self._reward[ended], self._features[ended], self._steps[ended]
+        rows = torch.cat(
+            (
+                reward.unsqueeze(1),
+                (reward + features @ self._theta_star).unsqueeze(1),
+                features / steps.unsqueeze(1),
+                metrics,
+            ),
+            dim=1,
+        )
+        whole = torch.isfinite(rows).all(dim=1) & ~transition["terminated"][ended]
+        self.num_broken += int((~whole).sum())
+        self._finished.append(rows[whole].cpu())
+        self.num_finished += int(whole.sum())
+        self._reward[ended] = 0.0
+        self._features[ended] = 0.0
+        self._steps[ended] = 0.0
+
+    def result(self, episodes: int | None = None) -> Evaluation:
+        """Summarise the first episodes that ended, or all of them."""
+        rows = torch.cat(self._finished)[:episodes]
+        num_features = len(self._spec.feature_names)
+        columns = [Estimate.of(column) for column in rows.T]
+        return Evaluation(
+            episodes=len(rows),
+            return_prior_reward=columns[0],
+            return_expert_reward=columns[1],
+            features=dict(zip(self._spec.feature_names, columns[2 : 2 + num_features], strict=True)),
+            metrics=dict(zip(self._spec.metric_names, columns[2 + num_features :], strict=True)),
+            num_broken=self.num_broken,
+        )
+
+
+@torch.no_grad()
+def evaluate(
+    env: VecEnv,
+    policies: dict[str, GaussianPolicy],
+    spec: TaskSpec,
+    episodes: int,
+    generator: torch.Generator | None = None,
+) -> dict[str, Evaluation]:
+    """Run policies side by side, each on its own block of robots, from freshly reset robots.
+
+    Every robot of a block runs the same number of whole episodes, so short episodes are not over-represented.
+
+    Args:
+        env: The environment, just reset.
+        policies: Policies by name.
+        spec: Names and true weights of the task.
+        episodes: Number of episodes of each policy.
+        generator: Source of exploration; without one policies take their mean action, as on the arm.
+
+    Returns:
+        Figures by policy name.
+
+    Raises:
+        ValueError: There are fewer robots than policies.
+    """
+    block = env.num_envs // len(policies)
+    if block == 0:
+        raise ValueError(f"evaluation: {len(policies)} policies need as many robots, there are {env.num_envs}")
+    blocks = {name: slice(i * block, (i + 1) * block) for i, name in enumerate(policies)}
+    recorders = {name: EpisodeRecorder(spec, block, env.device) for name in policies}
+    rounds = -(-episodes // block)
+    obs = env.get_observations()
+    action = torch.zeros(env.num_envs, env.num_actions, device=env.device)
+    for _ in range(rounds * int(torch.as_tensor(env.max_episode_length).max())):
+        obs = obs.clone()
+        for name, robots in blocks.items():
+            seen, policy = obs["policy"][robots], policies[name]
+            action[robots] = policy(seen) if generator is None else policy.sample(seen, generator)[0]
+        action = action.nan_to_num(0.0)
+        next_obs, rewards, dones, extras = env.step(action)
+        transition = transition_from_step(obs["policy"], action, next_obs, rewards, dones, extras)
+        for name, robots in blocks.items():
+            recorders[name].add(transition[robots], dones[robots], extras, robots)
+        obs = next_obs
+    return {name: recorder.result(episodes) for name, recorder in recorders.items()}

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Settings of a MEReQ run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ..intervention import HysteresisCfg
+from ..irl import MaxEntIRLCfg, TargetFeaturesCfg
+from ..residual import ResidualSACCfg
+
+
+class ConfigError(ValueError):
+    """A setting is unknown or out of range. The message is one line."""
+
+
+@dataclass
+class PersonCfg:
+    """How the synthetic person supervises."""
+
+    rule: str = "advantage_gap"
+    """How disagreement is measured: ``advantage_gap`` or ``action_distance``."""
+
+    hysteresis: HysteresisCfg = field(default_factory=lambda: HysteresisCfg(0.3, 0.1))
+    """When disagreement becomes an intervention."""
+
+
+@dataclass
+class InnerLoopCfg:
+    """How θ and the policy are fitted to the target features between two supervised rollouts."""
+
+    max_steps: int = 500
+    """Budget of one round [steps of all robots]. Source: ours, measured on Franka-Erase."""
+
+    min_steps: int = 100
+    """Steps before a round may end early [steps of all robots]. Source: ours: one episode, so that the learner's
+    features are all of this round's policies."""
+
+    theta_interval: int = 10
+    """Steps of all robots between two steps of θ. Range: >= 1. Source: ours: the policy must follow θ."""
+
+
+@dataclass
+class MEReQCfg:
+    """Settings of :class:`MEReQRunner`. Where the paper is silent the choice is ours, with its reason."""
+
+    sac: ResidualSACCfg = field(default_factory=ResidualSACCfg)
+    """Residual Q-learning."""
+
+    irl: MaxEntIRLCfg = field(default_factory=MaxEntIRLCfg)
+    """Max-ent IRL."""
+
+    target: TargetFeaturesCfg = field(default_factory=TargetFeaturesCfg)
+    """Target feature expectation."""
+
+    person: PersonCfg = field(default_factory=PersonCfg)
+    """The synthetic person."""
+
+    inner: InnerLoopCfg = field(default_factory=InnerLoopCfg)
+    """The loop between two supervised rollouts."""
+
+    num_supervised: int = 10
+    """Robots that the person supervises; people's time is what is scarce. Source: design, ours."""
+
+    episodes_per_robot: int = 1
+    """Episodes of each supervised robot in a round. Source: ours."""
+
+    intervention_threshold: float = 0.05
+    """δ: converged when the upper bound of the intervention rate is below it. Source: paper (0.15, 0.10, 0.05)."""
+
+    confidence: float = 0.95
+    """Confidence of that bound. Source: ours, the customary value."""
+
+    max_rounds: int = 8
+    """Supervised rollouts at most. Source: ours."""
+
+    evaluation_episodes: int = 100
+    """Episodes of each policy in the table at the end. Source: ours."""
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> MEReQCfg:
+        """Build the settings from nested dictionaries, as a YAML file or the command line gives them.
+
+        Raises:
+            ConfigError: A name is unknown, or a value of the wrong type or out of range.
+        """
+        try:
+            return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(MEReQCfg), values))  # type: ignore
+        except (OmegaConfBaseException, ValueError) as error:
+            raise ConfigError(f"agent settings: {str(error).splitlines()[0]}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as nested dictionaries of plain values."""
+        return OmegaConf.to_container(OmegaConf.structured(self))  # type: ignore

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The folder that a run leaves: every file in it is either complete or not there."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+
+class RunFolderError(ValueError):
+    """A run folder cannot be made or read. The message is one line."""
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a temporary file beside the path, then rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class RunFolder:
+    """``logs/mereq/<task>/<date_time>_<name>/`` and what is in it."""
+
+    def __init__(self, path: Path) -> None:
+        """Point to a folder; :meth:`create` and :meth:`open` check it."""
+        self.path = path
+
+    @staticmethod
+    def create(root: Path, task: str, name: str) -> RunFolder:
+        """Make the folder of a new run.
+
+        Raises:
+            RunFolderError: The folder cannot be written.
+        """
+        stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+        path = root / task / f"{stamp}_{name}"
+        try:
+            path.mkdir(parents=True, exist_ok=False)
+        except FileExistsError:
+            path = path.with_name(f"{path.name}_{uuid.uuid4().hex[:4]}")
+            path.mkdir()
+        except OSError as error:
+            raise RunFolderError(f"log folder cannot be written: {path} ({error.strerror})") from error
+        return RunFolder(path)
+
+    @staticmethod
+    def open(path: Path, task: str | None = None) -> RunFolder:
+        """Open the folder of an earlier run.
+
+        Args:
+            path: The folder.
+            task: Task that the run must be of; any when left out.
+
+        Raises:
+            RunFolderError: It is no run folder, or of another task.
+        """
+        folder = RunFolder(path)
+        if not folder.summary_file.is_file():
+            raise RunFolderError(f"not a run folder (no summary.json): {path}")
+        found = folder.read_summary().get("task")
+        if task is not None and found != task:
+            raise RunFolderError(f"run folder is of task {found}, not {task}: {path}")
+        return folder
+
+    @property
+    def summary_file(self) -> Path:
+        """What the run has come to so far."""
+        return self.path / "summary.json"
+
+    @property
+    def state_file(self) -> Path:
+        """Everything needed to go on from the last completed round."""
+        return self.path / "checkpoints" / "state.pt"
+
+    @property
+    def policy_file(self) -> Path:
+        """The newest aligned policy."""
+        return self.path / "checkpoints" / "policy.safetensors"
+
+    def write_params(self, name: str, params: dict[str, Any]) -> None:
+        """Write ``params/<name>.yaml``."""
+        text = yaml.safe_dump(params, sort_keys=False, allow_unicode=True)
+        write_atomically(self.path / "params" / f"{name}.yaml", lambda file: file.write_text(text, encoding="utf-8"))
+
+    def read_params(self, name: str) -> dict[str, Any]:
+        """Read ``params/<name>.yaml``.
+
+        Raises:
+            RunFolderError: It is missing or damaged.
+        """
+        file = self.path / "params" / f"{name}.yaml"
+        try:
+            return yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise RunFolderError(f"run folder is damaged: {file} ({str(error).splitlines()[0]})") from error
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write ``summary.json``; numbers that are not finite become null."""
+        text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomically(self.summary_file, lambda file: file.write_text(text, encoding="utf-8"))
+
+    def read_summary(self) -> dict[str, Any]:
+        """Read ``summary.json``.
+
+        Raises:
+            RunFolderError: It is damaged.
+        """
+        try:
+            return json.loads(self.summary_file.read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise RunFolderError(f"run folder is damaged: {self.summary_file} ({error})") from error
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Write the state of the run; tensors and plain values only, so that reading it unpickles nothing."""
+        write_atomically(self.state_file, lambda file: torch.save(state, file))
+
+    def read_state(self) -> dict[str, Any]:
+        """Read the state of the run.
+
+        Raises:
+            RunFolderError: It is missing or damaged.
+        """
+        if not self.state_file.is_file():
+            raise RunFolderError(f"run has no completed round to resume from: {self.path}")
+        try:
+            return torch.load(self.state_file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch.load raises whatever its parts raise
+            reason = str(error).splitlines()[0]
+            raise RunFolderError(f"run state is damaged: {self.state_file} ({reason})") from error
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What a runner has to know of a task beyond rsl_rl's ``VecEnv``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from rsl_rl.env import VecEnv
+
+
+class TaskError(ValueError):
+    """A task does not keep what it promises. The message is one line."""
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """Names of what the task's observation groups hold, and the person's true weights."""
+
+    task: str
+    """Id of the task."""
+
+    obs_names: tuple[str, ...]
+    """Terms of the group ``policy``."""
+
+    feature_names: tuple[str, ...]
+    """Columns of the group ``features``."""
+
+    metric_names: tuple[str, ...]
+    """Columns of the group ``metrics``: the task's own figures of the episode so far. One of them is ``success``."""
+
+    theta_star: torch.Tensor
+    """True weights of the features, for the expert's training and for reports; never given to the learner.
+    Shape: (num_features,)"""
+
+    def check(self, env: VecEnv) -> None:
+        """Compare the names with what the environment delivers.
+
+        Raises:
+            TaskError: A group is missing, a name stands twice, or names and columns differ in number.
+        """
+        obs = env.get_observations()
+        for group, names in (("features", self.feature_names), ("metrics", self.metric_names)):
+            if group not in obs.keys():
+                raise TaskError(f"task {self.task}: observation group {group!r} is missing")
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise TaskError(f"task {self.task}: the name {twice!r} stands twice in group {group!r}")
+            if obs[group].shape[1] != len(names):
+                raise TaskError(
+                    f"task {self.task}: group {group!r} is {obs[group].shape[1]} wide but has {len(names)} names"
+                    f" ({', '.join(names)}): every term of it must be 1 wide"
+                )
+        if "success" not in self.metric_names:
+            raise TaskError(f"task {self.task}: no metric named 'success' among {', '.join(self.metric_names)}")
+        if self.theta_star.shape != (len(self.feature_names),):
+            raise TaskError(f"task {self.task}: the preference needs {len(self.feature_names)} weights")

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Observations, rewards and features of Franka-Erase; all read the state of the marks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from .marks import Marks
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnv
+
+
+def _marks(env: ManagerBasedRLEnv) -> Marks:
+    return cast(Marks, env.command_manager.get_term("marks"))
+
+
+def mark_offsets(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns the marks seen from the tool [m]. Shape: (num_envs, 2 * num_marks)."""
+    marks = _marks(env)
+    return (marks.position - marks.tool_position()[:, None, :2]).flatten(1)
+
+
+def ink(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns the ink left on each mark, in [0, 1]. Shape: (num_envs, num_marks)."""
+    return _marks(env).ink
+
+
+def touched(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns which marks have been touched, 0 or 1. Shape: (num_envs, num_marks)."""
+    return _marks(env).touched.float()
+
+
+def normal_force(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns the normal force on the felt [N]. Shape: (num_envs, 1)."""
+    return _marks(env).normal_force.unsqueeze(1)
+
+
+def newly_touched(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Reward: number of marks touched for the first time. Shape: (num_envs,)."""
+    return _marks(env).newly_touched
+
+
+def distance_to_untouched(env: ManagerBasedRLEnv, board_height: float) -> torch.Tensor:
+    """Reward: distance from the felt to the nearest untouched mark [m]; 0 when there is none. Shape: (num_envs,)."""
+    marks = _marks(env)
+    tool = marks.tool_position()
+    across = (marks.position - tool[:, None, :2]).norm(dim=2)
+    across = torch.where(marks.touched, torch.inf, across).amin(dim=1)
+    distance = torch.hypot(across, tool[:, 2] - board_height)
+    return torch.where(marks.touched.all(dim=1), 0.0, distance)
+
+
+def capped_normal_force(env: ManagerBasedRLEnv, max_force: float) -> torch.Tensor:
+    """Reward: normal force [N], capped, so that one hard impact does not drown everything else. Shape: (num_envs,)."""
+    return _marks(env).normal_force.clamp(max=max_force)
+
+
+def normal_force_share(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:
+    """Feature: normal force as a share of a full scale [N]. Shape: (num_envs, 1)."""
+    return normal_force(env) / full_scale
+
+
+def ink_removed(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Feature: share of all ink that came off in the step. Shape: (num_envs, 1)."""
+    return _marks(env).ink_removed.unsqueeze(1)
+
+
+def tool_speed(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:
+    """Feature: speed of the tool as a share of a full scale [m/s]. Shape: (num_envs, 1)."""
+    from .. import mdp
+
+    velocity = mdp.tool_velocity(env, _marks(env).cfg.tool_cfg)
+    return velocity.norm(dim=1, keepdim=True) / full_scale
+
+
+def over_force_limit(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:
+    """Feature: normal force beyond the person's limit, as a share of a full scale [N]. Shape: (num_envs, 1)."""
+    marks = _marks(env)
+    return ((marks.normal_force - marks.cfg.force_limit) / full_scale).clamp(min=0.0).unsqueeze(1)

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Observations of a tool that the robot holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from isaaclab.managers import SceneEntityCfg
+from isaaclab.utils.math import quat_apply
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedEnv
+
+
+def tool_position(
+    env: ManagerBasedEnv, asset_cfg: SceneEntityCfg, offset: Sequence[float], origin: Sequence[float] = (0.0, 0.0, 0.0)
+) -> torch.Tensor:
+    """Returns the position of a point on a body, from an origin in the environment's frame [m].
+
+    Args:
+        env: The environment.
+        asset_cfg: The robot and the one body that carries the tool.
+        offset: The point in the body's frame [m].
+        origin: Where the position counts from, in the environment's frame [m].
+
+    Returns:
+        Shape: (num_envs, 3)
+    """
+    asset = env.scene[asset_cfg.name]
+    position = asset.data.body_pos_w.torch[:, asset_cfg.body_ids[0]]
+    rotation = asset.data.body_quat_w.torch[:, asset_cfg.body_ids[0]]
+    point = position.new_tensor(offset).expand_as(position)
+    return position + quat_apply(rotation, point) - env.scene.env_origins - position.new_tensor(origin)
+
+
+def tool_velocity(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
+    """Returns the linear velocity of the tool's body [m/s]. Shape: (num_envs, 3)."""
+    return env.scene[asset_cfg.name].data.body_link_lin_vel_w.torch[:, asset_cfg.body_ids[0]]
