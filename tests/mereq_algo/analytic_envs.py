@@ -9,10 +9,11 @@ import math
 from collections.abc import Callable
 
 import torch
-from mereq_algo.networks import GaussianPolicy, PolicyCfg
-from mereq_algo.networks.tanh_normal import inverse_tanh
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
+
+from mereq_algo.networks import GaussianPolicy, PolicyCfg
+from mereq_algo.networks.tanh_normal import inverse_tanh
 
 Term = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """A function of state s, pre-tanh action u and next state s', each of shape (num_envs,)."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import torch
 from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
 from isaaclab_ov.physics import OvPhysxCfg
 from isaaclab_physx.physics import PhysxCfg
@@ -13,6 +14,11 @@ from isaaclab.physics import PhysxAutoCfg
 from isaaclab.utils import configclass
 
 from isaaclab_tasks.utils import PresetCfg
+
+
+def default_device() -> str:
+    """Returns the first GPU, or the CPU of a machine without one."""
+    return "cuda:0" if torch.cuda.is_available() else "cpu"
 
 
 @configclass

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
 from ..networks import GaussianPolicy
-from ..storage import ReplayBuffer, transition_from_step
+from ..storage import transition_from_step
 from .person import Person
 
 
@@ -93,7 +95,7 @@ def collect_supervised_rollout(
     num_supervised: int,
     episodes_per_robot: int = 1,
     generator: torch.Generator | None = None,
-    storage: ReplayBuffer | None = None,
+    on_step: Callable[[TensorDict, torch.Tensor, dict[str, Any]], None] | None = None,
 ) -> SupervisedRollout:
     """Let the person watch the first ``num_supervised`` robots for whole episodes.
 
@@ -106,7 +108,8 @@ def collect_supervised_rollout(
         num_supervised: Number of robots that the person supervises.
         episodes_per_robot: Whole episodes of each of them.
         generator: Source of the policy's exploration; without one the robots take the mean action.
-        storage: Where the transitions of *all* robots go, as they were carried out; nowhere when left out.
+        on_step: Called after each step with the transitions of *all* robots as they were carried out, with ``dones`` and
+            with ``extras``: the robots that nobody supervises are good for learning and for evaluation.
 
     Returns:
         The rollout of the supervised robots.
@@ -142,8 +145,8 @@ def collect_supervised_rollout(
 
         next_obs, rewards, dones, extras = env.step(action)
         transition = transition_from_step(obs["policy"], action, next_obs, rewards, dones, extras)
-        if storage is not None:
-            storage.add(transition)
+        if on_step is not None:
+            on_step(transition, dones, extras)
         done = dones[supervised].bool()
         steps.append(
             TensorDict(

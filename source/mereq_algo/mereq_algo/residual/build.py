@@ -54,6 +54,8 @@ def build_residual_sac(
         torch.manual_seed(seed)
         policy = GaussianPolicy(num_obs, env.num_actions, cfg.policy) if prior is None else copy.deepcopy(prior)
         critic = TwinCritic(num_obs, env.num_actions, policy.normalizer, cfg.critic)
+        # Not the seed itself: an environment that was seeded with it would draw the very same numbers.
+        exploration_seed = int(torch.randint(2**62, ()))
     policy.train().requires_grad_(True)
     storage = ReplayBuffer(cfg.buffer_capacity, num_obs, env.num_actions, num_features, env.device)
-    return ResidualSAC(policy, critic, storage, reward, env.num_envs, cfg, prior, seed)
+    return ResidualSAC(policy, critic, storage, reward, env.num_envs, cfg, prior, exploration_seed)

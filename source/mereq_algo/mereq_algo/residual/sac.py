@@ -104,7 +104,7 @@ class ResidualSAC:
 
     def process_env_step(
         self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]
-    ) -> None:
+    ) -> TensorDict:
         """Record the step that followed :meth:`act`.
 
         Args:
@@ -112,13 +112,18 @@ class ResidualSAC:
             rewards: The task's own reward. Shape: (num_envs,)
             dones: Whether the robot was reset. Shape: (num_envs,)
             extras: Extra information of the step; see :func:`transition_from_step`.
+
+        Returns:
+            The transitions, as they were stored. Batch size: (num_envs,)
         """
         if self._obs is None or self._actions is None:
             raise RuntimeError("residual SAC: act() must come before process_env_step()")
-        self.storage.add(transition_from_step(self._obs, self._actions, obs, rewards, dones, extras))
+        transition = transition_from_step(self._obs, self._actions, obs, rewards, dones, extras)
+        self.storage.add(transition)
         if self.prior is None:
             self.policy.update_normalizer(self._obs)
         self._obs = self._actions = None
+        return transition
 
     def update(self, num_updates: int | None = None) -> dict[str, torch.Tensor]:
         """Learn from the replay buffer.

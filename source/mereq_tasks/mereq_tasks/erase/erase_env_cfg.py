@@ -25,7 +25,7 @@ from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 
 from .. import mdp as shared_mdp
-from ..physics import PhysicsCfg
+from ..physics import PhysicsCfg, default_device
 from ..preference import HumanPreference
 from ..robots import ARM_JOINTS, FR3_ERASER_CFG, FR3_HAND_PRIM
 from ..robots.fr3_description import ERASER_SIZE
@@ -97,7 +97,7 @@ class ActionsCfg:
             target_types=["pose_abs"],
             # [N/m, Nm/rad] A full step down on the board is 400 N/m * 0.05 m = 20 N, measured 20.0 N. The gains are
             # within what libfranka's Cartesian impedance examples use (150 to 2,000 N/m, 10 to 50 Nm/rad).
-            motion_stiffness_task=(400.0, 400.0, 400.0, 30.0, 30.0, 30.0),
+            motion_stiffness_task=(400.0, 400.0, 400.0, 50.0, 50.0, 50.0),
             # The rest of the damping is in the joints: see robots/fr3.py.
             motion_damping_ratio_task=(0.3, 0.3, 0.3, 0.1, 0.1, 0.1),
         ),
@@ -119,6 +119,10 @@ class ObservationsCfg:
         )
         tool_velocity = ObsTerm(func=shared_mdp.tool_velocity, params={"asset_cfg": _tool()}, scale=3.0)
         normal_force = ObsTerm(func=mdp.normal_force, scale=0.1, clip=(0.0, 50.0))
+        nearest_untouched = ObsTerm(func=mdp.nearest_untouched, scale=5.0)
+        nearest_ink = ObsTerm(func=mdp.nearest_ink, scale=5.0)
+        untouched_left = ObsTerm(func=mdp.untouched_left)
+        ink_left = ObsTerm(func=mdp.ink_left)
         mark_offsets = ObsTerm(func=mdp.mark_offsets, scale=5.0)
         ink = ObsTerm(func=mdp.ink)
         touched = ObsTerm(func=mdp.touched)
@@ -132,8 +136,17 @@ class ObservationsCfg:
         tool_speed = ObsTerm(func=mdp.tool_speed, params={"full_scale": 0.5}, clip=(0.0, 1.0))
         over_force_limit = ObsTerm(func=mdp.over_force_limit, params={"full_scale": 5.0}, clip=(0.0, 1.0))
 
+    @configclass
+    class MetricsCfg(ObsGroup):
+        """The task's own figures of the episode so far; read at its end, learned from by nobody."""
+
+        success = ObsTerm(func=mdp.episode_metric, params={"name": "success"})
+        ink_removed = ObsTerm(func=mdp.episode_metric, params={"name": "ink_removed"})
+        over_force_limit = ObsTerm(func=mdp.episode_metric, params={"name": "over_force_limit"})
+
     policy: PolicyCfg = PolicyCfg()
     features: FeaturesCfg = FeaturesCfg()
+    metrics: MetricsCfg = MetricsCfg()
 
 
 @configclass
@@ -160,6 +173,7 @@ class TerminationsCfg:
 class EventCfg:
     """Where the arm starts, and what differs between robots."""
 
+    reset_scene = EventTerm(func=shared_mdp.reset_scene_to_default, mode="reset")
     reset_swing = EventTerm(
         func=shared_mdp.reset_joints_by_offset,
         mode="reset",
@@ -201,7 +215,9 @@ class FrankaEraseEnvCfg(ManagerBasedRLEnvCfg):
     """The task. 512 robots by default: what two CPU cores handle best."""
 
     scene: EraseSceneCfg = EraseSceneCfg(num_envs=512, env_spacing=2.0)
-    sim: SimulationCfg = SimulationCfg(dt=0.01, render_interval=DECIMATION, physics=PhysicsCfg())
+    sim: SimulationCfg = SimulationCfg(
+        dt=0.01, render_interval=DECIMATION, device=default_device(), physics=PhysicsCfg()
+    )
     commands: CommandsCfg = CommandsCfg()
     actions: ActionsCfg = ActionsCfg()
     observations: ObservationsCfg = ObservationsCfg()

@@ -56,31 +56,31 @@ class Marks(CommandTerm):
     @property
     def ink(self) -> torch.Tensor:
         """Ink left on each mark, from 1 (fresh) to 0 (gone). Shape: (num_envs, num_marks)."""
-        self._update()
+        self.refresh()
         return self._ink
 
     @property
     def touched(self) -> torch.Tensor:
         """Whether the eraser has touched the mark in this episode. Shape: (num_envs, num_marks)."""
-        self._update()
+        self.refresh()
         return self._touched
 
     @property
     def ink_removed(self) -> torch.Tensor:
         """Share of all ink that came off in the last step. Shape: (num_envs,)."""
-        self._update()
+        self.refresh()
         return self._ink_removed
 
     @property
     def newly_touched(self) -> torch.Tensor:
         """Number of marks touched for the first time in the last step. Shape: (num_envs,)."""
-        self._update()
+        self.refresh()
         return self._newly_touched
 
     @property
     def normal_force(self) -> torch.Tensor:
         """Force of the board on the felt along the board's normal, mean over the step [N]. Shape: (num_envs,)."""
-        self._update()
+        self.refresh()
         return self._normal_force
 
     @property
@@ -92,7 +92,8 @@ class Marks(CommandTerm):
         """Returns the centre of the felt in the environment's frame [m]. Shape: (num_envs, 3)."""
         return mdp.tool_position(self._env, self.cfg.tool_cfg, self.cfg.tool_offset)
 
-    def _update(self) -> None:
+    def refresh(self) -> None:
+        """Brings touches, ink and metrics up to date; only the first call in a step does anything."""
         if self._updated_at == self._env.common_step_counter:
             return
         self._updated_at = self._env.common_step_counter
@@ -127,7 +128,7 @@ class Marks(CommandTerm):
         return (offset <= self._half_footprint).all(dim=2)
 
     def _update_metrics(self) -> None:
-        self._update()
+        self.refresh()
 
     def _update_command(self) -> None:
         pass

@@ -25,6 +25,40 @@ def mark_offsets(env: ManagerBasedRLEnv) -> torch.Tensor:
     return (marks.position - marks.tool_position()[:, None, :2]).flatten(1)
 
 
+def nearest_untouched(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns the nearest mark not touched yet, seen from the tool [m]; zeros if there is none. Shape: (num_envs, 2)."""
+    return _nearest(_marks(env), ~_marks(env).touched)
+
+
+def nearest_ink(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns the nearest mark with ink left, seen from the tool [m]; zeros if there is none. Shape: (num_envs, 2)."""
+    return _nearest(_marks(env), _marks(env).ink > 0.0)
+
+
+def _nearest(marks: Marks, wanted: torch.Tensor) -> torch.Tensor:
+    offset = marks.position - marks.tool_position()[:, None, :2]
+    distance = torch.where(wanted, offset.norm(dim=2), torch.inf)
+    nearest = offset.gather(1, distance.argmin(dim=1)[:, None, None].expand(-1, 1, 2)).squeeze(1)
+    return torch.where(wanted.any(dim=1, keepdim=True), nearest, 0.0)
+
+
+def ink_left(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns the share of all ink that is left. Shape: (num_envs, 1)."""
+    return _marks(env).ink.mean(dim=1, keepdim=True)
+
+
+def untouched_left(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns the share of the marks not touched yet. Shape: (num_envs, 1)."""
+    return 1.0 - _marks(env).touched.float().mean(dim=1, keepdim=True)
+
+
+def episode_metric(env: ManagerBasedRLEnv, name: str) -> torch.Tensor:
+    """Returns one of the task's own figures of the episode so far. Shape: (num_envs, 1)."""
+    marks = _marks(env)
+    marks.refresh()
+    return marks.metrics[name].unsqueeze(1)
+
+
 def ink(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns the ink left on each mark, in [0, 1]. Shape: (num_envs, num_marks)."""
     return _marks(env).ink

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Evaluates a policy: its own reward, the person's, the features, and the task's figures.
+
+Example:
+    ./isaaclab.sh -p scripts/play.py --task Franka-Erase --policy expert --episodes 100
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from _common import load_policy, one_line_errors, policy_file
+from rich.console import Console
+
+from mereq_algo.runner import ConfigError, TaskSpec, TimedEnv, evaluate, evaluation_table
+from mereq_algo.runner.run_folder import write_atomically
+from mereq_tasks.launch import add_task_args, open_task, resolve_task
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_task_args(parser)
+    parser.add_argument("--policy", required=True, help="prior, expert, a run folder, or a policy file")
+    parser.add_argument("--episodes", type=int, default=100, help="number of episodes (default: 100)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    args, overrides = parser.parse_known_args()
+    if args.episodes < 2:
+        raise ConfigError(f"episodes is {args.episodes}; a standard error takes at least 2")
+
+    settings = resolve_task(args, overrides)
+    file = policy_file(settings.task, args.policy)
+    if args.num_envs is None:
+        settings.env_cfg.scene.num_envs = min(args.episodes, settings.env_cfg.scene.num_envs)
+    console = Console()
+    with open_task(settings, args.verbose) as task:
+        env, spec = TimedEnv(task.env), TaskSpec(**task.names)
+        spec.check(env)
+        num_obs = env.get_observations()["policy"].shape[1]
+        trained = load_policy(file, spec, num_obs, env.num_actions, env.device)
+        torch.manual_seed(args.seed)
+        env.reset()
+        with console.status(f"playing {args.episodes} episodes"):
+            evaluation = evaluate(env, {args.policy: trained.policy}, spec, args.episodes)[args.policy].as_dict()
+    console.print(evaluation_table({args.policy: evaluation}, f"{spec.task}, seed {args.seed}"))
+    if args.json is not None:
+        result = {"task": spec.task, "policy": args.policy, "seed": args.seed, **evaluation}
+        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(args.json, lambda path: path.write_text(text, encoding="utf-8"))
+        console.print(f"figures: {args.json}")
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()

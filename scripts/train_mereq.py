@@ -1,0 +1,73 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Aligns a task's prior with what a synthetic person wants, from that person's interventions.
+
+Example:
+    ./isaaclab.sh -p scripts/train_mereq.py --task Franka-Erase
+
+Settings are changed as everywhere in Isaac Lab: agent.max_rounds=4, env.episode_length_s=6, physics=physx.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from _common import REPOSITORY, command_line, load_policy, one_line_errors, policy_file, versions
+from rich.console import Console
+
+from mereq_algo.runner import (
+    ConsoleDisplay,
+    MEReQCfg,
+    MEReQRunner,
+    RunFolder,
+    TaskSpec,
+    TensorBoardLog,
+    TimedEnv,
+    evaluation_table,
+)
+from mereq_tasks.launch import add_task_args, open_task, resolve_task
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_task_args(parser)
+    parser.add_argument("--prior", default="prior", help="policy to align: prior, a run folder or a file")
+    parser.add_argument("--name", default="mereq", help="name of the run, part of its folder's")
+    parser.add_argument("--logs", type=Path, default=REPOSITORY / "logs" / "mereq", help="where run folders go")
+    parser.add_argument("--resume", type=Path, help="run folder to go on with, from its last completed round")
+    args, overrides = parser.parse_known_args()
+
+    settings = resolve_task(args, overrides)
+    cfg = MEReQCfg.from_dict(settings.agent)
+    files = {name: policy_file(settings.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
+    folder = None if args.resume is None else RunFolder.open(args.resume, settings.task)
+    console = Console()
+    with open_task(settings, args.verbose) as task:
+        env, spec = TimedEnv(task.env), TaskSpec(**task.names)
+        spec.check(env)
+        num_obs = env.get_observations()["policy"].shape[1]
+        prior, expert = (load_policy(file, spec, num_obs, env.num_actions, env.device) for file in files.values())
+        if folder is None:
+            folder = RunFolder.create(args.logs, settings.task, args.name)
+        runner = MEReQRunner(env, spec, prior, expert, cfg, folder, args.seed)
+        if args.resume is None:
+            runner.record.command, runner.record.versions = command_line(), versions()
+            folder.write_params("env", settings.env_cfg.to_dict())
+            folder.write_params("agent", cfg.to_dict())
+        else:
+            runner.resume()
+        console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False)
+        log = TensorBoardLog(folder.path)
+        with ConsoleDisplay(cfg.max_rounds, console) as display:
+            runner.listeners += [log, display]
+            record = runner.learn()
+        log.close()
+    console.print(evaluation_table(record.evaluation, f"{spec.task}: prior, aligned and expert"))
+    console.print(f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}")
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Trains a task's prior or expert from scratch.
+
+Example:
+    ./isaaclab.sh -p scripts/train_policy.py --task Franka-Erase --reward expert
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+from _common import POLICIES, command_line, one_line_errors, versions
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mereq_algo.networks import CheckpointInfo, save_checkpoint
+from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, evaluate, evaluation_table, train_from_scratch
+from mereq_tasks.launch import add_task_args, open_task, resolve_task
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_task_args(parser)
+    parser.add_argument("--reward", choices=("prior", "expert"), required=True, help="whose reward to train with")
+    parser.add_argument("--steps", type=int, default=1600, help="steps of all robots (default: 1600)")
+    parser.add_argument("--episodes", type=int, default=100, help="episodes of the evaluation (default: 100)")
+    parser.add_argument("--output", type=Path, help="policy file (default: assets/policies/<task>/<reward>.safetensors)")
+    args, overrides = parser.parse_known_args()
+
+    settings = resolve_task(args, overrides)
+    cfg = MEReQCfg.from_dict(settings.agent).sac
+    torch.manual_seed(args.seed)
+    with open_task(settings, args.verbose) as task:
+        env, spec = TimedEnv(task.env), TaskSpec(**task.names)
+        spec.check(env)
+        theta = spec.theta_star if args.reward == "expert" else torch.zeros_like(spec.theta_star)
+        start = time.perf_counter()
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns) as progress:
+            bar = progress.add_task(f"training the {args.reward}", total=args.steps)
+
+            def on_step(step: int, stats: dict, log: dict) -> None:
+                progress.update(bar, completed=step)
+                if step % 100 == 0:
+                    ink = {name.split("/")[-1]: f"{float(log[name]):.2f}" for name in log if "Metrics/" in name}
+                    progress.console.print(f"step {step}: {ink}", highlight=False)
+
+            algorithm = train_from_scratch(env, theta, args.steps, cfg, args.seed, on_step)
+        minutes = (time.perf_counter() - start) / 60
+
+        torch.manual_seed(args.seed + 1)
+        env.reset()
+        evaluation = evaluate(env, {args.reward: algorithm.policy}, spec, args.episodes)[args.reward].as_dict()
+        card = {
+            "command": command_line(),
+            "reward": args.reward,
+            "seed": args.seed,
+            "num_envs": env.num_envs,
+            "env_steps": args.steps * env.num_envs,
+            "minutes": round(minutes, 1),
+            "device": str(env.device),
+            "versions": versions(),
+            "evaluation": evaluation,
+        }
+        info = CheckpointInfo(
+            task=spec.task,
+            temperature=float(algorithm.temperature),
+            obs_names=list(spec.obs_names),
+            feature_names=list(spec.feature_names),
+            extra=card,
+        )
+        output = args.output or POLICIES / spec.task / f"{args.reward}.safetensors"
+        save_checkpoint(output, algorithm.policy, algorithm.critic, info)
+        write_card(output, spec.task, card)
+        progress.console.print(evaluation_table({args.reward: evaluation}, spec.task))
+        progress.console.print(f"policy: {output}")
+
+
+def write_card(output: Path, task: str, card: dict) -> None:
+    evaluation = card["evaluation"]
+    rows = [("success rate", evaluation["success_rate"])]
+    rows += [(f"return, {whose}'s reward", evaluation[f"return_{whose}_reward"]) for whose in ("prior", "expert")]
+    rows += [
+        (name.replace("_", " "), value)
+        for name, value in evaluation.items()
+        if isinstance(value, dict) and {"mean", "stderr"} == set(value) and (name, value) not in rows
+        if not name.startswith(("return_", "success"))
+    ]
+    lines = [
+        f"# {task}: the {card['reward']}",
+        "",
+        f"Trained with `{card['command']}`: seed {card['seed']}, {card['num_envs']} robots, {card['env_steps']:,}"
+        f" env-steps in {card['minutes']} minutes on {card['device']}.",
+        "",
+        f"Measured over {evaluation['episodes']} episodes with the mean action (mean ± standard error):",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value['mean']:.3f} ± {value['stderr']:.3f} |" for name, value in rows),
+        "",
+        "Versions: " + ", ".join(f"{name} {version}" for name, version in card["versions"].items()) + ".",
+        "",
+    ]
+    output.with_suffix(".md").write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()

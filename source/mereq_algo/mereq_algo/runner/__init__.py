@@ -1,0 +1,38 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The outer loop of MEReQ, training from scratch, evaluation, and what a run leaves."""
+
+from .display import ConsoleDisplay, evaluation_table
+from .evaluation import Estimate, Evaluation, evaluate
+from .mereq_cfg import ConfigError, InnerLoopCfg, MEReQCfg, PersonCfg
+from .mereq_runner import MEReQRunner, RunListener, TrainedPolicy
+from .policy_training import train_from_scratch
+from .run_folder import RunFolder, RunFolderError
+from .run_record import RunRecord
+from .task_spec import TaskError, TaskSpec
+from .tensorboard_log import TensorBoardLog
+from .timed_env import TimedEnv
+
+__all__ = [
+    "ConfigError",
+    "ConsoleDisplay",
+    "Estimate",
+    "Evaluation",
+    "InnerLoopCfg",
+    "MEReQCfg",
+    "MEReQRunner",
+    "PersonCfg",
+    "RunFolder",
+    "RunFolderError",
+    "RunListener",
+    "RunRecord",
+    "TaskError",
+    "TaskSpec",
+    "TensorBoardLog",
+    "TimedEnv",
+    "TrainedPolicy",
+    "evaluate",
+    "evaluation_table",
+    "train_from_scratch",
+]

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What the user sees in the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from .inner_loop import InnerLoopProgress
+from .run_record import RunRecord
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+class ConsoleDisplay:
+    """Live panel on a terminal; one line a round where the output goes to a file."""
+
+    def __init__(self, max_rounds: int, console: Console | None = None) -> None:
+        """Set up the panel; use it as a context manager.
+
+        Args:
+            max_rounds: Budget of the run, for the time left.
+            console: Where to print; standard output when left out.
+        """
+        self.max_rounds = max_rounds
+        self.console = console or Console()
+        self._live = Live(console=self.console, refresh_per_second=4, transient=True)
+        self._printed_rounds = 0
+
+    def __enter__(self) -> ConsoleDisplay:
+        """Start the live panel, if there is a terminal."""
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the live panel."""
+        if self._live.is_started:
+            self._live.stop()
+
+    def update(self, record: RunRecord, phase: str, inner: InnerLoopProgress | None) -> None:
+        """Show where the run stands; see :class:`RunListener`."""
+        self._print_new_rounds(record)
+        if self._live.is_started:
+            self._live.update(self._panel(record, phase, inner))
+
+    def _print_new_rounds(self, record: RunRecord) -> None:
+        for index in range(self._printed_rounds, record.rounds):
+            self.console.print(
+                f"round {index + 1}: person in control {_percent(record.intervention_rate[index])} of the time"
+                f" (at most {_percent(record.intervention_rate_upper[index])}, goal {_percent(record.threshold)}),"
+                f" {record.num_takeovers[index]} takeovers, {record.expert_samples[index]} expert samples,"
+                f" success alone {_percent(record.rollout_success_rate[index])}, {_clock(record.wall_time_s)}",
+                highlight=False,
+            )
+        self._printed_rounds = record.rounds
+
+    def _panel(self, record: RunRecord, phase: str, inner: InnerLoopProgress | None) -> Panel:
+        facts = Table.grid(padding=(0, 2))
+        round_number = min(record.rounds + (phase == "supervised rollout"), self.max_rounds)
+        facts.add_row("round", f"{max(round_number, 1)} of at most {self.max_rounds}: {phase}")
+        if record.rounds:
+            facts.add_row(
+                "intervention rate",
+                f"{_percent(record.intervention_rate[-1])}, upper bound {_percent(record.intervention_rate_upper[-1])}"
+                f" (goal {_percent(record.threshold)})",
+            )
+            facts.add_row("expert samples", str(record.expert_samples[-1]))
+            facts.add_row("success alone", _percent(record.rollout_success_rate[-1]))
+        if inner is not None:
+            facts.add_row("‖∇θ‖", f"{inner.gradient_norm:.3f}")
+        theta = record.theta if inner is None else inner.theta
+        facts.add_row("θ", ", ".join(f"{name} {weight:+.2f}" for name, weight in theta.items()))
+        if record.sim_time_s:
+            facts.add_row(
+                "speed",
+                f"{record.env_steps_per_s:,.0f} env-steps/s ({record.raw_env_steps_per_s:,.0f} without learning)",
+            )
+        facts.add_row("time", f"{_clock(record.wall_time_s)}, {self._time_left(record)} left at most")
+        progress = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        if inner is not None:
+            progress.add_task("learning", total=inner.max_steps, completed=inner.step)
+        return Panel(Group(facts, progress), title=f"MEReQ on {record.task}", border_style="cyan")
+
+    def _time_left(self, record: RunRecord) -> str:
+        if not record.rounds or not record.wall_time_s:
+            return "?"
+        per_round = record.wall_time_s / record.rounds
+        return _clock(per_round * max(self.max_rounds - record.rounds, 0))
+
+
+def evaluation_table(evaluations: dict[str, dict[str, Any]], title: str) -> Table:
+    """Return the table of figures, one column a policy.
+
+    Args:
+        evaluations: By policy name, as :meth:`Evaluation.as_dict` gives them.
+        title: Stands above the table.
+    """
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in evaluations:
+        table.add_column(name, justify="right")
+
+    def add(label: str, cells: list[dict[str, float]], percent: bool = False) -> None:
+        scale, unit, digits = (100.0, " %", 1) if percent else (1.0, "", 3)
+        table.add_row(
+            label, *(f"{scale * cell['mean']:.{digits}f} ± {scale * cell['stderr']:.{digits}f}{unit}" for cell in cells)
+        )
+
+    results = list(evaluations.values())
+    first = results[0]
+    known = {"episodes", "features", "num_broken", "return_prior_reward", "return_expert_reward", "success_rate"}
+    add("success", [result["success_rate"] for result in results], percent=True)
+    for metric in (name for name in first if name not in known):
+        add(metric.replace("_", " "), [result[metric] for result in results], percent=True)
+    add("return, prior's reward", [result["return_prior_reward"] for result in results])
+    add("return, person's reward", [result["return_expert_reward"] for result in results])
+    table.add_section()
+    for feature in first["features"]:
+        add(f"feature {feature}", [result["features"][feature] for result in results])
+    table.caption = f"mean ± standard error over {first['episodes']} episodes"
+    return table

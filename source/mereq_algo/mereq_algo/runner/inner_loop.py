@@ -1,0 +1,128 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Between two supervised rollouts: fit θ and the policy to the target features."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from rsl_rl.env import VecEnv
+
+from ..irl import MaxEntIRL
+from ..residual import ResidualSAC
+from .mereq_cfg import InnerLoopCfg
+
+
+@dataclass
+class InnerLoopProgress:
+    """Where the inner loop stands."""
+
+    step: int
+    """Steps of all robots so far in this round."""
+
+    max_steps: int
+    """Its budget."""
+
+    gradient_norm: float
+    """‖∇θ‖ in scaled features."""
+
+    learner_features: torch.Tensor
+    """f̄(π̂). Shape: (num_features,)"""
+
+    theta: dict[str, float]
+    """θ by feature name, in reward a step and unit of the unscaled feature."""
+
+    losses: dict[str, float]
+    """What residual Q-learning reports."""
+
+    converged: bool = False
+    """Whether ‖∇θ‖ < ε."""
+
+
+class FeatureWindow:
+    """Mean features of the learner over the last episode length of steps.
+
+    Robots pass through the phases of an episode together. A window of exactly one episode holds every phase once, so
+    its mean is the learner's feature expectation over whole episodes, whichever phase the robots are in.
+    """
+
+    def __init__(self, num_steps: int) -> None:
+        """Start empty.
+
+        Args:
+            num_steps: Steps of an episode.
+        """
+        self._steps: deque[torch.Tensor] = deque(maxlen=num_steps)
+
+    def add(self, features: torch.Tensor) -> None:
+        """Take in one step of all robots; rows that are not finite are left out. Shape: (num_robots, num_features)."""
+        finite = torch.isfinite(features).all(dim=1, keepdim=True)
+        total = torch.where(finite, features, 0.0).sum(dim=0)
+        self._steps.append(total / finite.sum().clamp(min=1))
+
+    def mean(self) -> torch.Tensor:
+        """Return f̄(π̂). Shape: (num_features,)."""
+        return torch.stack(tuple(self._steps)).mean(dim=0)
+
+
+def run_inner_loop(
+    env: VecEnv,
+    algorithm: ResidualSAC,
+    irl: MaxEntIRL,
+    target_features: torch.Tensor,
+    window: FeatureWindow,
+    cfg: InnerLoopCfg,
+    feature_names: Sequence[str],
+    on_progress: Callable[[InnerLoopProgress], None] | None = None,
+) -> InnerLoopProgress:
+    """Alternate steps of θ with residual Q-learning until ‖∇θ‖ < ε or the budget is spent.
+
+    Args:
+        env: The environment.
+        algorithm: Residual SAC; its reward follows θ, and so does every transition that it ever stored.
+        irl: Max-ent IRL; holds θ.
+        target_features: φ*. Shape: (num_features,)
+        window: Features of the policy at the start, from the robots that nobody supervised.
+        cfg: Budget and pace.
+        feature_names: For the reports.
+        on_progress: Called after each step of θ.
+
+    Returns:
+        Where the loop ended.
+    """
+    target_features = target_features.to(env.device)
+    obs = env.get_observations()
+
+    def theta_by_name() -> dict[str, float]:
+        return dict(zip(feature_names, (irl.theta / irl.feature_scale).tolist(), strict=True))
+
+    progress = InnerLoopProgress(0, cfg.max_steps, float("nan"), window.mean(), theta_by_name(), {})
+    losses: dict[str, torch.Tensor] = {}
+    for step in range(1, cfg.max_steps + 1):
+        obs, rewards, dones, extras = env.step(algorithm.act(obs))
+        transition = algorithm.process_env_step(obs, rewards, dones, extras)
+        window.add(transition["features"])
+        losses = algorithm.update() or losses
+        if step % cfg.theta_interval:
+            continue
+        learner_features = window.mean()
+        gradient = irl.gradient(target_features, learner_features)
+        progress = InnerLoopProgress(
+            step=step,
+            max_steps=cfg.max_steps,
+            gradient_norm=float(gradient.norm()),
+            learner_features=learner_features,
+            theta=theta_by_name(),
+            losses={name: float(value) for name, value in losses.items()},
+            converged=step >= cfg.min_steps and irl.is_converged(gradient),
+        )
+        if on_progress is not None:
+            on_progress(progress)
+        if progress.converged:
+            break
+        algorithm.reward.theta.copy_(irl.step(gradient))
+    return progress

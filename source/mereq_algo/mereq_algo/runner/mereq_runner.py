@@ -1,0 +1,360 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""MEReQ: supervised rollout, max-ent IRL of the residual, residual Q-learning, and again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from tensordict import TensorDict
+
+from ..intervention import (
+    ActionDistanceRule,
+    AdvantageGapRule,
+    Hysteresis,
+    SupervisedRollout,
+    SyntheticPerson,
+    collect_supervised_rollout,
+)
+from ..irl import MaxEntIRL, TargetFeatures, feature_scale, intervention_rate_bound
+from ..networks import CheckpointInfo, GaussianPolicy, TwinCritic, save_checkpoint
+from ..residual import LinearReward, ResidualSAC, build_residual_sac
+from .evaluation import EpisodeRecorder, Evaluation, evaluate
+from .inner_loop import FeatureWindow, InnerLoopProgress, run_inner_loop
+from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
+from .run_folder import RunFolder
+from .run_record import RunRecord
+from .task_spec import TaskSpec
+from .timed_env import TimedEnv
+
+
+@dataclass
+class TrainedPolicy:
+    """A policy from disk, with its critics and what its file says."""
+
+    policy: GaussianPolicy
+    critic: TwinCritic
+    info: CheckpointInfo
+
+
+class RunListener(Protocol):
+    """Whoever wants to follow a run: a display, a log."""
+
+    def update(self, record: RunRecord, phase: str, inner: InnerLoopProgress | None) -> None:
+        """Take in where the run stands.
+
+        Args:
+            record: Everything so far.
+            phase: What is going on, in words.
+            inner: Where the inner loop stands, while it runs.
+        """
+        ...
+
+
+def make_person(cfg: PersonCfg, expert: TrainedPolicy, num_robots: int, seed: int, device: str) -> SyntheticPerson:
+    """Build the synthetic person.
+
+    Raises:
+        ConfigError: The rule is unknown.
+    """
+    rules = {
+        "advantage_gap": lambda: AdvantageGapRule(expert.policy, expert.critic),
+        "action_distance": lambda: ActionDistanceRule(expert.policy),
+    }
+    if cfg.rule not in rules:
+        raise ConfigError(f"agent settings: unknown person.rule {cfg.rule!r}; choose {' or '.join(rules)}")
+    hysteresis = Hysteresis(num_robots, cfg.hysteresis, device)
+    generator = torch.Generator(device).manual_seed(seed)
+    return SyntheticPerson(expert.policy, rules[cfg.rule](), hysteresis, generator)
+
+
+class MEReQRunner:
+    """Aligns a prior policy with a person from their interventions.
+
+    Reference:
+        - "MEReQ: max-ent residual-Q inverse RL for sample-efficient alignment from intervention." CoRL 2025, PMLR 305.
+    """
+
+    method = "mereq"
+
+    def __init__(
+        self,
+        env: TimedEnv,
+        spec: TaskSpec,
+        prior: TrainedPolicy,
+        expert: TrainedPolicy,
+        cfg: MEReQCfg,
+        folder: RunFolder,
+        seed: int = 0,
+        listeners: Iterable[RunListener] = (),
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            env: The environment. Its robots learn; the first few of them are supervised.
+            spec: Names and true weights of the task; the weights are for reports only.
+            prior: The policy to be aligned.
+            expert: Stands for the person.
+            cfg: Settings.
+            folder: Where the run goes.
+            seed: Seed of everything that is drawn.
+            listeners: Who follows the run.
+
+        Raises:
+            TaskError: The task does not keep what it promises.
+            ConfigError: Fewer robots than supervised ones.
+        """
+        spec.check(env)
+        if not 1 <= cfg.num_supervised < env.num_envs:
+            raise ConfigError(
+                f"num_envs is {env.num_envs} and num_supervised {cfg.num_supervised}: at least one robot must be"
+                " supervised, and at least one must be free to show what the policy does alone"
+            )
+        self.env = env
+        self.spec = spec
+        self.prior = prior
+        self.expert = expert
+        self.cfg = cfg
+        self.folder = folder
+        self.seed = seed
+        self.listeners = list(listeners)
+        self.record = RunRecord(
+            task=spec.task,
+            method=self.method,
+            seed=seed,
+            device=str(env.device),
+            num_envs=env.num_envs,
+            threshold=cfg.intervention_threshold,
+            feature_names=list(spec.feature_names),
+        )
+        self.target = TargetFeatures(len(spec.feature_names), cfg.target)
+        # Both need the spread of the features under the prior, which the first supervised rollout shows.
+        self.irl: MaxEntIRL | None = None
+        self.algorithm: ResidualSAC | None = None
+        self._next_round = 0
+        self._resumed_wall_time = 0.0
+        self._resumed_sim_time = 0.0
+        self._resumed_env_steps = 0
+
+    @property
+    def policy(self) -> GaussianPolicy:
+        """The policy as aligned so far."""
+        return self.prior.policy if self.algorithm is None else self.algorithm.policy
+
+    def learn(self) -> RunRecord:
+        """Run rounds until the person hardly intervenes or the budget is spent, then evaluate.
+
+        An interruption (Ctrl-C) leaves the last completed round on disk, to resume from.
+
+        Returns:
+            What happened.
+
+        Raises:
+            KeyboardInterrupt: After the summary is written.
+        """
+        self._start = time.perf_counter()
+        try:
+            while not self.record.converged and self._next_round < self.cfg.max_rounds:
+                self._run_round(self._next_round)
+            self.record.status = "converged" if self.record.converged else "budget_spent"
+            self._evaluate()
+        except BaseException as error:
+            self.record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            self._write_summary()
+            raise
+        self._write_summary()
+        self._notify("done")
+        return self.record
+
+    def _run_round(self, index: int) -> None:
+        """Supervise, and learn from it unless the person is content or this was the last round."""
+        self._begin(index)
+        self._notify("supervised rollout")
+        window = FeatureWindow(int(torch.as_tensor(self.env.max_episode_length).max()))
+        rollout = self._supervise(window)
+        self._judge(rollout)
+        if not self.record.converged and index + 1 < self.cfg.max_rounds:
+            self._align(window)
+        self._next_round = index + 1
+        self._save()
+
+    def _begin(self, index: int) -> None:
+        """Give every round its own seed, so that a resumed run draws what an uninterrupted one would have drawn."""
+        round_seed = 1_000 * self.seed + index
+        random.seed(round_seed)
+        np.random.seed(round_seed)
+        torch.manual_seed(round_seed)
+        self.env.reset()
+
+    def _supervise(self, window: FeatureWindow) -> SupervisedRollout:
+        """Let the person watch a few robots, while the others show what the policy does alone."""
+        num_supervised = self.cfg.num_supervised
+        free = slice(num_supervised, self.env.num_envs)
+        recorder = EpisodeRecorder(self.spec, self.env.num_envs - num_supervised, self.env.device)
+        transitions: list[TensorDict] = []
+
+        def on_step(transition: TensorDict, dones: torch.Tensor, extras: dict[str, Any]) -> None:
+            window.add(transition["features"][free])
+            recorder.add(transition[free], dones[free], extras, free)
+            transitions.append(transition)
+
+        round_seed = 1_000 * self.seed + self._next_round
+        rollout = collect_supervised_rollout(
+            self.env,
+            self.policy,
+            make_person(self.cfg.person, self.expert, num_supervised, round_seed, str(self.env.device)),
+            num_supervised,
+            self.cfg.episodes_per_robot,
+            generator=torch.Generator(self.env.device).manual_seed(round_seed),
+            on_step=on_step,
+        )
+        if self.algorithm is None:
+            self._build(torch.cat([transition["features"][free] for transition in transitions]))
+        assert self.algorithm is not None
+        for transition in transitions:
+            self.algorithm.storage.add(transition)
+        self.target.add_round(rollout)
+        self._note_evaluation(recorder.result())
+        return rollout
+
+    def _build(self, prior_features: torch.Tensor) -> None:
+        """Make the learner, whose features are scaled by their spread under the prior."""
+        scale = feature_scale(prior_features, self.cfg.irl.scale_floor)
+        self.irl = MaxEntIRL(scale, self.cfg.irl)
+        self.cfg.sac.prior_temperature = self.prior.info.temperature
+        reward = LinearReward(0.0, self.irl.theta, scale)
+        self.algorithm = build_residual_sac(self.env, reward, self.cfg.sac, prior=self.prior.policy, seed=self.seed)
+        self.record.feature_expectation["prior"] = self._named(prior_features.nanmean(dim=0))
+
+    def _judge(self, rollout: SupervisedRollout) -> None:
+        """Note what the person did, and whether they are content."""
+        record = self.record
+        num_controlled, num_steps = rollout.steps_per_episode()
+        mean_length = rollout.expert_samples / max(rollout.num_takeovers, 1)
+        bound = intervention_rate_bound(
+            num_controlled,
+            num_steps,
+            intervention_length=max(mean_length, self.cfg.person.hysteresis.patience_handback),
+            confidence=self.cfg.confidence,
+        )
+        record.intervention_rate.append(bound.rate)
+        record.intervention_rate_upper.append(bound.upper)
+        record.num_takeovers.append(rollout.num_takeovers)
+        record.expert_samples.append((record.expert_samples or [0])[-1] + rollout.expert_samples)
+        record.converged = bound.upper < self.cfg.intervention_threshold
+        self._note_progress()
+        self._notify("supervised rollout")
+
+    def _align(self, window: FeatureWindow) -> None:
+        """Fit θ and the policy to what the person has shown so far."""
+        assert self.irl is not None and self.algorithm is not None
+        target = self.target.value()
+        if target is None:
+            return
+        record = self.record
+        record.feature_expectation["target"] = self._named(target)
+
+        def on_progress(inner: InnerLoopProgress) -> None:
+            self._note_progress()
+            self._notify("learning", inner)
+
+        inner = run_inner_loop(
+            self.env, self.algorithm, self.irl, target, window, self.cfg.inner, self.spec.feature_names, on_progress
+        )
+        record.feature_expectation["learner"] = self._named(inner.learner_features)
+        record.gradient_norm.append(inner.gradient_norm)
+        record.theta_history.append(self._named(self.irl.theta / self.irl.feature_scale))
+
+    def _evaluate(self) -> None:
+        """Compare prior, aligned policy and expert, each taking its mean action, on robots side by side."""
+        self._begin(self.cfg.max_rounds)
+        self._notify("evaluation")
+        policies = {"prior": self.prior.policy, "aligned": self.policy, "expert": self.expert.policy}
+        evaluations = evaluate(self.env, policies, self.spec, self.cfg.evaluation_episodes)
+        returns = {name: evaluation.return_expert_reward.mean for name, evaluation in evaluations.items()}
+        record = self.record
+        record.evaluation = {name: evaluation.as_dict() for name, evaluation in evaluations.items()}
+        record.success_rate = evaluations["aligned"].success_rate.mean
+        gap = returns["expert"] - returns["prior"]
+        record.expert_return_gap_closed = (returns["aligned"] - returns["prior"]) / gap if gap else None
+        self._note_progress()
+
+    def _note_evaluation(self, evaluation: Evaluation) -> None:
+        metrics = {name: estimate.mean for name, estimate in evaluation.metrics.items()}
+        self.record.rollout_success_rate.append(metrics["success"])
+        self.record.rollout_metrics.append(metrics)
+        self.record.num_broken += evaluation.num_broken
+
+    def _note_progress(self) -> None:
+        record = self.record
+        record.wall_time_s = self._resumed_wall_time + time.perf_counter() - self._start
+        record.sim_time_s = self._resumed_sim_time + self.env.seconds
+        record.env_steps = self._resumed_env_steps + self.env.num_steps
+        if self.algorithm is not None:
+            record.num_rejected = int(self.algorithm.storage.num_rejected)
+
+    def _notify(self, phase: str, inner: InnerLoopProgress | None = None) -> None:
+        for listener in self.listeners:
+            listener.update(self.record, phase, inner)
+
+    def _named(self, values: torch.Tensor) -> dict[str, float]:
+        return dict(zip(self.spec.feature_names, values.tolist(), strict=True))
+
+    def _write_summary(self) -> None:
+        self.folder.write_summary(self.record.as_summary())
+
+    def _save(self) -> None:
+        """Write the round to disk: state first, so that summary and policy never promise what cannot be resumed."""
+        assert self.irl is not None and self.algorithm is not None
+        self._note_progress()
+        self.folder.write_state(
+            {
+                "next_round": self._next_round,
+                "algorithm": self.algorithm.state_dict(),
+                "irl": self.irl.state_dict(),
+                "target": self.target.state_dict(),
+                "record": vars(self.record).copy(),
+            }
+        )
+        info = CheckpointInfo(
+            task=self.spec.task,
+            temperature=float(self.algorithm.temperature),
+            obs_names=list(self.spec.obs_names),
+            feature_names=list(self.spec.feature_names),
+            extra={"method": self.method, "seed": self.seed, "round": self._next_round, "theta": self.record.theta},
+        )
+        save_checkpoint(self.folder.policy_file, self.algorithm.policy, self.algorithm.critic, info)
+        self._write_summary()
+
+    def resume(self) -> None:
+        """Go back to the last completed round of the folder.
+
+        Raises:
+            RunFolderError: There is none, or its state is damaged.
+            ConfigError: The state is of another task, seed or number of robots.
+        """
+        state = self.folder.read_state()
+        found = state["record"]
+        for name in ("task", "seed", "num_envs"):
+            if found[name] != getattr(self.record, name):
+                raise ConfigError(f"cannot resume: the run has {name} {found[name]}, not {getattr(self.record, name)}")
+        self.record = RunRecord(**found)
+        self.record.status = "running"
+        num_features = len(self.spec.feature_names)
+        self._build(torch.zeros(1, num_features, device=self.env.device))
+        assert self.irl is not None and self.algorithm is not None
+        self.irl.load_state_dict(state["irl"])
+        self.algorithm.load_state_dict(state["algorithm"])
+        self.target.load_state_dict(state["target"])
+        self.record.feature_expectation = dict(found["feature_expectation"])
+        self._next_round = state["next_round"]
+        self._resumed_wall_time = self.record.wall_time_s
+        self._resumed_sim_time = self.record.sim_time_s
+        self._resumed_env_steps = self.record.env_steps

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What has happened in a run so far: the one source of summary.json, of TensorBoard and of the display."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class RunRecord:
+    """Figures of a MEReQ run. Lists have one entry a round; names and units are those of summary.json."""
+
+    task: str
+    method: str
+    seed: int
+    device: str
+    num_envs: int
+    threshold: float
+    """δ of the stop rule."""
+
+    feature_names: list[str]
+    status: str = "running"
+    """``running``, ``converged``, ``budget_spent``, ``interrupted`` or ``failed``."""
+
+    converged: bool = False
+    intervention_rate: list[float] = field(default_factory=list)
+    intervention_rate_upper: list[float] = field(default_factory=list)
+    """Upper confidence bound."""
+
+    num_takeovers: list[int] = field(default_factory=list)
+    expert_samples: list[int] = field(default_factory=list)
+    """Steps that the person controlled, cumulative."""
+
+    gradient_norm: list[float] = field(default_factory=list)
+    """‖∇θ‖ at the end of each inner loop."""
+
+    theta_history: list[dict[str, float]] = field(default_factory=list)
+    """θ in reward a step and unit of the unscaled feature, at the end of each inner loop."""
+
+    feature_expectation: dict[str, dict[str, float]] = field(default_factory=dict)
+    """``target``, ``learner`` and ``prior``: mean of each feature a step."""
+
+    rollout_success_rate: list[float] = field(default_factory=list)
+    """Share of successful episodes of the robots that nobody supervised, exploration included."""
+
+    rollout_metrics: list[dict[str, float]] = field(default_factory=list)
+    """The task's own figures of those episodes."""
+
+    num_rejected: int = 0
+    """Transitions that were not finite and never reached the replay buffer."""
+
+    num_broken: int = 0
+    """Episodes that ended because physics broke."""
+
+    wall_time_s: float = 0.0
+    sim_time_s: float = 0.0
+    """Part of the wall time that was spent inside the environment."""
+
+    env_steps: int = 0
+    """Steps of all robots together."""
+
+    evaluation: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """``prior``, ``aligned`` and ``expert``, side by side; see :meth:`Evaluation.as_dict`."""
+
+    expert_return_gap_closed: float | None = None
+    """(R_aligned − R_prior) / (R_expert − R_prior), with returns of r + θ*ᵀf."""
+
+    success_rate: float | None = None
+    """Of the aligned policy."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+
+    @property
+    def rounds(self) -> int:
+        """Number of supervised rollouts."""
+        return len(self.intervention_rate)
+
+    @property
+    def theta(self) -> dict[str, float]:
+        """θ by feature name, in reward a step and unit of the unscaled feature."""
+        return self.theta_history[-1] if self.theta_history else dict.fromkeys(self.feature_names, 0.0)
+
+    @property
+    def env_steps_per_s(self) -> float:
+        """Steps of all robots a second of wall time."""
+        return self.env_steps / self.wall_time_s if self.wall_time_s else 0.0
+
+    @property
+    def raw_env_steps_per_s(self) -> float:
+        """Steps of all robots a second inside the environment: the rate without any learning."""
+        return self.env_steps / self.sim_time_s if self.sim_time_s else 0.0
+
+    def as_summary(self) -> dict[str, Any]:
+        """Return the content of summary.json."""
+        return {
+            **asdict(self),
+            "rounds": self.rounds,
+            "theta": self.theta,
+            "env_steps_per_s": self.env_steps_per_s,
+            "raw_env_steps_per_s": self.raw_env_steps_per_s,
+        }

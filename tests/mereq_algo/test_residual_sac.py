@@ -1,0 +1,198 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Residual SAC: it stays where it must, learns the same twice, and goes on as if never interrupted."""
+
+import io
+
+import pytest
+import torch
+
+from mereq_algo.networks import CriticCfg, GaussianPolicy, PolicyCfg
+from mereq_algo.residual import LinearReward, ResidualSAC, ResidualSACCfg, UpdateScheduleCfg, build_residual_sac
+
+from .analytic_envs import LinearEnv, linear_gaussian_policy
+
+
+def _build(env: LinearEnv, prior: GaussianPolicy | None = None, theta=(0.0, 0.0), seed: int = 0, **overrides):
+    cfg = {
+        "policy": PolicyCfg(hidden_dims=(32, 32)),
+        "critic": CriticCfg(hidden_dims=(32, 32)),
+        "schedule": UpdateScheduleCfg(reference_num_envs=64, reference_batch_size=128),
+        "learning_starts": 64,
+        "buffer_capacity": 10_000,
+        "temperature": 0.1,
+        "prior_temperature": 0.1,
+    }
+    base_weight = 1.0 if prior is None else 0.0
+    reward = LinearReward(base_weight, torch.tensor(theta))
+    return build_residual_sac(env, reward, ResidualSACCfg(**(cfg | overrides)), prior, seed)
+
+
+def _learn(algorithm: ResidualSAC, env: LinearEnv, num_steps: int) -> None:
+    obs = env.get_observations()
+    for _ in range(num_steps):
+        obs, rewards, dones, extras = env.step(algorithm.act(obs))
+        algorithm.process_env_step(obs, rewards, dones, extras)
+        algorithm.update()
+
+
+def _kl_to_prior(algorithm: ResidualSAC, prior: GaussianPolicy) -> float:
+    obs = torch.linspace(-1.0, 1.0, 21).unsqueeze(-1)
+    return float(algorithm.policy.distribution(obs).kl_divergence(prior.distribution(obs)).mean())
+
+
+@pytest.mark.parametrize(("prior_weight", "prior_temperature"), [(1.0, 0.1), (2.0, 0.05)])
+def test_policy_stays_prior_when_theta_is_zero(prior_weight, prior_temperature):
+    env, prior = LinearEnv(), linear_gaussian_policy(gain=0.8, offset=0.3, std=0.4)
+    algorithm = _build(env, prior, prior_weight=prior_weight, prior_temperature=prior_temperature)
+    _learn(algorithm, env, 200)
+    assert algorithm.num_updates > 300
+    assert _kl_to_prior(algorithm, prior) < 1e-4
+    batch = algorithm.storage.latest(500)
+    assert float(algorithm.critic(batch["obs"], batch["action"]).abs().max()) < 1e-3
+
+
+def test_policy_returns_to_prior_when_theta_is_zero():
+    # With the sign of a prior term wrong, the policy would run away from the prior instead.
+    env, prior = LinearEnv(), linear_gaussian_policy(gain=0.8, offset=0.3, std=0.4)
+    algorithm = _build(env, prior, learning_rate=3e-3)
+    with torch.no_grad():
+        algorithm.policy.mlp[0].bias.add_(0.5)
+    assert _kl_to_prior(algorithm, prior) > 0.5
+    _learn(algorithm, env, 300)
+    assert _kl_to_prior(algorithm, prior) < 0.02
+
+
+def test_plain_sac_learns_from_scratch():
+    # r = -s'^2 is best where 0.5 s + 0.5 u = 0: u = -s, return 0. Doing nothing gives -0.25 E[s^2] = -0.083 a step.
+    env = LinearEnv(seed=5)
+    algorithm = _build(env, learning_rate=3e-3, temperature=0.005)
+    _learn(algorithm, env, 300)
+    states = torch.linspace(-0.9, 0.9, 19).unsqueeze(-1)
+    reached = 0.5 * states + 0.5 * algorithm.policy.distribution(states).mean
+    assert float(reached.square().mean()) < 0.01
+
+
+def test_automatic_temperature_holds_the_target_entropy():
+    env = LinearEnv(seed=5)
+    algorithm = _build(env, learning_rate=3e-3, target_entropy=-0.5, temperature_learning_rate=1e-2)
+    _learn(algorithm, env, 400)
+    assert float(algorithm.update(20)["entropy"]) == pytest.approx(-0.5, abs=0.15)
+
+
+def _fingerprint(algorithm: ResidualSAC) -> list[torch.Tensor]:
+    return [
+        param.detach()
+        for module in (algorithm.policy, algorithm.critic, algorithm.target_critic)
+        for param in module.parameters()
+    ]
+
+
+@pytest.mark.parametrize("with_prior", [False, True])
+def test_two_runs_with_one_seed_are_identical(with_prior):
+    runs = []
+    for _ in range(2):
+        torch.rand(7)  # the global generator must not matter
+        env = LinearEnv(seed=5)
+        algorithm = _build(env, linear_gaussian_policy(0.8, 0.3, 0.4) if with_prior else None, theta=(0.1, 0.2))
+        _learn(algorithm, env, 30)
+        runs.append(algorithm)
+    for first, second in zip(*map(_fingerprint, runs), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_another_seed_gives_another_run():
+    first, second = _build(LinearEnv(), seed=0), _build(LinearEnv(), seed=1)
+    obs = LinearEnv().get_observations()
+    assert not torch.equal(first.act(obs), second.act(obs))
+
+
+@pytest.mark.parametrize("overrides", [{}, {"target_entropy": -0.5, "actor_interval": 2}])
+def test_interrupted_run_goes_on_as_if_never_interrupted(overrides):
+    def start() -> tuple[LinearEnv, ResidualSAC]:
+        env = LinearEnv(num_envs=24, seed=5)  # 24 robots: less than one update a step, so some of it is carried over
+        return env, _build(env, theta=(0.1, 0.2), **overrides)
+
+    env, uninterrupted = start()
+    _learn(uninterrupted, env, 21)
+    stored = io.BytesIO()
+    torch.save(uninterrupted.state_dict(), stored)
+    stored.seek(0)
+    env_state, episode_length = env.state.clone(), env.episode_length_buf.clone()
+    env_generator, final_obs = env.generator.get_state(), env._final_obs
+    _learn(uninterrupted, env, 20)
+
+    env, resumed = start()
+    resumed.load_state_dict(torch.load(stored, weights_only=True))
+    env.state, env.episode_length_buf, env._final_obs = env_state, episode_length, final_obs
+    env.generator.set_state(env_generator)
+    _learn(resumed, env, 20)
+
+    assert resumed.num_updates == uninterrupted.num_updates > 0
+    for first, second in zip(_fingerprint(resumed), _fingerprint(uninterrupted), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_prior_and_its_normalizer_never_change():
+    env, prior = LinearEnv(), linear_gaussian_policy(0.8, 0.3, 0.4)
+    before = {name: tensor.clone() for name, tensor in prior.state_dict().items()}
+    algorithm = _build(env, prior, theta=(1.0, 1.0))
+    _learn(algorithm, env, 20)
+    assert _kl_to_prior(algorithm, prior) > 1e-3
+    for name, tensor in prior.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    assert float(algorithm.policy.normalizer.count) == 0
+
+
+def test_nan_observation_of_one_robot_reaches_neither_buffer_nor_networks():
+    env = LinearEnv()
+    algorithm = _build(env, learning_starts=1)
+    obs = env.get_observations()
+    obs["policy"][3] = torch.nan
+    actions = algorithm.act(obs)
+    assert float(actions[3]) == 0.0
+    obs, rewards, dones, extras = env.step(actions)
+    algorithm.process_env_step(obs, rewards, dones, extras)
+    algorithm.update(3)
+    assert int(algorithm.storage.num_rejected) == 1
+    assert all(torch.isfinite(tensor).all() for tensor in _fingerprint(algorithm))
+    assert torch.isfinite(algorithm.policy.normalizer.mean).all()
+
+
+@pytest.mark.parametrize(
+    ("num_envs", "batch_size", "updates_per_step"),
+    [(16, 256, 0.5), (64, 512, 1), (256, 1024, 2), (1024, 2048, 4), (4096, 4096, 8), (16384, 8192, 16)],
+)
+def test_learning_scales_with_the_number_of_robots(num_envs, batch_size, updates_per_step):
+    schedule = UpdateScheduleCfg()
+    assert schedule.batch_size(num_envs) == batch_size
+    assert schedule.updates_per_step(num_envs) == updates_per_step
+
+
+@pytest.mark.parametrize("num_envs", [1, 10, 100, 300, 50_000])
+def test_every_transition_is_used_equally_often_with_any_number_of_robots(num_envs):
+    schedule = UpdateScheduleCfg()
+    samples = schedule.batch_size(num_envs) * schedule.updates_per_step(num_envs)
+    assert samples / num_envs == pytest.approx(8.0)
+
+
+def test_fractions_of_an_update_are_carried_over():
+    env = LinearEnv(num_envs=16)
+    algorithm = _build(env, schedule=UpdateScheduleCfg(), learning_starts=16)
+    # 0.5 updates a step.
+    _learn(algorithm, env, 10)
+    assert algorithm.num_updates == 5
+
+
+def test_misfits_are_refused():
+    env = LinearEnv()
+    with pytest.raises(ValueError, match="environment has 2 features, theta has 3"):
+        _build(env, theta=(0.0, 0.0, 0.0))
+    with pytest.raises(ValueError, match="takes 2 observations"):
+        _build(env, prior=GaussianPolicy(2, 1))
+    with pytest.raises(ValueError, match="gamma"):
+        ResidualSACCfg(gamma=1.0)
+    with pytest.raises(RuntimeError, match="act"):
+        algorithm = _build(env)
+        algorithm.process_env_step(env.get_observations(), torch.zeros(64), torch.zeros(64), {})
