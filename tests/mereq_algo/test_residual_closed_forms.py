@@ -3,8 +3,9 @@
 
 """Residual SAC against problems that are solved on paper.
 
-In the pre-tanh action u everything is Gaussian. The squashed policy is π̂(a) ∝ exp((Q_R + ωα log π(a)) / α̂); as a density
-of u it has the additional factor (1 − a²)^(1 − ωα/α̂), which a feature log(1 − a²) with weight ωα − α̂ takes out again.
+In the pre-tanh action u everything is Gaussian. The squashed policy is π̂(a) ∝ exp((Q_R + ωα log π(a)) / α̂); as a
+density of u it has the additional factor (1 − a²)^(1 − ωα/α̂), which a feature log(1 − a²) with weight ωα − α̂ takes out
+again.
 """
 
 import math
@@ -67,19 +68,19 @@ def test_one_step_policy_matches_the_closed_form(prior_weight, prior_temperature
     expected_mean = (prior_precision * mean + curvature / temperature * best) / precision
 
     learned = algorithm.policy.distribution(torch.linspace(-1.0, 1.0, 9).unsqueeze(-1))
-    assert float((learned.mean - expected_mean).abs().max()) < 0.05
+    assert float((learned.mean - expected_mean).detach().abs().max()) < 0.05
     torch.testing.assert_close(learned.log_std.exp(), torch.full((9, 1), precision**-0.5), rtol=0.08, atol=0.0)
 
 
 def test_discounted_linear_quadratic_residual_matches_dynamic_programming():
     decay, gain, prior_gain, prior_std = 0.9, 0.4, 0.3, 0.5
-    weight, temperature, gamma = 0.5, 0.1, 0.8
+    weight, temperature, gamma = 0.5, 0.1, 0.7
     env = LinearEnv(decay=decay, gain=gain, features=(lambda s, u, n: n**2,), seed=5)
     algorithm = _learn(
         env,
         theta=(-weight / 2,),
         prior=linear_gaussian_policy(prior_gain, 0.0, prior_std),
-        num_steps=1_200,
+        num_steps=900,
         gamma=gamma,
         temperature=temperature,
         prior_temperature=temperature,

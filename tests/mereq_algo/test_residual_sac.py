@@ -77,8 +77,29 @@ def test_plain_sac_learns_from_scratch():
 def test_automatic_temperature_holds_the_target_entropy():
     env = LinearEnv(seed=5)
     algorithm = _build(env, learning_rate=3e-3, target_entropy=-0.5, temperature_learning_rate=1e-2)
-    _learn(algorithm, env, 400)
+    _learn(algorithm, env, 250)
     assert float(algorithm.update(20)["entropy"]) == pytest.approx(-0.5, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("episode_end", "value"),
+    # A reward of 1 in every step. Terminated after each: Q = 1. Timed out after each: Q = 1 / (1 - γ) = 2.
+    [({"bound": -1.0}, 1.0), ({"max_episode_length": 1}, 2.0)],
+    ids=["terminated", "timed out"],
+)
+def test_value_goes_on_after_a_time_out_and_ends_with_a_termination(episode_end, value):
+    env = LinearEnv(features=(lambda s, u, n: torch.ones_like(s),), seed=5, **episode_end)
+    algorithm = _build(
+        env,
+        linear_gaussian_policy(0.8, 0.3, 0.4),
+        theta=(1.0,),
+        gamma=0.5,
+        learning_rate=3e-3,
+        target_rate=0.1,
+    )
+    _learn(algorithm, env, 150)
+    batch = algorithm.storage.latest(500)
+    assert float(algorithm.critic(batch["obs"], batch["action"]).detach().mean()) == pytest.approx(value, abs=0.1)
 
 
 def _fingerprint(algorithm: ResidualSAC) -> list[torch.Tensor]:

@@ -108,8 +108,8 @@ def collect_supervised_rollout(
         num_supervised: Number of robots that the person supervises.
         episodes_per_robot: Whole episodes of each of them.
         generator: Source of the policy's exploration; without one the robots take the mean action.
-        on_step: Called after each step with the transitions of *all* robots as they were carried out, with ``dones`` and
-            with ``extras``: the robots that nobody supervises are good for learning and for evaluation.
+        on_step: Called after each step with the transitions of *all* robots as they were carried out, with ``dones``
+            and with ``extras``: the robots that nobody supervises are good for learning and for evaluation.
 
     Returns:
         The rollout of the supervised robots.

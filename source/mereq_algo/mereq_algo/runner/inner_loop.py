@@ -44,7 +44,7 @@ class InnerLoopProgress:
 
 
 class FeatureWindow:
-    """Mean features of the learner over the last episode length of steps.
+    """Features of the learner over the last episode length of steps.
 
     Robots pass through the phases of an episode together. A window of exactly one episode holds every phase once, so
     its mean is the learner's feature expectation over whole episodes, whichever phase the robots are in.
@@ -60,13 +60,15 @@ class FeatureWindow:
 
     def add(self, features: torch.Tensor) -> None:
         """Take in one step of all robots; rows that are not finite are left out. Shape: (num_robots, num_features)."""
-        finite = torch.isfinite(features).all(dim=1, keepdim=True)
-        total = torch.where(finite, features, 0.0).sum(dim=0)
-        self._steps.append(total / finite.sum().clamp(min=1))
+        self._steps.append(features[torch.isfinite(features).all(dim=1)])
+
+    def samples(self) -> torch.Tensor:
+        """Return the features of every transition in the window. Shape: (num_transitions, num_features)."""
+        return torch.cat(tuple(self._steps))
 
     def mean(self) -> torch.Tensor:
         """Return f̄(π̂). Shape: (num_features,)."""
-        return torch.stack(tuple(self._steps)).mean(dim=0)
+        return self.samples().mean(dim=0)
 
 
 def run_inner_loop(
@@ -124,5 +126,5 @@ def run_inner_loop(
             on_progress(progress)
         if progress.converged:
             break
-        algorithm.reward.theta.copy_(irl.step(gradient))
+        algorithm.reward.theta.copy_(irl.step(gradient, window.samples()))
     return progress

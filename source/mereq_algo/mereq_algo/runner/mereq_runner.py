@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from collections.abc import Iterable
@@ -160,12 +161,15 @@ class MEReQRunner:
             KeyboardInterrupt: After the summary is written.
         """
         self._start = time.perf_counter()
+        self._completed = copy.deepcopy(self.record)
         try:
             while not self.record.converged and self._next_round < self.cfg.max_rounds:
                 self._run_round(self._next_round)
             self.record.status = "converged" if self.record.converged else "budget_spent"
             self._evaluate()
         except BaseException as error:
+            # The round that was under way does not count: a resumed run does it again from its start.
+            self.record = self._completed
             self.record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             self._write_summary()
             raise
@@ -216,7 +220,9 @@ class MEReQRunner:
             on_step=on_step,
         )
         if self.algorithm is None:
-            self._build(torch.cat([transition["features"][free] for transition in transitions]))
+            prior_features = window.samples()
+            self.record.feature_expectation["prior"] = self._named(prior_features.mean(dim=0))
+            self._build(feature_scale(prior_features, self.cfg.irl.scale_floor))
         assert self.algorithm is not None
         for transition in transitions:
             self.algorithm.storage.add(transition)
@@ -224,14 +230,12 @@ class MEReQRunner:
         self._note_evaluation(recorder.result())
         return rollout
 
-    def _build(self, prior_features: torch.Tensor) -> None:
-        """Make the learner, whose features are scaled by their spread under the prior."""
-        scale = feature_scale(prior_features, self.cfg.irl.scale_floor)
-        self.irl = MaxEntIRL(scale, self.cfg.irl)
+    def _build(self, scale: torch.Tensor) -> None:
+        """Make the learner. Features are divided by ``scale``. Shape: (num_features,)."""
         self.cfg.sac.prior_temperature = self.prior.info.temperature
+        self.irl = MaxEntIRL(scale, self.cfg.sac.temperature, self.cfg.irl)
         reward = LinearReward(0.0, self.irl.theta, scale)
         self.algorithm = build_residual_sac(self.env, reward, self.cfg.sac, prior=self.prior.policy, seed=self.seed)
-        self.record.feature_expectation["prior"] = self._named(prior_features.nanmean(dim=0))
 
     def _judge(self, rollout: SupervisedRollout) -> None:
         """Note what the person did, and whether they are content."""
@@ -332,6 +336,7 @@ class MEReQRunner:
         )
         save_checkpoint(self.folder.policy_file, self.algorithm.policy, self.algorithm.critic, info)
         self._write_summary()
+        self._completed = copy.deepcopy(self.record)
 
     def resume(self) -> None:
         """Go back to the last completed round of the folder.
@@ -347,13 +352,11 @@ class MEReQRunner:
                 raise ConfigError(f"cannot resume: the run has {name} {found[name]}, not {getattr(self.record, name)}")
         self.record = RunRecord(**found)
         self.record.status = "running"
-        num_features = len(self.spec.feature_names)
-        self._build(torch.zeros(1, num_features, device=self.env.device))
+        self._build(state["irl"]["feature_scale"].to(self.env.device))
         assert self.irl is not None and self.algorithm is not None
         self.irl.load_state_dict(state["irl"])
         self.algorithm.load_state_dict(state["algorithm"])
         self.target.load_state_dict(state["target"])
-        self.record.feature_expectation = dict(found["feature_expectation"])
         self._next_round = state["next_round"]
         self._resumed_wall_time = self.record.wall_time_s
         self._resumed_sim_time = self.record.sim_time_s

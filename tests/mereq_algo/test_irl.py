@@ -1,0 +1,172 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Target features and max-ent IRL."""
+
+import math
+
+import pytest
+import torch
+from tensordict import TensorDict
+
+from mereq_algo.intervention import SupervisedRollout
+from mereq_algo.irl import MaxEntIRL, MaxEntIRLCfg, TargetFeatures, TargetFeaturesCfg, feature_scale, split_segments
+from mereq_algo.networks import CriticCfg, GaussianPolicy
+from mereq_algo.residual import LinearReward, ResidualSACCfg, UpdateScheduleCfg, build_residual_sac
+
+from .analytic_envs import LinearEnv, linear_gaussian_policy
+
+
+def _rollout(in_control: list[int], features: list[float], episode: list[int] | None = None) -> SupervisedRollout:
+    """A rollout of one supervised robot."""
+    num_steps = len(in_control)
+    column = torch.tensor(features).reshape(num_steps, 1, 1)
+    return SupervisedRollout(
+        transitions=TensorDict({"obs": torch.zeros(num_steps, 1, 1), "features": column}, batch_size=[num_steps, 1]),
+        robot_action=torch.zeros(num_steps, 1, 1),
+        in_control=torch.tensor(in_control, dtype=torch.bool).unsqueeze(-1),
+        done=torch.zeros(num_steps, 1, dtype=torch.bool),
+        episode=torch.tensor(episode or [0] * num_steps).unsqueeze(-1),
+    )
+
+
+def _target(*rollouts: SupervisedRollout, **cfg) -> TargetFeatures:
+    target = TargetFeatures(1, TargetFeaturesCfg(**cfg))
+    for rollout in rollouts:
+        target.add_round(rollout)
+    return target
+
+
+def test_target_weighs_segments_by_their_share_of_the_steps():
+    rollout = _rollout([0, 0, 0, 1], [1.0, 2.0, 3.0, 10.0])
+    # λ = 3/4: 3/4 * mean(1, 2, 3) + 1/4 * 10 = 1.5 + 2.5
+    target = _target(rollout)
+    assert target.untouched_share == pytest.approx(0.75)
+    assert float(target.value()) == pytest.approx(4.0)
+    # Without pseudo-expert data only the person's own step counts.
+    assert float(_target(rollout, pseudo_expert=False).value()) == pytest.approx(10.0)
+
+
+def test_target_without_an_intervention():
+    untouched = _rollout([0, 0], [1.0, 3.0])
+    assert float(_target(untouched).value()) == pytest.approx(2.0)
+    assert _target(untouched, pseudo_expert=False).value() is None
+    assert _target().value() is None
+
+
+@pytest.mark.parametrize(("memory", "expected"), [(0.0, 4.0), (1.0, 2.0), (0.5, (0.5 * 2 * 1 + 1 * 4) / 2)])
+def test_older_rounds_fade(memory, expected):
+    # First round: 2 steps of 1. Second round: 1 step of 4.
+    first, second = _rollout([0, 1], [1.0, 1.0]), _rollout([1], [4.0])
+    assert float(_target(first, second, memory=memory).value()) == pytest.approx(expected)
+
+
+def test_segments_leave_out_reaction_time_and_invalid_steps():
+    # fmt: off
+    in_control = [0, 0, 0, 1, 1, 0, 0,  1, 0,  0]
+    episode    = [0, 0, 0, 0, 0, 0, 0,  1, 1, -1]
+    robot      = [1, 0, 0, 0, 0, 1, 1,  0, 1,  0]  # without the 2 steps before the takeover
+    person     = [0, 0, 0, 1, 1, 0, 0,  1, 0,  0]
+    # fmt: on
+    segments = split_segments(_rollout(in_control, [0.0] * 10, episode), reaction_steps=2)
+    assert segments.robot.int().flatten().tolist() == robot
+    assert segments.person.int().flatten().tolist() == person
+
+
+def test_target_survives_a_round_trip():
+    target = _target(_rollout([0, 1], [1.0, 5.0]), memory=0.5)
+    restored = _target(memory=0.5)
+    restored.load_state_dict(target.state_dict())
+    for current in (target, restored):
+        current.add_round(_rollout([1, 0], [2.0, 7.0]))
+    assert torch.equal(restored.value(), target.value())
+
+
+def test_feature_scale_has_a_floor_and_ignores_broken_rows():
+    features = torch.tensor([[1.0, 0.5], [3.0, 0.5], [torch.nan, 9.0]])
+    assert feature_scale(features, floor=0.1).tolist() == pytest.approx([1.0, 0.1])
+
+
+def test_gradient_and_step_equal_hand_arithmetic():
+    irl = MaxEntIRL(
+        torch.tensor([2.0, 1.0]), temperature=0.1, cfg=MaxEntIRLCfg(learning_rate=0.5, damping=0.25, max_step=0.3)
+    )
+    gradient = irl.gradient(torch.tensor([3.0, 1.0]), torch.tensor([1.0, 1.0]))
+    assert gradient.tolist() == [1.0, 0.0]
+    # Scaled features (±1, ±1) independent: covariance 1, so Δθ = 0.5 * 0.1 * 1 / 1.25 = 0.04.
+    features = torch.tensor([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
+    assert irl.step(gradient, features).tolist() == pytest.approx([0.04, 0.0])
+    # A feature that does not vary: 0.05 * 10 / 0.25 = 2, but one step is at most 0.3.
+    assert irl.step(torch.tensor([0.0, 10.0]), features[:1]).tolist() == pytest.approx([0.04, 0.3])
+    assert irl.is_converged(torch.tensor([0.03, 0.03])) and not irl.is_converged(torch.tensor([0.04, 0.04]))
+
+
+def test_l2_pulls_towards_zero():
+    irl = MaxEntIRL(torch.ones(1), temperature=0.1, cfg=MaxEntIRLCfg(l2=0.5))
+    irl.theta.fill_(2.0)
+    # φ* - f̄ - l2 θ = 3 - 2 - 0.5 * 2 = 0
+    assert float(irl.gradient(torch.tensor([3.0]), torch.tensor([2.0]))) == 0.0
+
+
+TEMPERATURE = 0.1
+PRIOR_GAIN, PRIOR_OFFSET, PRIOR_STD = 0.2, 0.1, 0.5
+PRIOR = linear_gaussian_policy(PRIOR_GAIN, PRIOR_OFFSET, PRIOR_STD)
+FEATURES = (lambda s, u, n: u, lambda s, u, n: u**2, lambda s, u, n: s * u)
+
+
+def _one_step_env(num_envs: int, seed: int) -> LinearEnv:
+    return LinearEnv(num_envs, bound=-1.0, features=FEATURES, seed=seed)
+
+
+def _soft_optimal_person(theta: torch.Tensor) -> GaussianPolicy:
+    """N(prior) · exp((θ₀ u + θ₁ u² + θ₂ s u) / α): precision 1/σ² − 2θ₁/α, mean linear in s."""
+    precision = 1.0 / PRIOR_STD**2 - 2.0 * theta[1] / TEMPERATURE
+    gain = (PRIOR_GAIN / PRIOR_STD**2 + theta[2] / TEMPERATURE) / precision
+    offset = (PRIOR_OFFSET / PRIOR_STD**2 + theta[0] / TEMPERATURE) / precision
+    return linear_gaussian_policy(float(gain), float(offset), float(precision) ** -0.5)
+
+
+@torch.no_grad()
+def _features_of(policy: GaussianPolicy) -> torch.Tensor:
+    env = _one_step_env(200_000, seed=11)
+    action, _ = policy.sample(env.get_observations()["policy"], torch.Generator().manual_seed(12))
+    return env.step(action)[3]["final_obs"]["features"]
+
+
+@pytest.mark.parametrize("true_theta", [[0.10, -0.06, 0.08], [0.0, 0.0, 0.0]], ids=["residual", "no residual"])
+def test_max_ent_irl_recovers_theta_of_a_soft_optimal_person(true_theta):
+    true_theta = torch.tensor(true_theta)  # of the scaled features
+    scale = feature_scale(_features_of(PRIOR), floor=0.05)
+    target = _features_of(_soft_optimal_person(true_theta / scale)).mean(dim=0)
+
+    env = _one_step_env(256, seed=5)
+    algorithm = build_residual_sac(
+        env,
+        LinearReward(0.0, torch.zeros(3), scale),
+        ResidualSACCfg(
+            critic=CriticCfg(hidden_dims=(64, 64)),
+            schedule=UpdateScheduleCfg(reference_batch_size=256, reference_updates_per_step=5),
+            temperature=TEMPERATURE,
+            prior_temperature=TEMPERATURE,
+            learning_rate=3e-3,
+            target_rate=0.02,
+        ),
+        PRIOR,
+    )
+    irl = MaxEntIRL(scale, TEMPERATURE, MaxEntIRLCfg(learning_rate=0.3))
+    obs, history = env.get_observations(), []
+    for step in range(1, 241):
+        obs, rewards, dones, extras = env.step(algorithm.act(obs))
+        algorithm.process_env_step(obs, rewards, dones, extras)
+        algorithm.update()
+        if step % 4 == 0:
+            learner = algorithm.storage.latest(4 * 256)["features"]
+            algorithm.reward.theta.copy_(irl.step(irl.gradient(target, learner.mean(dim=0)), learner))
+            history.append(irl.theta.clone())
+
+    # 1,024 samples leave the newest θ some noise; the mean of the last 30 has less.
+    theta = torch.stack(history[-30:]).mean(dim=0)
+    assert float((theta - true_theta).norm()) < 0.01
+    if true_theta.any():
+        angle = math.degrees(float(torch.cosine_similarity(theta, true_theta, dim=0).acos()))
+        assert angle < 5.0

@@ -1,0 +1,167 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The outer loop, on an analytic task."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
+
+from mereq_algo.networks import load_checkpoint
+from mereq_algo.runner import (
+    ConfigError,
+    MEReQRunner,
+    RunFolder,
+    RunFolderError,
+    TaskError,
+    TaskSpec,
+    TimedEnv,
+)
+
+TIMES = {"wall_time_s", "sim_time_s", "env_steps_per_s", "raw_env_steps_per_s"}
+
+
+class InterruptIn:
+    """A listener that presses Ctrl-C in the middle of learning in one round."""
+
+    def __init__(self, num_rounds: int) -> None:
+        self.num_rounds = num_rounds
+
+    def update(self, record, phase, inner) -> None:
+        if phase == "learning" and record.rounds == self.num_rounds:
+            raise KeyboardInterrupt
+
+
+def _build(root: Path, listeners=(), seed: int = 3, num_envs: int = 32, spec: TaskSpec = SPEC, **overrides):
+    env = TimedEnv(SupervisedLinearEnv(num_envs=num_envs))
+    folder = RunFolder.create(root, "Linear", "test")
+    cfg = small_cfg(**overrides)
+    return MEReQRunner(env, spec, trained(0.0), trained(1.0), cfg, folder, seed, listeners)
+
+
+def _figures(folder: RunFolder) -> dict:
+    return {name: value for name, value in folder.read_summary().items() if name not in TIMES}
+
+
+def test_the_policy_moves_towards_the_person_and_is_left_alone_more(tmp_path):
+    runner = _build(tmp_path)
+    record = runner.learn()
+
+    assert record.intervention_rate[0] > 0.3
+    assert record.intervention_rate[-1] < record.intervention_rate[0]
+    # The person pushes by 1, the prior by 0; pushing costs under the prior, so its residual weight must be positive.
+    assert record.theta["push"] > 0.0
+    # tanh(1) = 0.76 is the person's mean action, 0 the prior's.
+    with torch.no_grad():
+        assert float(runner.policy(torch.zeros(1, 1))) > 0.3
+    assert record.expert_return_gap_closed is not None and record.expert_return_gap_closed > 0.5
+    assert record.expert_samples == sorted(record.expert_samples)
+
+
+def test_one_seed_gives_one_result(tmp_path):
+    figures = []
+    for name in ("a", "b"):
+        runner = _build(tmp_path / name)
+        runner.learn()
+        figures.append(_figures(runner.folder))
+    assert figures[0] == figures[1]
+
+
+@pytest.mark.parametrize("interrupted_round", [1, 2])
+def test_a_resumed_run_equals_one_that_was_never_interrupted(tmp_path, interrupted_round):
+    whole = _build(tmp_path / "whole")
+    whole.learn()
+
+    interrupted = _build(tmp_path / "part", listeners=[InterruptIn(interrupted_round)])
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.learn()
+    assert interrupted.folder.read_summary()["status"] == "interrupted"
+    if interrupted_round == 1:
+        # Nothing was completed: there is nothing to go on from, and that is said.
+        with pytest.raises(RunFolderError, match="no completed round"):
+            interrupted.resume()
+        return
+
+    resumed = _build(tmp_path / "other")
+    resumed.folder = RunFolder.open(interrupted.folder.path, "Linear")
+    resumed.resume()
+    resumed.learn()
+    assert _figures(resumed.folder) == _figures(whole.folder)
+
+
+def test_an_interrupted_run_is_whole(tmp_path):
+    runner = _build(tmp_path, listeners=[InterruptIn(2)])
+    with pytest.raises(KeyboardInterrupt):
+        runner.learn()
+
+    summary = json.loads(runner.folder.summary_file.read_text())
+    # The second round's supervised rollout had been judged, but the round is not complete: it does not count.
+    assert summary["rounds"] == 1
+    load_checkpoint(runner.folder.policy_file, num_obs=1, num_actions=1, feature_names=["state", "push"])
+    assert not list(runner.folder.path.rglob(".*")), "no half-written files"
+
+
+def test_a_content_person_ends_the_run_at_once(tmp_path):
+    runner = _build(
+        tmp_path,
+        person={"rule": "action_distance", "hysteresis": {"takeover_threshold": 3.0, "handback_threshold": 3.0}},
+        episodes_per_robot=40,  # 8 * 40 * 5 = 1,600 steps: enough to be sure without a single intervention
+    )
+    record = runner.learn()
+    assert record.converged and record.status == "converged" and record.rounds == 1
+    assert record.intervention_rate == [0.0] and 0.0 < record.intervention_rate_upper[0] < 0.05
+
+
+def test_the_summary_has_what_other_tools_read(tmp_path):
+    runner = _build(tmp_path)
+    runner.learn()
+    summary = runner.folder.read_summary()
+    promised = """task method seed device num_envs status rounds intervention_rate expert_samples threshold converged
+        theta feature_expectation expert_return_gap_closed success_rate wall_time_s sim_time_s env_steps
+        env_steps_per_s""".split()
+    assert set(promised) <= set(summary)
+    assert set(summary["feature_expectation"]) == {"target", "learner", "prior"}
+    assert len(summary["expert_samples"]) == len(summary["intervention_rate"]) == summary["rounds"] == 3
+
+
+def test_a_state_of_another_run_is_refused(tmp_path):
+    runner = _build(tmp_path / "a")
+    runner.learn()
+    other = _build(tmp_path / "b", seed=4)
+    other.folder = runner.folder
+    with pytest.raises(ConfigError, match="seed 3, not 4"):
+        other.resume()
+
+
+def test_too_few_robots_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="num_envs is 8 and num_supervised 8"):
+        _build(tmp_path, num_envs=8)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [(("push", "push"), "'push' stands twice"), (("push",), "2 wide but has 1 names")],
+)
+def test_features_that_do_not_fit_are_refused(tmp_path, names, message):
+    spec = TaskSpec("Linear", ("state",), names, ("success",), torch.zeros(len(names)))
+    with pytest.raises(TaskError, match=message):
+        _build(tmp_path, spec=spec)
+
+
+def test_a_run_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFolderError, match="cannot be written"):
+        RunFolder.create(tmp_path / "file", "Linear", "test")
+
+
+def test_a_damaged_state_is_refused(tmp_path):
+    runner = _build(tmp_path)
+    runner.learn()
+    runner.folder.state_file.write_bytes(b"not a state")
+    with pytest.raises(RunFolderError, match="damaged"):
+        runner.resume()
