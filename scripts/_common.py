@@ -1,27 +1,32 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""What the scripts share: where policies are, and errors as one line."""
+"""What the scripts share: the command line, where policies are, and errors as one line.
+
+Only what the command line needs is imported here; learning and the simulator take seconds to import.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import os
 import platform
 import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from mereq_algo.networks import CheckpointError, load_checkpoint
-from mereq_algo.runner import ConfigError, RunFolder, RunFolderError, TaskError, TaskSpec, TrainedPolicy
-from mereq_tasks.launch import TaskUsageError, check_name
+from mereq_tasks.arguments import TaskUsageError, check_name
+
+if TYPE_CHECKING:
+    from mereq_algo.runner import TaskSpec, TrainedPolicy
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 POLICIES = REPOSITORY / "assets" / "policies"
-USER_ERRORS = (CheckpointError, ConfigError, RunFolderError, TaskError, TaskUsageError)
 
 
 @contextlib.contextmanager
@@ -29,32 +34,81 @@ def one_line_errors() -> Iterator[None]:
     """Turns what a user can get wrong into one line and exit status 2, and Ctrl-C into 130."""
     try:
         yield
-    except USER_ERRORS as error:
-        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+    except ValueError as error:
+        if not isinstance(error, _user_errors()):
+            raise
+        line = " ".join(f"error: {error}".split())
+        Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
         sys.exit(2)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted", style="yellow")
         sys.exit(130)
 
 
+def _user_errors() -> tuple[type[ValueError], ...]:
+    if "mereq_algo" not in sys.modules:
+        return (TaskUsageError,)
+    from mereq_algo.networks import CheckpointError
+    from mereq_algo.runner import ConfigError, RunFolderError, TaskError
+
+    return CheckpointError, ConfigError, RunFolderError, TaskError, TaskUsageError
+
+
+def check_writable(what: str, path: Path) -> None:
+    """Refuses a place where nothing can be written, before hours of work end there.
+
+    Args:
+        what: What goes there, for the message.
+        path: A file or folder that need not exist yet.
+
+    Raises:
+        TaskUsageError: A folder on the way is no folder or may not be written.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    for place, is_wrong, reason in (
+        (folder, not folder.is_dir(), "is not a folder"),
+        (folder, not os.access(folder, os.W_OK | os.X_OK), "is not writable"),
+        (path, path.exists() and not os.access(path, os.W_OK), "is not writable"),
+    ):
+        if is_wrong:
+            raise TaskUsageError(f"{what} cannot be written: {path} ({place} {reason})")
+
+
 def policy_file(task: str, policy: str) -> Path:
-    """Returns the file of a policy: ``prior``, ``expert``, a run folder or a file."""
-    if policy in ("prior", "expert"):
-        return POLICIES / task / f"{policy}.safetensors"
+    """Returns the file of a policy: ``prior``, ``expert``, a run folder or a file.
+
+    Raises:
+        TaskUsageError: There is nothing of that name.
+        CheckpointError: The file is missing, damaged, or of another task.
+        RunFolderError: The folder is not one of a run of this task.
+    """
     path = Path(policy)
-    if path.is_dir():
-        return RunFolder.open(path, task).policy_file
-    if not path.exists():
+    if policy in ("prior", "expert"):
+        path = POLICIES / task / f"{policy}.safetensors"
+    elif not path.exists():
         check_name("policy", policy, ["prior", "expert", "<run folder>", "<file.safetensors>"])
+
+    from mereq_algo.networks import CheckpointError, load_checkpoint
+    from mereq_algo.runner import RunFolder
+
+    if path.is_dir():
+        path = RunFolder.open(path, task).policy_file
+    found = load_checkpoint(path)[2].task
+    if found != task:
+        raise CheckpointError(f"policy file is of task {found}, not {task}: {path}")
     return path
 
 
 def load_policy(file: Path, spec: TaskSpec, num_obs: int, num_actions: int, device: str) -> TrainedPolicy:
-    """Loads a policy and checks that it fits the task."""
-    policy, critic, info = load_checkpoint(file, device, num_obs, num_actions, list(spec.feature_names))
-    if info.task != spec.task:
-        raise CheckpointError(f"policy file is of task {info.task}, not {spec.task}: {file}")
-    return TrainedPolicy(policy, critic, info)
+    """Loads a policy and checks that it fits the task.
+
+    Raises:
+        CheckpointError: It does not.
+    """
+    from mereq_algo.networks import load_checkpoint
+    from mereq_algo.runner import TrainedPolicy
+
+    return TrainedPolicy(*load_checkpoint(file, device, num_obs, num_actions, list(spec.feature_names)))
 
 
 def command_line() -> str:

@@ -13,13 +13,10 @@ import argparse
 import json
 from pathlib import Path
 
-import torch
-from _common import load_policy, one_line_errors, policy_file
 from rich.console import Console
 
-from mereq_algo.runner import ConfigError, TaskSpec, TimedEnv, evaluate, evaluation_table
-from mereq_algo.runner.run_folder import write_atomically
-from mereq_tasks.launch import add_task_args, open_task, resolve_task
+from _common import check_writable, load_policy, one_line_errors, policy_file
+from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 
 
 def main() -> None:
@@ -28,12 +25,20 @@ def main() -> None:
     parser.add_argument("--policy", required=True, help="prior, expert, a run folder, or a policy file")
     parser.add_argument("--episodes", type=int, default=100, help="number of episodes (default: 100)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    args, overrides = parser.parse_known_args()
+    args, overrides = parse_task_args(parser)
     if args.episodes < 2:
-        raise ConfigError(f"episodes is {args.episodes}; a standard error takes at least 2")
+        raise TaskUsageError(f"episodes is {args.episodes}; a standard error takes at least 2")
+    if args.json is not None:
+        check_writable("figures", args.json)
+    file = policy_file(args.task, args.policy)
+
+    import torch
+
+    from mereq_algo.runner import TaskSpec, TimedEnv, evaluate, evaluation_table
+    from mereq_algo.runner.run_folder import write_atomically
+    from mereq_tasks.launch import open_task, resolve_task
 
     settings = resolve_task(args, overrides)
-    file = policy_file(settings.task, args.policy)
     if args.num_envs is None:
         settings.env_cfg.scene.num_envs = min(args.episodes, settings.env_cfg.scene.num_envs)
     console = Console()

@@ -14,20 +14,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from _common import REPOSITORY, command_line, load_policy, one_line_errors, policy_file, versions
 from rich.console import Console
 
-from mereq_algo.runner import (
-    ConsoleDisplay,
-    MEReQCfg,
-    MEReQRunner,
-    RunFolder,
-    TaskSpec,
-    TensorBoardLog,
-    TimedEnv,
-    evaluation_table,
+from _common import (
+    REPOSITORY,
+    check_writable,
+    command_line,
+    load_policy,
+    one_line_errors,
+    policy_file,
+    versions,
 )
-from mereq_tasks.launch import add_task_args, open_task, resolve_task
+from mereq_tasks.arguments import add_task_args, parse_task_args
 
 
 def main() -> None:
@@ -37,11 +35,25 @@ def main() -> None:
     parser.add_argument("--name", default="mereq", help="name of the run, part of its folder's")
     parser.add_argument("--logs", type=Path, default=REPOSITORY / "logs" / "mereq", help="where run folders go")
     parser.add_argument("--resume", type=Path, help="run folder to go on with, from its last completed round")
-    args, overrides = parser.parse_known_args()
+    args, overrides = parse_task_args(parser)
+
+    check_writable("log folder", args.logs / args.task / args.name)
+    files = {name: policy_file(args.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
+
+    from mereq_algo.runner import (
+        ConsoleDisplay,
+        MEReQCfg,
+        MEReQRunner,
+        RunFolder,
+        TaskSpec,
+        TensorBoardLog,
+        TimedEnv,
+        evaluation_table,
+    )
+    from mereq_tasks.launch import open_task, resolve_task
 
     settings = resolve_task(args, overrides)
     cfg = MEReQCfg.from_dict(settings.agent)
-    files = {name: policy_file(settings.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
     folder = None if args.resume is None else RunFolder.open(args.resume, settings.task)
     console = Console()
     with open_task(settings, args.verbose) as task:

@@ -13,13 +13,10 @@ import argparse
 import time
 from pathlib import Path
 
-import torch
-from _common import POLICIES, command_line, one_line_errors, versions
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mereq_algo.networks import CheckpointInfo, save_checkpoint
-from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, evaluate, evaluation_table, train_from_scratch
-from mereq_tasks.launch import add_task_args, open_task, resolve_task
+from _common import POLICIES, check_writable, command_line, one_line_errors, versions
+from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 
 
 def main() -> None:
@@ -28,8 +25,22 @@ def main() -> None:
     parser.add_argument("--reward", choices=("prior", "expert"), required=True, help="whose reward to train with")
     parser.add_argument("--steps", type=int, default=1600, help="steps of all robots (default: 1600)")
     parser.add_argument("--episodes", type=int, default=100, help="episodes of the evaluation (default: 100)")
-    parser.add_argument("--output", type=Path, help="policy file (default: assets/policies/<task>/<reward>.safetensors)")
-    args, overrides = parser.parse_known_args()
+    parser.add_argument(
+        "--output", type=Path, help="policy file (default: assets/policies/<task>/<reward>.safetensors)"
+    )
+    args, overrides = parse_task_args(parser)
+
+    for name, least in (("steps", 1), ("episodes", 2)):
+        if getattr(args, name) < least:
+            raise TaskUsageError(f"{name} is {getattr(args, name)}; at least {least} are needed")
+    output = args.output or POLICIES / args.task / f"{args.reward}.safetensors"
+    check_writable("policy", output)
+
+    import torch
+
+    from mereq_algo.networks import CheckpointInfo, save_checkpoint
+    from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, evaluate, evaluation_table, train_from_scratch
+    from mereq_tasks.launch import open_task, resolve_task
 
     settings = resolve_task(args, overrides)
     cfg = MEReQCfg.from_dict(settings.agent).sac
@@ -73,7 +84,6 @@ def main() -> None:
             feature_names=list(spec.feature_names),
             extra=card,
         )
-        output = args.output or POLICIES / spec.task / f"{args.reward}.safetensors"
         save_checkpoint(output, algorithm.policy, algorithm.critic, info)
         write_card(output, spec.task, card)
         progress.console.print(evaluation_table({args.reward: evaluation}, spec.task))

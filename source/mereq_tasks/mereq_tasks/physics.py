@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import torch
+from isaaclab.physics import PhysxAutoCfg
+from isaaclab.sim import SimulationCfg
+from isaaclab.utils import configclass
 from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
 from isaaclab_ov.physics import OvPhysxCfg
 from isaaclab_physx.physics import PhysxCfg
-
-from isaaclab.physics import PhysxAutoCfg
-from isaaclab.utils import configclass
-
 from isaaclab_tasks.utils import PresetCfg
+
+from .arguments import TaskUsageError
 
 
 def default_device() -> str:
@@ -34,3 +37,23 @@ class PhysicsCfg(PresetCfg):
         solver_cfg=MJWarpSolverCfg(njmax=24, nconmax=6, integrator="implicitfast", iterations=100, ls_iterations=50),
     )
     default: NewtonCfg = newton_mjwarp
+
+
+def check_physics(sim: SimulationCfg) -> None:
+    """Refuses a backend that this machine cannot run; Isaac Lab would fail while it starts, with a trace.
+
+    Raises:
+        TaskUsageError: Something that the backend needs is missing.
+    """
+    missing = None
+    if isinstance(sim.physics, PhysxCfg) and importlib.util.find_spec("isaacsim") is None:
+        missing = "Isaac Sim"
+    elif isinstance(sim.physics, (OvPhysxCfg, PhysxAutoCfg)):
+        if importlib.util.find_spec("ovphysx") is None:
+            missing = "the package ovphysx"
+        elif not torch.cuda.is_available():
+            missing = "a CUDA GPU"
+    if missing:
+        raise TaskUsageError(
+            f"PhysX needs {missing}, which is not there; physics=newton_mjwarp (the default) runs here"
+        )

@@ -133,6 +133,9 @@ class ObservationsCfg:
 
         normal_force = ObsTerm(func=mdp.normal_force_share, params={"full_scale": 20.0}, clip=(0.0, 1.0))
         ink_removed = ObsTerm(func=mdp.ink_removed, clip=(0.0, 1.0))
+        distance_to_ink = ObsTerm(
+            func=mdp.distance_to_ink, params={"board_height": BOARD_CENTRE[2], "full_scale": 0.2}, clip=(0.0, 1.0)
+        )
         tool_speed = ObsTerm(func=mdp.tool_speed, params={"full_scale": 0.5}, clip=(0.0, 1.0))
         over_force_limit = ObsTerm(func=mdp.over_force_limit, params={"full_scale": 5.0}, clip=(0.0, 1.0))
 
@@ -232,6 +235,7 @@ class FrankaEraseEnvCfg(ManagerBasedRLEnvCfg):
     preference: HumanPreference = HumanPreference(
         weights={
             "ink_removed": 48.0,  # 4 for each of the 12 marks: the ink matters more than the effort
+            "distance_to_ink": -1.0,
             "over_force_limit": -3.0,
             "tool_speed": -0.2,
         }

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import MISSING
 
 import torch
-
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import CommandTerm, CommandTermCfg, SceneEntityCfg
 from isaaclab.utils import configclass
@@ -180,19 +179,19 @@ class MarksCfg(CommandTermCfg):
     num_marks: int = 12
     """Number of marks on the stroke."""
 
-    centre_x: tuple[float, float] = (0.45, 0.55)
+    centre_x: tuple[float, float] = (0.47, 0.53)
     """Range of the middle of the stroke along x [m]."""
 
-    centre_y: tuple[float, float] = (-0.12, 0.12)
+    centre_y: tuple[float, float] = (-0.1, 0.1)
     """Range of the middle of the stroke along y [m]."""
 
-    stroke_length: tuple[float, float] = (0.16, 0.26)
+    stroke_length: tuple[float, float] = (0.14, 0.22)
     """Range of the length of the stroke [m]."""
 
     stroke_heading: tuple[float, float] = (0.0, 3.1416)
     """Range of the direction of the stroke [rad]."""
 
-    stroke_curvature: tuple[float, float] = (-6.0, 6.0)
+    stroke_curvature: tuple[float, float] = (-5.0, 5.0)
     """Range of the curvature of the stroke [1/m]."""
 
     touched_before: float = 0.3
@@ -204,8 +203,8 @@ class MarksCfg(CommandTermCfg):
     erase_force: float = 5.0
     """Normal force below which no ink comes off [N]. Ours: a few newtons, as of a hand on a whiteboard eraser."""
 
-    wear_rate: float = 0.6
-    """Ink that comes off per newton beyond the threshold and second [1/(N s)]. Ours: at 10 N a mark is clean in 0.33 s, the
+    wear_rate: float = 0.8
+    """Ink that comes off per newton beyond the threshold and second [1/(N s)]. Ours: at 10 N a mark is clean in 0.25 s, about the
     time that the felt takes to pass over it."""
 
     force_limit: float = 15.0

@@ -80,13 +80,15 @@ def newly_touched(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 
 def distance_to_untouched(env: ManagerBasedRLEnv, board_height: float) -> torch.Tensor:
-    """Reward: distance from the felt to the nearest untouched mark [m]; 0 when there is none. Shape: (num_envs,)."""
-    marks = _marks(env)
+    """Reward: distance from the felt to the nearest mark not touched yet [m]; 0 if there is none. Shape: (num_envs,)."""
+    return _distance(_marks(env), ~_marks(env).touched, board_height)
+
+
+def _distance(marks: Marks, wanted: torch.Tensor, board_height: float) -> torch.Tensor:
     tool = marks.tool_position()
     across = (marks.position - tool[:, None, :2]).norm(dim=2)
-    across = torch.where(marks.touched, torch.inf, across).amin(dim=1)
-    distance = torch.hypot(across, tool[:, 2] - board_height)
-    return torch.where(marks.touched.all(dim=1), 0.0, distance)
+    across = torch.where(wanted, across, torch.inf).amin(dim=1)
+    return torch.where(wanted.any(dim=1), torch.hypot(across, tool[:, 2] - board_height), 0.0)
 
 
 def capped_normal_force(env: ManagerBasedRLEnv, max_force: float) -> torch.Tensor:
@@ -102,6 +104,12 @@ def normal_force_share(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tenso
 def ink_removed(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Feature: share of all ink that came off in the step. Shape: (num_envs, 1)."""
     return _marks(env).ink_removed.unsqueeze(1)
+
+
+def distance_to_ink(env: ManagerBasedRLEnv, board_height: float, full_scale: float) -> torch.Tensor:
+    """Feature: distance from the felt to the nearest ink, as a share of a full scale [m]. Shape: (num_envs, 1)."""
+    marks = _marks(env)
+    return (_distance(marks, marks.ink > 0.0, board_height) / full_scale).unsqueeze(1)
 
 
 def tool_speed(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import torch
-
 from isaaclab.envs import ManagerBasedEnv
 from isaaclab.envs.mdp.actions.actions_cfg import OperationalSpaceControllerActionCfg
 from isaaclab.envs.mdp.actions.task_space_actions import OperationalSpaceControllerAction
@@ -38,7 +37,7 @@ class ToolStepAction(OperationalSpaceControllerAction):
         return 3
 
     def _resolve_command_indexes(self):
-        self._pose_abs_idx = 0
+        """Leaves all indices unset: no part of the action is a pose, so that zeros mean to stay, not to go to a pose."""
 
     def _preprocess_actions(self, actions: torch.Tensor):
         self._raw_actions[:] = actions.clamp(-1.0, 1.0)

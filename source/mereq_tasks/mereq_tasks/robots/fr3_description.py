@@ -18,8 +18,11 @@ from pathlib import Path
 HAND_SIZE = (0.063, 0.204, 0.065)
 """Box around the hand's housing [m], read off the bounding box of the packaged collision mesh."""
 
-ERASER_SIZE = (0.05, 0.11, 0.04)
-"""Block of a hand-held whiteboard eraser [m]: along the stroke, across it, and between finger tips and felt."""
+ERASER_SIZE = (0.05, 0.11, 0.025)
+"""Block of a hand-held whiteboard eraser [m]: its short and its long side, and its height down to the felt."""
+
+HANDLE_SIZE = (0.02, 0.04, 0.03)
+"""Handle on top of the block, between the fingers [m]."""
 
 ERASER_MASS = 0.06
 """Mass of the eraser block [kg]; felt erasers of this size weigh 40 to 80 g."""
@@ -28,7 +31,7 @@ ERASER_FELT_Z = 0.1034 + 0.03
 """Height of the felt below the hand's flange [m]: the tool centre point (0.1034) plus the part that sticks out."""
 
 GRIPPED_FINGER_OPENING = 0.02
-"""Position of each finger that holds the eraser [m]; the block is gripped at a 4 cm wide handle."""
+"""Position of each finger that holds the eraser [m]: half the width of the handle."""
 
 
 def packaged_urdf() -> Path:
@@ -124,9 +127,9 @@ def _hold_eraser(robot: ET.Element) -> None:
     length, width, height = ERASER_SIZE
     centre_z = ERASER_FELT_Z - height / 2
     eraser = ET.SubElement(robot, "link", name="eraser")
-    visual = ET.SubElement(eraser, "visual", name="eraser_visual")
-    ET.SubElement(ET.SubElement(visual, "geometry"), "box", size=f"{length} {width} {height}")
-    ET.SubElement(ET.SubElement(visual, "material", name="felt"), "color", rgba="0.10 0.25 0.55 1")
+    handle_z = -(height + HANDLE_SIZE[2]) / 2
+    _add_box_visual(eraser, "felt", "0 0 0", (length, width, height), "0.10 0.25 0.55 1")
+    _add_box_visual(eraser, "handle", f"0 0 {handle_z}", HANDLE_SIZE, "0.85 0.60 0.15 1")
     _add_collision(eraser, "0 0 0", "box", {"size": f"{length} {width} {height}"})
     inertial = ET.SubElement(eraser, "inertial")
     ET.SubElement(inertial, "origin", xyz="0 0 0", rpy="0 0 0")
@@ -142,6 +145,13 @@ def _hold_eraser(robot: ET.Element) -> None:
     ET.SubElement(joint, "parent", link="fr3_hand")
     ET.SubElement(joint, "child", link="eraser")
     ET.SubElement(joint, "origin", xyz=f"0 0 {centre_z}", rpy="0 0 0")
+
+
+def _add_box_visual(link: ET.Element, name: str, xyz: str, size: tuple[float, float, float], rgba: str) -> None:
+    visual = ET.SubElement(link, "visual", name=f"{name}_visual")
+    ET.SubElement(visual, "origin", xyz=xyz, rpy="0 0 0")
+    ET.SubElement(ET.SubElement(visual, "geometry"), "box", size=" ".join(map(str, size)))
+    ET.SubElement(ET.SubElement(visual, "material", name=name), "color", rgba=rgba)
 
 
 def _add_collision(link: ET.Element, xyz: str, shape: str, size: dict[str, str], rpy: str = "0 0 0") -> None:

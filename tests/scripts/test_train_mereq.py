@@ -1,0 +1,78 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The main job, end to end on the real simulator: tiny, but every part of it is the real one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TIMES = {"wall_time_s", "sim_time_s", "env_steps_per_s", "raw_env_steps_per_s", "command"}
+TINY = ["agent.max_rounds=2", "agent.inner.max_steps=20", "agent.inner.min_steps=10", "agent.evaluation_episodes=4"]
+TINY += ["agent.num_supervised=4", "agent.sac.learning_starts=64", "env.episode_length_s=1.5"]
+
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
+
+
+def _run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(REPOSITORY / "scripts" / script), "--task", "Franka-Erase", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+
+
+def _train(logs: Path) -> Path:
+    result = _run("train_mereq.py", "--num_envs", "12", "--seed", "1", "--logs", str(logs), *TINY)
+    assert result.returncode == 0, result.stderr
+    (folder,) = (logs / "Franka-Erase").iterdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory) -> Path:
+    return _train(tmp_path_factory.mktemp("logs"))
+
+
+def test_a_run_leaves_what_the_design_promises(run_folder):
+    summary = json.loads((run_folder / "summary.json").read_text())
+    assert summary["task"] == "Franka-Erase" and summary["method"] == "mereq" and summary["status"] == "budget_spent"
+    assert summary["rounds"] == len(summary["intervention_rate"]) == len(summary["expert_samples"]) == 2
+    assert set(summary["theta"]) == set(summary["feature_expectation"]["target"])
+    assert set(summary["evaluation"]) == {"prior", "aligned", "expert"}
+    assert summary["env_steps"] > 0 and 0 < summary["sim_time_s"] < summary["wall_time_s"]
+    for file in ("params/env.yaml", "params/agent.yaml", "checkpoints/policy.safetensors", "checkpoints/state.pt"):
+        assert (run_folder / file).is_file(), file
+    assert list(run_folder.glob("events.out.tfevents.*"))
+
+
+def test_one_seed_gives_one_result(run_folder, tmp_path):
+    first, second = (
+        json.loads((folder / "summary.json").read_text()) for folder in (run_folder, _train(tmp_path))
+    )
+    assert {name: value for name, value in first.items() if name not in TIMES} == {
+        name: value for name, value in second.items() if name not in TIMES
+    }
+
+
+def test_play_evaluates_a_run(run_folder, tmp_path):
+    figures = tmp_path / "figures.json"
+    result = _run(
+        "play.py", "--policy", str(run_folder), "--episodes", "4", "--json", str(figures), "env.episode_length_s=1.5"
+    )
+    assert result.returncode == 0, result.stderr
+    promised = """task policy episodes seed success_rate return_prior_reward return_expert_reward features ink_removed
+        over_force_limit""".split()
+    assert set(promised) <= set(json.loads(figures.read_text()))
+    assert "ink removed" in result.stdout
+
+
+def test_a_run_of_another_task_is_refused(run_folder, tmp_path):
+    summary = json.loads((run_folder / "summary.json").read_text())
+    (tmp_path / "summary.json").write_text(json.dumps({**summary, "task": "Other"}))
+    result = _run("play.py", "--policy", str(tmp_path))
+    assert result.returncode == 2
+    assert "is of task Other, not Franka-Erase" in result.stderr and "Traceback" not in result.stderr
