@@ -23,6 +23,8 @@ from rich.console import Console
 from mereq_tasks.arguments import TaskUsageError, check_name
 
 if TYPE_CHECKING:
+    import torch
+
     from mereq_algo.runner import TaskSpec, TrainedPolicy
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -99,7 +101,9 @@ def policy_file(task: str, policy: str) -> Path:
     return path
 
 
-def load_policy(file: Path, spec: TaskSpec, num_obs: int, num_actions: int, device: str) -> TrainedPolicy:
+def load_policy(
+    file: Path, spec: TaskSpec, num_obs: int, num_actions: int, device: torch.device | str
+) -> TrainedPolicy:
     """Loads a policy and checks that it fits the task.
 
     Raises:

@@ -82,8 +82,9 @@ def resolve_task(args: argparse.Namespace, settings: Sequence[str]) -> TaskSetti
     env_settings = [setting for setting in settings if not setting.startswith("agent.")]
     _check_env_settings(load_cfg_from_registry(args.task, "env_cfg_entry_point"), env_settings)
     try:
+        env_cfg: Any
         env_cfg, agent = resolve_task_config(args.task, MEREQ_ENTRY_POINT, overrides=env_settings)
-        # The agent's file names only what differs from the defaults, so a path need not be in it: its reader checks names.
+        # The agent's file names only what differs from the defaults, so a path need not be in it.
         agent = OmegaConf.to_container(OmegaConf.merge(agent, OmegaConf.from_dotlist(agent_settings)))
     except (AttributeError, KeyError, ValueError, OmegaConfBaseException, YAMLError) as error:
         raise TaskUsageError(f"setting cannot be applied: {_one_line(error)}") from error
@@ -170,8 +171,9 @@ def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
     Raises:
         TaskUsageError: The preference weighs a feature that the task does not have.
     """
-    terms = env.unwrapped.observation_manager.active_terms
-    preference: HumanPreference = env.unwrapped.cfg.preference
+    unwrapped: Any = env.unwrapped
+    terms = unwrapped.observation_manager.active_terms
+    preference: HumanPreference = unwrapped.cfg.preference
     for feature in preference.weights:
         check_name("feature", feature, terms["features"])
     return {
@@ -185,7 +187,7 @@ def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences what Python and native code print to standard output and error; on an exception nothing is lost of it."""
+    """Silences what Python and native code print to standard output and error."""
     wp.config.quiet = True
     sys.stdout.flush()
     sys.stderr.flush()

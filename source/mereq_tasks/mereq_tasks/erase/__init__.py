@@ -7,7 +7,7 @@ import gymnasium as gym
 
 gym.register(
     id="Franka-Erase",
-    entry_point="isaaclab.envs:ManagerBasedRLEnv",
+    entry_point="mereq_tasks.task_env:TaskEnv",
     disable_env_checker=True,
     kwargs={
         "env_cfg_entry_point": f"{__name__}.erase_env_cfg:FrankaEraseEnvCfg",

@@ -64,9 +64,7 @@ class EraseSceneCfg(InteractiveSceneCfg):
         ),
     )
 
-    contact = ContactSensorCfg(
-        prim_path="{ENV_REGEX_NS}/Robot/" + FR3_HAND_PRIM + "/eraser", history_length=DECIMATION
-    )
+    contact = ContactSensorCfg(prim_path="{ENV_REGEX_NS}/Robot/" + FR3_HAND_PRIM + "/eraser", history_length=DECIMATION)
 
     light = AssetBaseCfg(
         prim_path="/World/light", spawn=sim_utils.DomeLightCfg(color=(0.75, 0.75, 0.75), intensity=1500.0)
@@ -98,7 +96,7 @@ class ActionsCfg:
             # [N/m, Nm/rad] A full step down on the board is 400 N/m * 0.05 m = 20 N, measured 20.0 N. The gains are
             # within what libfranka's Cartesian impedance examples use (150 to 2,000 N/m, 10 to 50 Nm/rad).
             motion_stiffness_task=(400.0, 400.0, 400.0, 50.0, 50.0, 50.0),
-            # Explicit, at 100 Hz: the rotational part must stay low. With a ratio of 0.5 the wrist oscillated and diverged.
+            # Explicit, at 100 Hz: the rotational part must stay low. With 0.5 the wrist oscillated and diverged.
             motion_damping_ratio_task=(1.5, 1.5, 1.5, 0.2, 0.2, 0.2),
         ),
     )

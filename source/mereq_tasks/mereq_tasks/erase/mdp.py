@@ -26,7 +26,7 @@ def mark_offsets(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 
 def nearest_untouched(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Returns the nearest mark not touched yet, seen from the tool [m]; zeros if there is none. Shape: (num_envs, 2)."""
+    """Returns the nearest untouched mark, seen from the tool [m]; zeros if there is none. Shape: (num_envs, 2)."""
     return _nearest(_marks(env), ~_marks(env).touched)
 
 
@@ -80,7 +80,7 @@ def newly_touched(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 
 def distance_to_untouched(env: ManagerBasedRLEnv, board_height: float) -> torch.Tensor:
-    """Reward: distance from the felt to the nearest mark not touched yet [m]; 0 if there is none. Shape: (num_envs,)."""
+    """Reward: distance from the felt to the nearest untouched mark [m]; 0 if there is none. Shape: (num_envs,)."""
     return _distance(_marks(env), ~_marks(env).touched, board_height)
 
 

@@ -37,7 +37,7 @@ class ToolStepAction(OperationalSpaceControllerAction):
         return 3
 
     def _resolve_command_indexes(self):
-        """Leaves all indices unset: no part of the action is a pose, so that zeros mean to stay, not to go to a pose."""
+        """Leaves all indices unset: no part of the action is a pose, so zeros mean to stay."""
 
     def _preprocess_actions(self, actions: torch.Tensor):
         self._raw_actions[:] = actions.clamp(-1.0, 1.0)

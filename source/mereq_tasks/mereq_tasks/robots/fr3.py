@@ -42,8 +42,8 @@ _ARM_ACTUATOR = ImplicitActuatorCfg(
     joint_effort_limit={"fr3_joint[1-4]": 87.0, "fr3_joint[5-7]": 12.0},
     # No position gain: the operational-space controller owns the motion.
     stiffness=0.0,
-    # [N m s/rad] Integrated implicitly by the solver. Enough to keep the elbow and the wrist from swinging; the damping of
-    # the tool's motion is the operational-space controller's, so that the tool is equally fast in all directions.
+    # [N m s/rad] Integrated implicitly by the solver. Enough to keep the elbow and the wrist from swinging; the damping
+    # of the tool's motion is the operational-space controller's, so that the tool is equally fast in all directions.
     damping=2.0,
     # The arm compensates its joint friction in its own torque loop; a friction constraint for each joint would also be
     # most of what the solver works on.
@@ -66,7 +66,7 @@ FR3_ERASER_CFG = ArticulationCfg(
             ),
             NewtonArticulationCfg(self_collision_enabled=False),
         ],
-        # Felt gives: with MuJoCo's default time constant (0.02 s) it met the board like steel, 150 N in one physics step.
+        # Felt gives: with MuJoCo's default time constant (0.02 s) it met the board like steel, 150 N in a physics step.
         collision_props={"/.*eraser_collision": [MujocoCollisionCfg(priority=1, solref=(0.05, 1.0))]},
     ),
     init_state=_INIT_STATE,

@@ -135,12 +135,8 @@ def _hold_eraser(robot: ET.Element) -> None:
     ET.SubElement(inertial, "origin", xyz="0 0 0", rpy="0 0 0")
     ET.SubElement(inertial, "mass", value=f"{ERASER_MASS}")
     # Solid box: I = m/12 (a² + b²).
-    ixx, iyy, izz = (
-        ERASER_MASS / 12 * (a**2 + b**2) for a, b in ((width, height), (length, height), (length, width))
-    )
-    ET.SubElement(
-        inertial, "inertia", ixx=f"{ixx:.3e}", iyy=f"{iyy:.3e}", izz=f"{izz:.3e}", ixy="0", ixz="0", iyz="0"
-    )
+    ixx, iyy, izz = (ERASER_MASS / 12 * (a**2 + b**2) for a, b in ((width, height), (length, height), (length, width)))
+    ET.SubElement(inertial, "inertia", ixx=f"{ixx:.3e}", iyy=f"{iyy:.3e}", izz=f"{izz:.3e}", ixy="0", ixz="0", iyz="0")
     joint = ET.SubElement(robot, "joint", name="eraser_joint", type="fixed")
     ET.SubElement(joint, "parent", link="fr3_hand")
     ET.SubElement(joint, "child", link="eraser")

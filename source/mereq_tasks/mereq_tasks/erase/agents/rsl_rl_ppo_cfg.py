@@ -8,11 +8,14 @@ from __future__ import annotations
 from isaaclab.utils import configclass
 from isaaclab_rl.rsl_rl import RslRlMLPModelCfg, RslRlOnPolicyRunnerCfg, RslRlPpoAlgorithmCfg
 
+from ...physics import default_device
+
 
 @configclass
 class FrankaErasePPORunnerCfg(RslRlOnPolicyRunnerCfg):
     """On-policy baseline."""
 
+    device: str = default_device()
     num_steps_per_env: int = 24
     max_iterations: int = 300
     save_interval: int = 50

@@ -1,0 +1,28 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The environment class of the suite."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from isaaclab.envs import ManagerBasedRLEnv, ManagerBasedRLEnvCfg
+
+logger = logging.getLogger(__name__)
+
+
+class TaskEnv(ManagerBasedRLEnv):
+    """Isaac Lab's environment, on the CPU where there is no GPU.
+
+    Isaac Lab's ``train``, ``play`` and ``benchmark`` ask for ``cuda:0`` unless told otherwise, whatever the task's own
+    configuration says. The scripts of this project check the device themselves, before anything starts.
+    """
+
+    def __init__(self, cfg: ManagerBasedRLEnvCfg, render_mode: str | None = None, **kwargs):
+        if cfg.sim.device.startswith("cuda") and not torch.cuda.is_available():
+            logger.warning("device %s is not there: running on the CPU", cfg.sim.device)
+            cfg.sim.device = "cpu"
+        super().__init__(cfg, render_mode, **kwargs)
