@@ -106,7 +106,8 @@ def test_discounted_linear_quadratic_residual_matches_dynamic_programming():
     # The policy is the prior's Gaussian times exp(Q_R/α̂).
     precision = 1.0 / prior_std**2 + m * gain**2 / temperature
     expected_gain = (prior_gain / prior_std**2 - m * gain * decay / temperature) / precision
-    distribution = algorithm.policy.distribution(torch.tensor([[-1.0], [1.0]]))
+    with torch.no_grad():
+        distribution = algorithm.policy.distribution(torch.tensor([[-1.0], [1.0]]))
     slope = float(distribution.mean[1] - distribution.mean[0]) / 2.0
     assert slope == pytest.approx(expected_gain, abs=0.05)
     assert float(distribution.log_std.exp().mean()) == pytest.approx(precision**-0.5, rel=0.08)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 
 import torch
-
 from isaaclab.envs import ManagerBasedRLEnv, ManagerBasedRLEnvCfg
 
 logger = logging.getLogger(__name__)

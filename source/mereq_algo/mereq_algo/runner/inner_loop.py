@@ -44,22 +44,25 @@ class InnerLoopProgress:
 
 
 class FeatureWindow:
-    """Features of the learner over the last episode length of steps.
+    """Features of the learner over the last few steps.
 
-    Robots pass through the phases of an episode together. A window of exactly one episode holds every phase once, so
-    its mean is the learner's feature expectation over whole episodes, whichever phase the robots are in.
+    The robots that are measured pass through the phases of an episode at different times, so every step shows all
+    phases and a short window is enough: what it tells of the policy is new.
     """
 
-    def __init__(self, num_steps: int) -> None:
+    def __init__(self, num_steps: int, robots: slice) -> None:
         """Start empty.
 
         Args:
-            num_steps: Steps of an episode.
+            num_steps: Steps kept.
+            robots: Robots that are measured.
         """
         self._steps: deque[torch.Tensor] = deque(maxlen=num_steps)
+        self._robots = robots
 
     def add(self, features: torch.Tensor) -> None:
-        """Take in one step of all robots; rows that are not finite are left out. Shape: (num_robots, num_features)."""
+        """Take in one step of all robots; rows that are not finite are left out. Shape: (num_envs, num_features)."""
+        features = features[self._robots]
         self._steps.append(features[torch.isfinite(features).all(dim=1)])
 
     def samples(self) -> torch.Tensor:

@@ -42,8 +42,12 @@ class InnerLoopCfg:
     """Steps before a round may end early [steps of all robots]. Source: ours: one episode, so that the learner's
     features are all of this round's policies."""
 
-    theta_interval: int = 10
+    theta_interval: int = 5
     """Steps of all robots between two steps of θ. Range: >= 1. Source: ours: the policy must follow θ."""
+
+    window: int = 20
+    """Steps over which the learner's features are averaged. Range: >= 1. Source: ours: a second at 20 Hz. Longer
+    windows tell θ of a policy that is no more."""
 
 
 @dataclass
@@ -67,6 +71,10 @@ class MEReQCfg:
 
     num_supervised: int = 10
     """Robots that the person supervises; people's time is what is scarce. Source: design, ours."""
+
+    num_alone: int = 100
+    """Robots that run whole episodes of the same policy beside the supervised ones, to show what it does alone; half of
+    the rest where there are fewer. Source: ours: a standard error of at most 5 % of the success rate."""
 
     episodes_per_robot: int = 1
     """Episodes of each supervised robot in a round. Source: ours."""

@@ -113,10 +113,10 @@ class MEReQRunner:
             ConfigError: Fewer robots than supervised ones.
         """
         spec.check(env)
-        if not 1 <= cfg.num_supervised < env.num_envs:
+        if not 1 <= cfg.num_supervised <= env.num_envs - 2:
             raise ConfigError(
                 f"num_envs is {env.num_envs} and num_supervised {cfg.num_supervised}: at least one robot must be"
-                " supervised, and at least one must be free to show what the policy does alone"
+                " supervised, and two must be free to show what the policy does alone"
             )
         self.env = env
         self.spec = spec
@@ -181,13 +181,19 @@ class MEReQRunner:
         """Supervise, and learn from it unless the person is content or this was the last round."""
         self._begin(index)
         self._notify("supervised rollout")
-        window = FeatureWindow(int(torch.as_tensor(self.env.max_episode_length).max()))
+        window = FeatureWindow(self.cfg.inner.window, slice(self._first_staggered, self.env.num_envs))
         rollout = self._supervise(window)
         self._judge(rollout)
         if not self.record.converged and index + 1 < self.cfg.max_rounds:
             self._align(window)
         self._next_round = index + 1
         self._save()
+
+    @property
+    def _first_staggered(self) -> int:
+        """Robots from here on are in different phases of their episodes; those before start them with the person."""
+        num_free = self.env.num_envs - self.cfg.num_supervised
+        return self.cfg.num_supervised + min(self.cfg.num_alone, num_free // 2)
 
     def _begin(self, index: int) -> None:
         """Give every round its own seed, so that a resumed run draws what an uninterrupted one would have drawn."""
@@ -197,16 +203,24 @@ class MEReQRunner:
         torch.manual_seed(round_seed)
         self.env.reset()
 
+    def _stagger(self) -> None:
+        """Cut the first episodes of the staggered robots short, so that they are in all phases when it ends."""
+        length = self.env.episode_length_buf.clone()
+        max_length = int(torch.as_tensor(self.env.max_episode_length).max())
+        length[self._first_staggered :] = torch.randint_like(length[self._first_staggered :], max_length)
+        self.env.episode_length_buf = length
+
     def _supervise(self, window: FeatureWindow) -> SupervisedRollout:
-        """Let the person watch a few robots, while the others show what the policy does alone."""
+        """Let the person watch a few robots, while others show what the policy does alone, and the rest get staggered."""
         num_supervised = self.cfg.num_supervised
-        free = slice(num_supervised, self.env.num_envs)
-        recorder = EpisodeRecorder(self.spec, self.env.num_envs - num_supervised, self.env.device)
+        alone = slice(num_supervised, self._first_staggered)
+        recorder = EpisodeRecorder(self.spec, self._first_staggered - num_supervised, self.env.device)
+        self._stagger()
         transitions: list[TensorDict] = []
 
         def on_step(transition: TensorDict, dones: torch.Tensor, extras: dict[str, Any]) -> None:
-            window.add(transition["features"][free])
-            recorder.add(transition[free], dones[free], extras, free)
+            window.add(transition["features"])
+            recorder.add(transition[alone], dones[alone], extras, alone)
             transitions.append(transition)
 
         round_seed = 1_000 * self.seed + self._next_round

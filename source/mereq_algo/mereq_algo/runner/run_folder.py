@@ -33,6 +33,14 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+class _ParamsDumper(yaml.SafeDumper):
+    """Writes what YAML has no form for (a slice, a class) as text: params are a record for people, not for a program."""
+
+
+_ParamsDumper.add_representer(tuple, yaml.SafeDumper.represent_list)
+_ParamsDumper.add_multi_representer(object, lambda dumper, value: dumper.represent_str(str(value)))
+
+
 class RunFolder:
     """``logs/mereq/<task>/<date_time>_<name>/`` and what is in it."""
 
@@ -94,7 +102,7 @@ class RunFolder:
 
     def write_params(self, name: str, params: dict[str, Any]) -> None:
         """Write ``params/<name>.yaml``."""
-        text = yaml.safe_dump(params, sort_keys=False, allow_unicode=True)
+        text = yaml.dump(params, Dumper=_ParamsDumper, sort_keys=False, allow_unicode=True)
         write_atomically(self.path / "params" / f"{name}.yaml", lambda file: file.write_text(text, encoding="utf-8"))
 
     def read_params(self, name: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Marks(CommandTerm):
     """
 
     cfg: MarksCfg
+    _env: ManagerBasedRLEnv
 
     def __init__(self, cfg: MarksCfg, env: ManagerBasedRLEnv):
         super().__init__(cfg, env)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from isaaclab.managers import SceneEntityCfg
@@ -30,13 +30,17 @@ def tool_position(
     Returns:
         Shape: (num_envs, 3)
     """
-    asset = env.scene[asset_cfg.name]
-    position = asset.data.body_pos_w.torch[:, asset_cfg.body_ids[0]]
-    rotation = asset.data.body_quat_w.torch[:, asset_cfg.body_ids[0]]
+    asset, body = env.scene[asset_cfg.name], _body(asset_cfg)
+    position = asset.data.body_pos_w.torch[:, body]
+    rotation = asset.data.body_quat_w.torch[:, body]
     point = position.new_tensor(offset).expand_as(position)
     return position + quat_apply(rotation, point) - env.scene.env_origins - position.new_tensor(origin)
 
 
 def tool_velocity(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns the linear velocity of the tool's body [m/s]. Shape: (num_envs, 3)."""
-    return env.scene[asset_cfg.name].data.body_link_lin_vel_w.torch[:, asset_cfg.body_ids[0]]
+    return env.scene[asset_cfg.name].data.body_link_lin_vel_w.torch[:, _body(asset_cfg)]
+
+
+def _body(asset_cfg: SceneEntityCfg) -> int:
+    return cast(list[int], asset_cfg.body_ids)[0]

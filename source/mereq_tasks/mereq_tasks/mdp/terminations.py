@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def non_finite_state(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg, max_joint_vel: float) -> torch.Tensor:
     """Ends the episode of a robot whose physics broke: a joint state that is not finite, or absurdly fast.
 
-    The transition of that step carries the broken numbers: the replay buffer refuses what is not finite, and a terminated
-    one does not bootstrap. The count is logged by the termination manager under the term's name.
+    The transition of that step carries the broken numbers: the replay buffer refuses what is not finite, and what is
+    terminated does not bootstrap. The count is logged by the termination manager under the term's name.
 
     Args:
         env: The environment.

@@ -75,7 +75,7 @@ FR3_ERASER_CFG = ArticulationCfg(
 """FR3 whose closed hand holds an eraser."""
 
 FR3_GRIPPER_CFG = clone(FR3_ERASER_CFG)
-FR3_GRIPPER_CFG.spawn.tool = "gripper"
+FR3_GRIPPER_CFG.spawn.tool = "gripper"  # type: ignore[attr-defined]  # it is an Fr3UsdCfg
 FR3_GRIPPER_CFG.init_state.joint_pos = {**TOOL_DOWN_POSE, "fr3_finger_joint[1-2]": 0.04}
 FR3_GRIPPER_CFG.actuators["hand"] = ImplicitActuatorCfg(
     joint_names_expr=["fr3_finger_joint[1-2]"],

@@ -89,7 +89,7 @@ def _drop_bodiless_links(robot: ET.Element) -> None:
 
 def _use_absolute_meshes(robot: ET.Element, folder: Path) -> None:
     for mesh in robot.iter("mesh"):
-        mesh.set("filename", str(folder / mesh.get("filename")))
+        mesh.set("filename", str(folder / mesh.get("filename", "")))
 
 
 def _simplify_colliders(robot: ET.Element) -> None:
