@@ -87,8 +87,8 @@ def policy_file(task: str, policy: str) -> Path:
     path = Path(policy)
     if policy in ("prior", "expert"):
         path = POLICIES / task / f"{policy}.safetensors"
-    elif not path.exists():
-        check_name("policy", policy, ["prior", "expert", "<run folder>", "<file.safetensors>"])
+    elif path.name == policy and not path.suffix and not path.exists():
+        check_name("policy", policy, ["prior", "expert", "a run folder", "a policy file"])
 
     from mereq_algo.networks import CheckpointError, load_checkpoint
     from mereq_algo.runner import RunFolder

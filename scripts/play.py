@@ -24,6 +24,7 @@ def main() -> None:
     add_task_args(parser)
     parser.add_argument("--policy", required=True, help="prior, expert, a run folder, or a policy file")
     parser.add_argument("--episodes", type=int, default=100, help="number of episodes (default: 100)")
+    parser.add_argument("--deterministic", action="store_true", help="take mean actions instead of sampling")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     args, overrides = parse_task_args(parser)
     if args.episodes < 2:
@@ -49,8 +50,9 @@ def main() -> None:
         trained = load_policy(file, spec, num_obs, env.num_actions, env.device)
         torch.manual_seed(args.seed)
         env.reset()
+        generator = None if args.deterministic else torch.Generator(env.device).manual_seed(args.seed)
         with console.status(f"playing {args.episodes} episodes"):
-            evaluation = evaluate(env, {args.policy: trained.policy}, spec, args.episodes)[args.policy].as_dict()
+            evaluation = evaluate(env, {args.policy: trained.policy}, spec, args.episodes, generator)[args.policy].as_dict()
     console.print(evaluation_table({args.policy: evaluation}, f"{spec.task}, seed {args.seed}"))
     if args.json is not None:
         result = {"task": spec.task, "policy": args.policy, "seed": args.seed, **evaluation}

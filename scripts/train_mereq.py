@@ -41,6 +41,7 @@ def main() -> None:
     files = {name: policy_file(args.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
 
     from mereq_algo.runner import (
+        ConfigError,
         ConsoleDisplay,
         MEReQCfg,
         MEReQRunner,
@@ -63,7 +64,12 @@ def main() -> None:
         prior, expert = (load_policy(file, spec, num_obs, env.num_actions, env.device) for file in files.values())
         if folder is None:
             folder = RunFolder.create(args.logs, settings.task, args.name)
-        runner = MEReQRunner(env, spec, prior, expert, cfg, folder, args.seed)
+        try:
+            runner = MEReQRunner(env, spec, prior, expert, cfg, folder, args.seed)
+        except ConfigError:
+            if args.resume is None:
+                folder.path.rmdir()
+            raise
         if args.resume is None:
             runner.record.command, runner.record.versions = command_line(), versions()
             folder.write_params("env", settings.env_cfg.to_dict())

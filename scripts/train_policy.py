@@ -65,7 +65,8 @@ def main() -> None:
 
         torch.manual_seed(args.seed + 1)
         env.reset()
-        evaluation = evaluate(env, {args.reward: algorithm.policy}, spec, args.episodes)[args.reward].as_dict()
+        generator = torch.Generator(env.device).manual_seed(args.seed)
+        evaluation = evaluate(env, {args.reward: algorithm.policy}, spec, args.episodes, generator)[args.reward].as_dict()
         card = {
             "command": command_line(),
             "reward": args.reward,
@@ -106,7 +107,7 @@ def write_card(output: Path, task: str, card: dict) -> None:
         f"Trained with `{card['command']}`: seed {card['seed']}, {card['num_envs']} robots, {card['env_steps']:,}"
         f" env-steps in {card['minutes']} minutes on {card['device']}.",
         "",
-        f"Measured over {evaluation['episodes']} episodes with the mean action (mean ± standard error):",
+        f"Measured over {evaluation['episodes']} episodes, actions sampled (mean ± standard error):",
         "",
         "| | |",
         "|---|---|",

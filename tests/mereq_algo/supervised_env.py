@@ -54,7 +54,7 @@ def small_cfg(**overrides) -> MEReQCfg:
             },
         },
         "inner": {"max_steps": 150, "min_steps": 20, "theta_interval": 5},
-        "irl": {"tolerance": 0.02, "learning_rate": 1.0},
+        "irl": {"tolerance": 0.02, "learning_rate": 0.05},
         "sac": {
             "temperature": 0.1,
             "gamma": 0.5,

@@ -87,22 +87,27 @@ def test_feature_scale_has_a_floor_and_ignores_broken_rows():
     assert feature_scale(features, floor=0.1).tolist() == pytest.approx([1.0, 0.1])
 
 
-def test_gradient_and_step_equal_hand_arithmetic():
-    irl = MaxEntIRL(
-        torch.tensor([2.0, 1.0]), temperature=0.1, cfg=MaxEntIRLCfg(learning_rate=0.5, damping=0.25, max_step=0.3)
-    )
+def test_gradient_and_steps_equal_hand_arithmetic():
+    irl = MaxEntIRL(torch.tensor([2.0, 1.0]), MaxEntIRLCfg(learning_rate=0.1, proportional=2.0))
     gradient = irl.gradient(torch.tensor([3.0, 1.0]), torch.tensor([1.0, 1.0]))
     assert gradient.tolist() == [1.0, 0.0]
-    # Scaled features (±1, ±1) independent: covariance 1, so Δθ = 0.5 * 0.1 * 1 / 1.25 = 0.04.
-    features = torch.tensor([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
-    assert irl.step(gradient, features).tolist() == pytest.approx([0.04, 0.0])
-    # A feature that does not vary: 0.05 * 10 / 0.25 = 2, but one step is at most 0.3.
-    assert irl.step(torch.tensor([0.0, 10.0]), features[:1]).tolist() == pytest.approx([0.04, 0.3])
+    # One step is 0.1, and the reward is two steps ahead: 0.1 + 2 * 0.1.
+    assert irl.step(gradient).tolist() == pytest.approx([0.3, 0.0])
+    # Without a gradient nothing is ahead: what is left is the sum of the steps.
+    assert irl.step(torch.zeros(2)).tolist() == pytest.approx([0.1, 0.0])
     assert irl.is_converged(torch.tensor([0.03, 0.03])) and not irl.is_converged(torch.tensor([0.04, 0.04]))
 
 
+def test_irl_survives_a_round_trip():
+    irl, restored = MaxEntIRL(torch.ones(2)), MaxEntIRL(torch.full((2,), 3.0))
+    irl.step(torch.tensor([1.0, -2.0]))
+    restored.load_state_dict(irl.state_dict())
+    gradient = torch.tensor([0.5, 0.5])
+    assert torch.equal(irl.step(gradient), restored.step(gradient))
+
+
 def test_l2_pulls_towards_zero():
-    irl = MaxEntIRL(torch.ones(1), temperature=0.1, cfg=MaxEntIRLCfg(l2=0.5))
+    irl = MaxEntIRL(torch.ones(1), MaxEntIRLCfg(l2=0.5))
     irl.theta.fill_(2.0)
     # φ* - f̄ - l2 θ = 3 - 2 - 0.5 * 2 = 0
     assert float(irl.gradient(torch.tensor([3.0]), torch.tensor([2.0]))) == 0.0
@@ -153,7 +158,7 @@ def test_max_ent_irl_recovers_theta_of_a_soft_optimal_person(true_theta):
         ),
         PRIOR,
     )
-    irl = MaxEntIRL(scale, TEMPERATURE, MaxEntIRLCfg(learning_rate=0.3))
+    irl = MaxEntIRL(scale, MaxEntIRLCfg(learning_rate=0.03))
     obs, history = env.get_observations(), []
     for step in range(1, 241):
         obs, rewards, dones, extras = env.step(algorithm.act(obs))
@@ -161,7 +166,7 @@ def test_max_ent_irl_recovers_theta_of_a_soft_optimal_person(true_theta):
         algorithm.update()
         if step % 4 == 0:
             learner = algorithm.storage.latest(4 * 256)["features"]
-            algorithm.reward.theta.copy_(irl.step(irl.gradient(target, learner.mean(dim=0)), learner))
+            algorithm.reward.theta.copy_(irl.step(irl.gradient(target, learner.mean(dim=0))))
             history.append(irl.theta.clone())
 
     # 1,024 samples leave the newest θ some noise; the mean of the last 30 has less.

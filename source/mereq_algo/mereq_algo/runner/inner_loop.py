@@ -129,5 +129,5 @@ def run_inner_loop(
             on_progress(progress)
         if progress.converged:
             break
-        algorithm.reward.theta.copy_(irl.step(gradient, window.samples()))
+        algorithm.reward.theta.copy_(irl.step(gradient))
     return progress

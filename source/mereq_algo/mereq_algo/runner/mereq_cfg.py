@@ -45,8 +45,8 @@ class InnerLoopCfg:
     theta_interval: int = 5
     """Steps of all robots between two steps of θ. Range: >= 1. Source: ours: the policy must follow θ."""
 
-    window: int = 20
-    """Steps over which the learner's features are averaged. Range: >= 1. Source: ours: a second at 20 Hz. Longer
+    window: int = 40
+    """Steps over which the learner's features are averaged. Range: >= 1. Source: ours: two seconds at 20 Hz. Longer
     windows tell θ of a policy that is no more."""
 
 

@@ -236,7 +236,10 @@ class MEReQRunner:
         if self.algorithm is None:
             prior_features = window.samples()
             self.record.feature_expectation["prior"] = self._named(prior_features.mean(dim=0))
-            self._build(feature_scale(prior_features, self.cfg.irl.scale_floor))
+            # The spread over what prior and person do: under the prior alone force hardly varies, and a step of θ that
+            # is small by that measure makes the policy lean on the board.
+            seen = rollout.transitions["features"][rollout.valid]
+            self._build(feature_scale(seen, self.cfg.irl.scale_floor))
         assert self.algorithm is not None
         for transition in transitions:
             self.algorithm.storage.add(transition)
@@ -247,7 +250,7 @@ class MEReQRunner:
     def _build(self, scale: torch.Tensor) -> None:
         """Make the learner. Features are divided by ``scale``. Shape: (num_features,)."""
         self.cfg.sac.prior_temperature = self.prior.info.temperature
-        self.irl = MaxEntIRL(scale, self.cfg.sac.temperature, self.cfg.irl)
+        self.irl = MaxEntIRL(scale, self.cfg.irl)
         reward = LinearReward(0.0, self.irl.theta, scale)
         self.algorithm = build_residual_sac(self.env, reward, self.cfg.sac, prior=self.prior.policy, seed=self.seed)
 
@@ -291,11 +294,12 @@ class MEReQRunner:
         record.theta_history.append(self._named(self.irl.theta / self.irl.feature_scale))
 
     def _evaluate(self) -> None:
-        """Compare prior, aligned policy and expert, each taking its mean action, on robots side by side."""
+        """Compare prior, aligned policy and expert on robots side by side, exploration included, as they were trained."""
         self._begin(self.cfg.max_rounds)
         self._notify("evaluation")
         policies = {"prior": self.prior.policy, "aligned": self.policy, "expert": self.expert.policy}
-        evaluations = evaluate(self.env, policies, self.spec, self.cfg.evaluation_episodes)
+        generator = torch.Generator(self.env.device).manual_seed(self.seed)
+        evaluations = evaluate(self.env, policies, self.spec, self.cfg.evaluation_episodes, generator)
         returns = {name: evaluation.return_expert_reward.mean for name, evaluation in evaluations.items()}
         record = self.record
         record.evaluation = {name: evaluation.as_dict() for name, evaluation in evaluations.items()}
