@@ -52,7 +52,9 @@ def main() -> None:
         env.reset()
         generator = None if args.deterministic else torch.Generator(env.device).manual_seed(args.seed)
         with console.status(f"playing {args.episodes} episodes"):
-            evaluation = evaluate(env, {args.policy: trained.policy}, spec, args.episodes, generator)[args.policy].as_dict()
+            evaluation = evaluate(env, {args.policy: trained.policy}, spec, args.episodes, generator)[
+                args.policy
+            ].as_dict()
     console.print(evaluation_table({args.policy: evaluation}, f"{spec.task}, seed {args.seed}"))
     if args.json is not None:
         result = {"task": spec.task, "policy": args.policy, "seed": args.seed, **evaluation}

@@ -66,7 +66,9 @@ def main() -> None:
         torch.manual_seed(args.seed + 1)
         env.reset()
         generator = torch.Generator(env.device).manual_seed(args.seed)
-        evaluation = evaluate(env, {args.reward: algorithm.policy}, spec, args.episodes, generator)[args.reward].as_dict()
+        evaluation = evaluate(env, {args.reward: algorithm.policy}, spec, args.episodes, generator)[
+            args.reward
+        ].as_dict()
         card = {
             "command": command_line(),
             "reward": args.reward,

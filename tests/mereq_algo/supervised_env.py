@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import torch
-from .analytic_envs import LinearEnv, linear_gaussian_policy
 
 from mereq_algo.networks import CheckpointInfo, CriticCfg, TwinCritic
 from mereq_algo.runner import MEReQCfg, TaskSpec, TrainedPolicy
+
+from .analytic_envs import LinearEnv, linear_gaussian_policy
 
 SPEC = TaskSpec("Linear", ("state",), ("state", "push"), ("success",), theta_star=torch.tensor([0.0, 3.0]))
 
 
 class SupervisedLinearEnv(LinearEnv):
-    """``LinearEnv`` with a ``metrics`` group and a reset that draws from torch's global generator, as Isaac Lab does."""
+    """``LinearEnv`` with a ``metrics`` group and a reset that draws from torch's global generator."""
 
     def _initial_states(self) -> torch.Tensor:
         return 2.0 * torch.rand(self.num_envs) - 1.0

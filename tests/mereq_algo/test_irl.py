@@ -158,7 +158,7 @@ def test_max_ent_irl_recovers_theta_of_a_soft_optimal_person(true_theta):
         ),
         PRIOR,
     )
-    irl = MaxEntIRL(scale, MaxEntIRLCfg(learning_rate=0.03))
+    irl = MaxEntIRL(scale, MaxEntIRLCfg(learning_rate=0.03, proportional=5.0))
     obs, history = env.get_observations(), []
     for step in range(1, 241):
         obs, rewards, dones, extras = env.step(algorithm.act(obs))

@@ -14,7 +14,7 @@ import torch
 class MaxEntIRLCfg:
     """Settings of :class:`MaxEntIRL`."""
 
-    learning_rate: float = 0.03
+    learning_rate: float = 0.01
     """η, step size of θ [reward per scaled feature]. Range: > 0. Source: measurement (Franka-Erase): the policy follows
     within some 50 steps of all robots, and larger steps overshoot meanwhile."""
 
@@ -58,8 +58,8 @@ class MaxEntIRL:
     """Learns θ such that the learner's features match those that the person wants.
 
     The log-likelihood of the person's behaviour under the max-ent policy of r + θᵀf is concave in θ, with the gradient
-    ∇θ = φ* − f̄(π̂) (Ziebart et al. 2008). θ moves along it while the policy learns, Δθ = η ∇θ, and the reward looks a few
-    such steps ahead.
+    ∇θ = φ* − f̄(π̂) (Ziebart et al. 2008). θ moves along it while the policy learns, Δθ = η ∇θ, and the reward looks a
+    few such steps ahead.
 
     Cleverer steps did worse on Franka-Erase. Newton steps with the covariance of single steps gave force and ink, which
     go together, weights of opposite signs; with its diagonal alone they died away before the last fifth of the ink was

@@ -127,6 +127,10 @@ class EpisodeRecorder:
         self._features[ended] = 0.0
         self._steps[ended] = 0.0
 
+    def episode_features(self) -> torch.Tensor:
+        """Return the mean features of each finished episode. Shape: (num_episodes, num_features)."""
+        return torch.cat(self._finished)[:, 2 : 2 + len(self._spec.feature_names)]
+
     def result(self, episodes: int | None = None) -> Evaluation:
         """Summarise the first episodes that ended, or all of them."""
         rows = torch.cat(self._finished)[:episodes]

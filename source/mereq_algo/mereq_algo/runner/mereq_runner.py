@@ -211,7 +211,7 @@ class MEReQRunner:
         self.env.episode_length_buf = length
 
     def _supervise(self, window: FeatureWindow) -> SupervisedRollout:
-        """Let the person watch a few robots, while others show what the policy does alone, and the rest get staggered."""
+        """Let the person watch a few robots, while others show what the policy does alone and the rest stagger."""
         num_supervised = self.cfg.num_supervised
         alone = slice(num_supervised, self._first_staggered)
         recorder = EpisodeRecorder(self.spec, self._first_staggered - num_supervised, self.env.device)
@@ -236,10 +236,11 @@ class MEReQRunner:
         if self.algorithm is None:
             prior_features = window.samples()
             self.record.feature_expectation["prior"] = self._named(prior_features.mean(dim=0))
-            # The spread over what prior and person do: under the prior alone force hardly varies, and a step of θ that
-            # is small by that measure makes the policy lean on the board.
-            seen = rollout.transitions["features"][rollout.valid]
-            self._build(feature_scale(seen, self.cfg.irl.scale_floor))
+            # How far a feature's mean follows θ is its covariance over whole episodes, not over single steps: the
+            # variance of an episode's mean, times its length (Ziebart et al. 2008 sum features over trajectories).
+            num_steps = int(torch.as_tensor(self.env.max_episode_length).max())
+            spread = num_steps**0.5 * recorder.episode_features()
+            self._build(feature_scale(spread, self.cfg.irl.scale_floor).to(self.env.device))
         assert self.algorithm is not None
         for transition in transitions:
             self.algorithm.storage.add(transition)
@@ -294,7 +295,7 @@ class MEReQRunner:
         record.theta_history.append(self._named(self.irl.theta / self.irl.feature_scale))
 
     def _evaluate(self) -> None:
-        """Compare prior, aligned policy and expert on robots side by side, exploration included, as they were trained."""
+        """Compare prior, aligned policy and expert side by side, exploration included, as they were trained."""
         self._begin(self.cfg.max_rounds)
         self._notify("evaluation")
         policies = {"prior": self.prior.policy, "aligned": self.policy, "expert": self.expert.policy}

@@ -34,7 +34,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 class _ParamsDumper(yaml.SafeDumper):
-    """Writes what YAML has no form for (a slice, a class) as text: params are a record for people, not for a program."""
+    """Writes what YAML has no form for (a slice, a class) as text: params are a record for people."""
 
 
 _ParamsDumper.add_representer(tuple, yaml.SafeDumper.represent_list)

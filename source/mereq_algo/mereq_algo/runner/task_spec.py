@@ -43,7 +43,7 @@ class TaskSpec:
         """
         obs = env.get_observations()
         for group, names in (("features", self.feature_names), ("metrics", self.metric_names)):
-            if group not in obs.keys():
+            if group not in obs.keys():  # noqa: SIM118 (a TensorDict iterates over its batch)
                 raise TaskError(f"task {self.task}: observation group {group!r} is missing")
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:

@@ -19,10 +19,10 @@ from .. import mdp
 class Marks(CommandTerm):
     """A pen stroke of inked marks on the board, drawn anew in every episode.
 
-    A mark is *touched* once the eraser has rested on it in contact. Its *ink* comes off at a constant rate while the felt
-    covers it and the normal force, as the contact sensor measured it, is beyond a threshold: a light touch removes nothing,
-    however long. (Wear also grows with sliding distance, as in Archard's law. That is left out: the question of this task
-    is how hard to press, not how fast to rub.)
+    A mark is *touched* once the eraser has rested on it in contact. Its *ink* comes off at a constant rate while the
+    felt covers it and the normal force, as the contact sensor measured it, is beyond a threshold: a light touch removes
+    nothing, however long. (Wear also grows with sliding distance, as in Archard's law. That is left out: the question
+    of this task is how hard to press, not how fast to rub.)
 
     The state is brought up to date once a step, by whoever reads it first (a reward, a feature, an observation).
     """
@@ -205,8 +205,8 @@ class MarksCfg(CommandTermCfg):
     """Normal force below which no ink comes off [N]. Ours: a few newtons, as of a hand on a whiteboard eraser."""
 
     wear_rate: float = 4.0
-    """Share of a mark's ink that comes off in a second under enough force [1/s]. Ours: a mark is clean in 0.25 s, about the
-    time that the felt takes to pass over it."""
+    """Share of a mark's ink that comes off in a second under enough force [1/s]. Ours: a mark is clean in 0.25 s, about
+    the time that the felt takes to pass over it."""
 
     force_limit: float = 15.0
     """Normal force that the person does not want exceeded [N]."""

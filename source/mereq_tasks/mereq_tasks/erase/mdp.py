@@ -102,8 +102,9 @@ def normal_force_share(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tenso
 
 
 def ink_removed(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Feature: share of all ink that came off in the step. Shape: (num_envs, 1)."""
-    return _marks(env).ink_removed.unsqueeze(1)
+    """Feature: ink that came off in the step, as a share of the most that can. Shape: (num_envs, 1)."""
+    marks = _marks(env)
+    return marks.ink_removed.unsqueeze(1) / (marks.cfg.wear_rate * env.step_dt)
 
 
 def distance_to_ink(env: ManagerBasedRLEnv, board_height: float, full_scale: float) -> torch.Tensor:
