@@ -53,8 +53,8 @@ class ScriptedEraser:
 
     def land(self) -> None:
         """Sets the felt down in the middle of the board without a blow, and waits until it rests."""
-        self.go_to(height=0.02, num_steps=25)
-        for _ in range(20):
+        self.go_to(height=0.01, num_steps=30)
+        for _ in range(25):
             self.act((0.0, 0.0, self.press_action(2.0)))
         assert (self.marks.normal_force > 0.5).all(), "the felt has not landed"
 
