@@ -277,6 +277,19 @@ run_tests() {
     exec "$PYTHON" -m pytest "$@"
 }
 
+# Isaac Lab 3.0.0 calls the learning library --rl_library; --backend, its name in other releases, is understood as well.
+run_isaaclab() {
+    local arguments=() argument
+    for argument in "$@"; do
+        case "$argument" in
+            --backend) arguments+=(--rl_library) ;;
+            --backend=*) arguments+=("--rl_library=${argument#*=}") ;;
+            *) arguments+=("$argument") ;;
+        esac
+    done
+    exec "$PYTHON" -m isaaclab "${arguments[@]}"
+}
+
 main() {
     unset PYTHONHOME
     ensure_ready
@@ -288,7 +301,7 @@ main() {
             if (($# == 1)); then exit 0; fi
             exec "$PYTHON" -m isaaclab "$@"
             ;;
-        *) exec "$PYTHON" -m isaaclab "$@" ;;
+        *) run_isaaclab "$@" ;;
     esac
 }
 
