@@ -157,6 +157,11 @@ def test_a_state_of_another_run_is_refused(tmp_path):
         other.resume()
 
 
+def test_an_unknown_rule_is_refused():
+    with pytest.raises(ConfigError, match=r"unknown person\.rule 'advantage'; choose advantage_gap"):
+        small_cfg(person={"rule": "advantage"})
+
+
 def test_too_few_robots_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="num_envs is 8 and num_supervised 8"):
         _build(tmp_path, num_envs=8)

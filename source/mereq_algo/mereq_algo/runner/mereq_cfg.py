@@ -15,6 +15,9 @@ from ..intervention import HysteresisCfg
 from ..irl import MaxEntIRLCfg, TargetFeaturesCfg
 from ..residual import ResidualSACCfg
 
+RULES = ("advantage_gap", "action_distance")
+"""Names of the ways to measure disagreement."""
+
 
 class ConfigError(ValueError):
     """A setting is unknown or out of range. The message is one line."""
@@ -29,6 +32,11 @@ class PersonCfg:
 
     hysteresis: HysteresisCfg = field(default_factory=lambda: HysteresisCfg(0.3, 0.1))
     """When disagreement becomes an intervention."""
+
+    def __post_init__(self) -> None:
+        """Check the name of the rule, before any run folder exists."""
+        if self.rule not in RULES:
+            raise ValueError(f"unknown person.rule {self.rule!r}; choose {' or '.join(RULES)}")
 
 
 @dataclass

@@ -60,20 +60,15 @@ class RunListener(Protocol):
 
 
 def make_person(cfg: PersonCfg, expert: TrainedPolicy, num_robots: int, seed: int, device: str) -> SyntheticPerson:
-    """Build the synthetic person.
-
-    Raises:
-        ConfigError: The rule is unknown.
-    """
-    rules = {
-        "advantage_gap": lambda: AdvantageGapRule(expert.policy, expert.critic),
-        "action_distance": lambda: ActionDistanceRule(expert.policy),
-    }
-    if cfg.rule not in rules:
-        raise ConfigError(f"agent settings: unknown person.rule {cfg.rule!r}; choose {' or '.join(rules)}")
+    """Build the synthetic person."""
+    rule = (
+        AdvantageGapRule(expert.policy, expert.critic)
+        if cfg.rule == "advantage_gap"
+        else ActionDistanceRule(expert.policy)
+    )
     hysteresis = Hysteresis(num_robots, cfg.hysteresis, device)
     generator = torch.Generator(device).manual_seed(seed)
-    return SyntheticPerson(expert.policy, rules[cfg.rule](), hysteresis, generator)
+    return SyntheticPerson(expert.policy, rule, hysteresis, generator)
 
 
 class MEReQRunner:
