@@ -256,8 +256,12 @@ ensure_ready() {
 # --- handing over -----------------------------------------------------------------------------------------------------
 
 # Isaac Lab picks its Python by VIRTUAL_ENV before anything else: an environment that is active around us must not win.
+#
+# Bytecode goes into .venv, also where the surroundings ask for none, as containers often do: without it, importing the
+# simulator took 8 s of CPU time instead of 4 s, at every start.
 enter_venv() {
-    unset PYTHONHOME
+    unset PYTHONHOME PYTHONDONTWRITEBYTECODE
+    export PYTHONPYCACHEPREFIX="$VENV/pycache"
     export VIRTUAL_ENV="$VENV" PATH="$VENV/bin:$PATH"
 }
 
