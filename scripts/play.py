@@ -17,6 +17,7 @@ from rich.console import Console
 
 from _common import check_writable, load_policy, one_line_errors, policy_file
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
+from mereq_tasks.quiet import quiet
 
 
 def main() -> None:
@@ -37,7 +38,9 @@ def main() -> None:
 
     from mereq_algo.runner import TaskSpec, TimedEnv, evaluate, evaluation_table
     from mereq_algo.runner.run_folder import write_atomically
-    from mereq_tasks.launch import open_task, resolve_task
+
+    with quiet(not args.verbose):
+        from mereq_tasks.launch import open_task, resolve_task
 
     settings = resolve_task(args, overrides)
     if args.num_envs is None:

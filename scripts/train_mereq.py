@@ -26,6 +26,7 @@ from _common import (
     versions,
 )
 from mereq_tasks.arguments import add_task_args, parse_task_args
+from mereq_tasks.quiet import quiet
 
 
 def main() -> None:
@@ -51,7 +52,9 @@ def main() -> None:
         TimedEnv,
         evaluation_table,
     )
-    from mereq_tasks.launch import open_task, resolve_task
+
+    with quiet(not args.verbose):
+        from mereq_tasks.launch import open_task, resolve_task
 
     settings = resolve_task(args, overrides)
     cfg = MEReQCfg.from_dict(settings.agent)

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from _common import POLICIES, check_writable, command_line, one_line_errors, versions
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
+from mereq_tasks.quiet import quiet
 
 
 def main() -> None:
@@ -40,7 +41,9 @@ def main() -> None:
 
     from mereq_algo.networks import CheckpointInfo, save_checkpoint
     from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, evaluate, evaluation_table, train_from_scratch
-    from mereq_tasks.launch import open_task, resolve_task
+
+    with quiet(not args.verbose):
+        from mereq_tasks.launch import open_task, resolve_task
 
     settings = resolve_task(args, overrides)
     cfg = MEReQCfg.from_dict(settings.agent).sac

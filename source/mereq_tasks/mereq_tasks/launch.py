@@ -9,8 +9,6 @@ import argparse
 import ast
 import contextlib
 import dataclasses
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +27,7 @@ from yaml import YAMLError
 from .arguments import MEREQ_ENTRY_POINT, TaskUsageError, check_name
 from .physics import check_physics
 from .preference import HumanPreference
+from .quiet import quiet
 
 
 @dataclass
@@ -80,10 +79,12 @@ def resolve_task(args: argparse.Namespace, settings: Sequence[str]) -> TaskSetti
     """
     agent_settings = [setting.removeprefix("agent.") for setting in settings if setting.startswith("agent.")]
     env_settings = [setting for setting in settings if not setting.startswith("agent.")]
-    _check_env_settings(load_cfg_from_registry(args.task, "env_cfg_entry_point"), env_settings)
+    with quiet(not args.verbose):
+        env_cfg: Any = load_cfg_from_registry(args.task, "env_cfg_entry_point")
+    _check_env_settings(env_cfg, env_settings)
     try:
-        env_cfg: Any
-        env_cfg, agent = resolve_task_config(args.task, MEREQ_ENTRY_POINT, overrides=env_settings)
+        with quiet(not args.verbose):
+            env_cfg, agent = resolve_task_config(args.task, MEREQ_ENTRY_POINT, overrides=env_settings)
         # The agent's file names only what differs from the defaults, so a path need not be in it.
         agent = OmegaConf.to_container(OmegaConf.merge(agent, OmegaConf.from_dotlist(agent_settings)))
     except (AttributeError, KeyError, ValueError, OmegaConfBaseException, YAMLError) as error:
@@ -139,8 +140,10 @@ def open_task(settings: TaskSettings, verbose: bool = False) -> Iterator[OpenTas
         TaskUsageError: This machine cannot run the chosen physics, or the person's preference does not fit the task.
     """
     check_physics(settings.env_cfg.sim)
+    if not verbose:
+        wp.config.log_level = wp.LOG_WARNING  # Warp tells of every kernel that it loads, also later on
     with contextlib.ExitStack() as cleanup:
-        with contextlib.nullcontext() if verbose else _quiet():
+        with quiet(not verbose):
             cleanup.enter_context(_simulation(settings.env_cfg))
             env = RslRlVecEnvWrapper(gym.make(settings.task, cfg=settings.env_cfg))
         cleanup.callback(env.close)
@@ -183,23 +186,3 @@ def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
         "metric_names": tuple(terms["metrics"]),
         "theta_star": preference.theta(terms["features"]).to(env.device),
     }
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silences what Python and native code print to standard output and error."""
-    wp.config.quiet = True
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    with open(os.devnull, "w") as sink:
-        os.dup2(sink.fileno(), 1)
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for target, source in enumerate(saved, start=1):
-                os.dup2(source, target)
-                os.close(source)
