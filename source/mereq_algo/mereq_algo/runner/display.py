@@ -89,17 +89,19 @@ class ConsoleDisplay:
                 "speed",
                 f"{record.env_steps_per_s:,.0f} env-steps/s ({record.raw_env_steps_per_s:,.0f} without learning)",
             )
-        facts.add_row("time", f"{_clock(record.wall_time_s)}, {self._time_left(record)} left at most")
+        facts.add_row("time", f"{_clock(record.wall_time_s)}, {self._time_left(record, inner)} left at most")
         progress = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
         if inner is not None:
             progress.add_task("learning", total=inner.max_steps, completed=inner.step)
         return Panel(Group(facts, progress), title=f"MEReQ on {record.task}", border_style="cyan")
 
-    def _time_left(self, record: RunRecord) -> str:
-        if not record.rounds or not record.wall_time_s:
+    def _time_left(self, record: RunRecord, inner: InnerLoopProgress | None) -> str:
+        """Extrapolate from the share of all inner loops that is done; the last round has none."""
+        num_loops = record.rounds if inner is None else record.rounds - 1 + inner.step / inner.max_steps
+        if not num_loops:
             return "?"
-        per_round = record.wall_time_s / record.rounds
-        return _clock(per_round * max(self.max_rounds - record.rounds, 0))
+        per_loop = record.wall_time_s / num_loops
+        return _clock(per_loop * max(self.max_rounds - 1 - num_loops, 0))
 
 
 def evaluation_table(evaluations: dict[str, dict[str, Any]], title: str) -> Table:
