@@ -1,0 +1,51 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Isaac Lab's own commands work on our tasks, through our launcher."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+LAUNCHER = Path(__file__).parents[1] / "isaaclab.sh"
+TASK = ("--task", "Franka-Erase", "--num_envs", "4")
+
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def isaaclab(tmp_path):
+    """Runs a command in an empty folder, and returns what it printed."""
+
+    def run(*arguments: str) -> str:
+        result = subprocess.run(
+            [str(LAUNCHER), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False
+        )
+        assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+        return result.stdout
+
+    return run
+
+
+def test_list_envs_shows_the_task_and_its_learning_library(isaaclab):
+    (line,) = (line for line in isaaclab("list_envs").splitlines() if "Franka-Erase" in line)
+    assert "rsl_rl" in line
+
+
+@pytest.mark.parametrize("agent", ["zero_agent", "random_agent"])
+def test_agents_without_a_policy_step_the_task(isaaclab, agent):
+    isaaclab(agent, *TASK, "--max_steps", "5")
+
+
+def test_rsl_rl_trains_on_the_task_and_saves_a_policy(isaaclab, tmp_path):
+    output = isaaclab("train", "--backend", "rsl_rl", *TASK, "--max_iterations", "1")
+    assert "Learning iteration 0/1" in output
+    assert list((tmp_path / "logs" / "rsl_rl").glob("*/*/model_*.pt"))
+
+
+def test_benchmark_measures_the_task(isaaclab, tmp_path):
+    isaaclab("benchmark", "runtime", *TASK, "--num_steps", "5", "--warmup_steps", "1", "--output_path", "out")
+    (report,) = (tmp_path / "out").glob("*.json")
+    assert "Franka-Erase" in json.dumps(json.loads(report.read_text()))
