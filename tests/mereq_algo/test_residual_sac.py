@@ -206,6 +206,20 @@ def test_fractions_of_an_update_are_carried_over():
     assert algorithm.num_updates == 5
 
 
+def test_scaled_learning_rate_scales_the_step_of_policy_and_critics():
+    # Adam's first step has the size of its learning rate in every parameter with a gradient: 0.1 * 1e-3.
+    env = LinearEnv()
+    algorithm = _build(env, theta=(1.0, 0.5), learning_rate=1e-3, learning_starts=64 * 5)
+    _learn(algorithm, env, 4)
+    modules = (algorithm.policy, algorithm.critic)
+    before = [[param.detach().clone() for param in module.parameters()] for module in modules]
+    algorithm.scale_learning_rate(0.1)
+    algorithm.update(1)
+    for module, old in zip(modules, before, strict=True):
+        changes = [(param - was).abs().max() for param, was in zip(module.parameters(), old, strict=True)]
+        assert float(torch.stack(changes).max()) == pytest.approx(1e-4, rel=0.01)
+
+
 def test_misfits_are_refused():
     env = LinearEnv()
     with pytest.raises(ValueError, match="environment has 2 features, theta has 3"):

@@ -58,6 +58,11 @@ class ScriptedEraser:
             self.act((0.0, 0.0, self.press_action(2.0)))
         assert (self.marks.normal_force > 0.5).all(), "the felt has not landed"
 
+    def start_over(self) -> None:
+        """Resets all robots with the seed that every test starts from."""
+        torch.manual_seed(0)
+        self.env.reset()
+
     def draw_line(self, length: float) -> None:
         """Replaces all marks by fresh ones on a line along x, from 2 cm behind the felt's centre."""
         along = torch.linspace(-0.02, length - 0.02, self.marks.cfg.num_marks)
@@ -71,8 +76,7 @@ class ScriptedEraser:
 @pytest.fixture
 def env(erase_task: OpenTask) -> RslRlVecEnvWrapper:
     """The shared environment, freshly reset with a seed."""
-    torch.manual_seed(0)
-    erase_task.env.reset()
+    ScriptedEraser(erase_task.env).start_over()
     return erase_task.env
 
 

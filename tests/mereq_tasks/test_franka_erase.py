@@ -91,7 +91,8 @@ def test_features_describe_the_transition_just_taken(eraser):
         ink_before = eraser.marks.ink.clone()
         features = dict(zip(names, eraser.act(action)[0]["features"].T, strict=True))
         force = eraser.marks.normal_force
-        torch.testing.assert_close(features["ink_removed"], (ink_before - eraser.marks.ink).mean(dim=1))
+        # 4 of a mark's ink a second, for 0.05 s: at most 0.2 of it comes off in a step.
+        torch.testing.assert_close(features["ink_removed"], (ink_before - eraser.marks.ink).mean(dim=1) / 0.2)
         torch.testing.assert_close(
             features["normal_force"], (force / params["normal_force"]["full_scale"]).clamp(0.0, 1.0)
         )

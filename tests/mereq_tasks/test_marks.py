@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mereq_tasks.erase.marks import Marks, MarksCfg
-from mereq_tasks.erase.mdp import nearest_ink, nearest_untouched
+from mereq_tasks.erase.mdp import distance_to_ink, nearest_ink, nearest_untouched
 
 STEP_DT = 0.05  # [s]
 
@@ -38,7 +38,10 @@ class _Scene(dict):
 
 
 def make_marks(num_envs: int = 1, **changes) -> tuple[Marks, FakeTool]:
-    """Marks 1 cm apart along x from the origin; a felt of 4 cm by 10 cm, 5 N to erase, 4 of a mark's ink a second."""
+    """Marks 1 cm apart along x from the origin; a felt of 4 cm by 10 cm.
+
+    Ink begins to come off at 5 N; from 8 N on, 4 of a mark's ink a second.
+    """
     tool = FakeTool(num_envs)
     cfg = MarksCfg(
         tool_cfg=SimpleNamespace(name="robot", body_ids=[0], resolve=lambda scene: None),
@@ -46,7 +49,14 @@ def make_marks(num_envs: int = 1, **changes) -> tuple[Marks, FakeTool]:
         sensor_name="contact",
         footprint=(0.04, 0.10),
         num_marks=6,
-        **{"erase_force": 5.0, "wear_rate": 4.0, "touch_force": 0.3, "force_limit": 15.0, **changes},
+        **{
+            "erase_force": 5.0,
+            "full_erase_force": 8.0,
+            "wear_rate": 4.0,
+            "touch_force": 0.3,
+            "force_limit": 15.0,
+            **changes,
+        },
     )
     marks = Marks(cfg, tool.env)
     tool.env.command_manager = SimpleNamespace(get_term=lambda name: marks)
@@ -75,6 +85,25 @@ def test_ink_comes_off_at_the_wear_rate_under_the_felt_only():
     # At x = 0.03 it covers 0.01 to 0.05: marks 1 to 5.
     step(marks, tool, 10.0, x=0.03)
     torch.testing.assert_close(marks.ink, torch.tensor([[0.8, 0.6, 0.6, 0.8, 0.8, 0.8]]))
+
+
+@pytest.mark.parametrize(("force", "ink"), [(5.3, 0.98), (6.5, 0.9), (8.0, 0.8), (14.0, 0.8)])
+def test_ink_comes_off_faster_under_more_force_up_to_the_full_rate(force, ink):
+    # 0.2 a step times (5.3 - 5) / (8 - 5) = 0.1 makes 0.02; 6.5 N is half way, 0.1; from 8 N on it is all of 0.2.
+    marks, tool = make_marks()
+    step(marks, tool, force)
+    torch.testing.assert_close(marks.ink[0, :3], torch.full((3,), ink))
+
+
+def test_trace_that_nobody_sees_counts_as_gone():
+    # At 7.85 N a step removes 0.2 * 0.95 = 0.19: after five steps 0.05 is left, after a sixth nothing; with a limit of
+    # 0.06 the five are enough, and all of the ink counts as removed.
+    for clean_ink, left in ((0.01, 0.05), (0.06, 0.0)):
+        marks, tool = make_marks(clean_ink=clean_ink)
+        for _ in range(5):
+            step(marks, tool, 7.85)
+        torch.testing.assert_close(marks.ink[0, :3], torch.full((3,), left), atol=1e-6, rtol=0.0)
+        assert marks.metrics["ink_removed"].item() == pytest.approx(0.5 * (1.0 - left))
 
 
 @pytest.mark.parametrize("force", [0.0, 0.2, 4.9, 5.0])
@@ -108,9 +137,10 @@ def test_ink_never_falls_below_zero_and_the_shares_add_up():
     # A mark is clean after 1 / 0.2 = 5 steps.
     marks, tool = make_marks()
     total = torch.zeros(1)
-    for _ in range(9):
+    for number in range(1, 10):
         step(marks, tool, 10.0)
         total += marks.ink_removed
+        assert (marks.ink[0, :3] > 0.0).all() == (number < 5)
     assert marks.ink[0, :3].tolist() == [0.0, 0.0, 0.0]
     torch.testing.assert_close(total, torch.tensor([0.5]))
     torch.testing.assert_close(marks.metrics["ink_removed"], torch.tensor([0.5]))
@@ -184,11 +214,29 @@ def test_strokes_stay_within_the_configured_ranges():
 def test_nearest_marks_are_seen_from_the_tool():
     marks, tool = make_marks()
     step(marks, tool, 10.0, x=-0.01)  # covers -0.03 to 0.01: marks 0 and 1
-    torch.testing.assert_close(nearest_untouched(tool.env), torch.tensor([[0.03, 0.0]]))
-    torch.testing.assert_close(nearest_ink(tool.env), torch.tensor([[0.01, 0.0]]))
+    torch.testing.assert_close(nearest_untouched(tool.env), torch.tensor([[0.03, 0.0, 1.0]]))
+    torch.testing.assert_close(nearest_ink(tool.env), torch.tensor([[0.01, 0.0, 1.0]]))
     for _ in range(8):
         step(marks, tool, 10.0, x=-0.01)
-    torch.testing.assert_close(nearest_ink(tool.env), torch.tensor([[0.03, 0.0]]))
+    torch.testing.assert_close(nearest_ink(tool.env), torch.tensor([[0.03, 0.0, 1.0]]))
     for _ in range(8):
         step(marks, tool, 10.0, x=0.03)
-    torch.testing.assert_close(nearest_ink(tool.env), torch.tensor([[0.0, 0.0]]))
+    torch.testing.assert_close(nearest_ink(tool.env), torch.tensor([[0.0, 0.0, 0.0]]))
+
+
+def test_distance_to_ink_counts_every_mark_by_its_ink():
+    marks, tool = make_marks()
+    # Marks at 0, 1, ..., 5 cm from the felt: 2.5 cm on average, of 20 cm.
+    step(marks, tool, 0.0)
+    torch.testing.assert_close(distance_to_ink(tool.env, 0.0, 0.2), torch.tensor([[0.125]]))
+    # A step at full force takes a fifth of the ink of those at 0, 1 and 2 cm: (0.8 * (0 + 1 + 2) + 3 + 4 + 5) / 6 cm.
+    step(marks, tool, 10.0)
+    torch.testing.assert_close(distance_to_ink(tool.env, 0.0, 0.2), torch.tensor([[0.12]]))
+    # All gone there, and the felt at 3 cm: (0 + 1 + 2) / 6 cm. Then, 4 cm higher, of one mark at 3 cm.
+    for _ in range(4):
+        step(marks, tool, 10.0)
+    step(marks, tool, 0.0, x=0.03)
+    torch.testing.assert_close(distance_to_ink(tool.env, 0.0, 0.2), torch.tensor([[0.025]]))
+    step(marks, tool, 0.0, x=0.0)
+    marks.ink[:, 4:] = 0.0
+    torch.testing.assert_close(distance_to_ink(tool.env, -0.04, 0.2), torch.tensor([[0.05 / 6 / 0.2]]))

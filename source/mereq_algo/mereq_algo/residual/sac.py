@@ -148,6 +148,12 @@ class ResidualSAC:
                 history.setdefault(name, []).append(value)
         return {name: torch.stack(values).mean() for name, values in history.items()}
 
+    def scale_learning_rate(self, scale: float) -> None:
+        """Set the learning rates of policy and critics to a multiple of the configured one. Range: > 0."""
+        for name in ("policy", "critic"):
+            for group in self._optimizers[name].param_groups:
+                group["lr"] = scale * self.cfg.learning_rate
+
     def _take_updates_due(self) -> int:
         if self.storage.num_offered < self.cfg.learning_starts:
             return 0

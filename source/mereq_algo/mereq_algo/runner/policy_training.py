@@ -21,7 +21,9 @@ def train_from_scratch(
     seed: int = 0,
     on_step: Callable[[int, dict, dict], None] | None = None,
 ) -> ResidualSAC:
-    """Train plain SAC with the reward r + θᵀf.
+    """Train plain SAC with the reward r + θᵀf, the learning rate falling linearly to a tenth.
+
+    The critics' noise under a constant rate costs the last few per cent: what is learned late must not be unlearned.
 
     Args:
         env: The environment, just reset.
@@ -40,6 +42,7 @@ def train_from_scratch(
     env.episode_length_buf = torch.randint_like(env.episode_length_buf, max_length)
     obs = env.get_observations()
     for step in range(1, num_steps + 1):
+        algorithm.scale_learning_rate(1.0 - 0.9 * step / num_steps)
         obs, rewards, dones, extras = env.step(algorithm.act(obs))
         algorithm.process_env_step(obs, rewards, dones, extras)
         stats = algorithm.update()

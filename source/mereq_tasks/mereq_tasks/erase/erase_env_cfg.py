@@ -113,12 +113,15 @@ class ObservationsCfg:
         tool_position = ObsTerm(
             func=shared_mdp.tool_position,
             params={"asset_cfg": _tool(), "offset": FELT_OFFSET, "origin": BOARD_CENTRE},
+            clip=(-1.0, 1.0),
             scale=5.0,
         )
-        tool_velocity = ObsTerm(func=shared_mdp.tool_velocity, params={"asset_cfg": _tool()}, scale=3.0)
+        tool_velocity = ObsTerm(
+            func=shared_mdp.tool_velocity, params={"asset_cfg": _tool()}, clip=(-5.0, 5.0), scale=3.0
+        )
         normal_force = ObsTerm(func=mdp.normal_force, scale=0.1, clip=(0.0, 50.0))
-        nearest_untouched = ObsTerm(func=mdp.nearest_untouched, scale=5.0)
-        nearest_ink = ObsTerm(func=mdp.nearest_ink, scale=5.0)
+        nearest_untouched = ObsTerm(func=mdp.nearest_untouched, scale=(5.0, 5.0, 1.0))
+        nearest_ink = ObsTerm(func=mdp.nearest_ink, scale=(5.0, 5.0, 1.0))
         untouched_left = ObsTerm(func=mdp.untouched_left)
         ink_left = ObsTerm(func=mdp.ink_left)
         mark_offsets = ObsTerm(func=mdp.mark_offsets, scale=5.0)
@@ -189,7 +192,7 @@ class EventCfg:
         mode="reset",
         params={
             "asset_cfg": SceneEntityCfg("robot", joint_names=["fr3_joint2", "fr3_joint4"]),
-            "position_range": (-0.08, 0.08),  # [rad] felt 1 to 12 cm above the board
+            "position_range": (-0.05, 0.05),  # [rad] felt 1 to 9 cm above the board
             "velocity_range": (0.0, 0.0),
         },
     )
@@ -233,8 +236,8 @@ class FrankaEraseEnvCfg(ManagerBasedRLEnvCfg):
     preference: HumanPreference = HumanPreference(
         weights={
             "ink_removed": 9.6,  # 4 for each of the 12 marks (a fifth of one in a step): ink matters more than effort
-            "distance_to_ink": -1.0,
-            "over_force_limit": -3.0,
+            "distance_to_ink": -2.0,
+            "over_force_limit": -4.0,
             "tool_speed": -0.2,
         }
     )

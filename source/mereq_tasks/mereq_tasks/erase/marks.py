@@ -19,10 +19,10 @@ from .. import mdp
 class Marks(CommandTerm):
     """A pen stroke of inked marks on the board, drawn anew in every episode.
 
-    A mark is *touched* once the eraser has rested on it in contact. Its *ink* comes off at a constant rate while the
-    felt covers it and the normal force, as the contact sensor measured it, is beyond a threshold: a light touch removes
-    nothing, however long. (Wear also grows with sliding distance, as in Archard's law. That is left out: the question
-    of this task is how hard to press, not how fast to rub.)
+    A mark is *touched* once the eraser has rested on it in contact. Its *ink* comes off while the felt covers it and
+    the normal force, as the contact sensor measured it, is beyond a threshold: a light touch removes nothing, however
+    long. From there on the rate grows in proportion to the force, as in Archard's law of wear, up to a full rate. (Wear
+    also grows with sliding distance. That is left out: the question is how hard to press, not how fast to rub.)
 
     The state is brought up to date once a step, by whoever reads it first (a reward, a feature, an observation).
     """
@@ -108,8 +108,10 @@ class Marks(CommandTerm):
         self._newly_touched = newly_touched.sum(dim=1).float()
         self._touched |= touching
 
-        wearing = covered & (self._normal_force > self.cfg.erase_force).unsqueeze(1)
-        ink = (self._ink - self.cfg.wear_rate * self._env.step_dt * wearing).clamp(min=0.0)
+        pressing = (self._normal_force - self.cfg.erase_force) / (self.cfg.full_erase_force - self.cfg.erase_force)
+        wear = self.cfg.wear_rate * self._env.step_dt * pressing.clamp(0.0, 1.0)
+        ink = self._ink - wear.unsqueeze(1) * covered
+        ink = torch.where(ink < self.cfg.clean_ink, 0.0, ink)
         self._ink_removed = (self._ink - ink).mean(dim=1)
         self._ink = ink
 
@@ -204,9 +206,15 @@ class MarksCfg(CommandTermCfg):
     erase_force: float = 5.0
     """Normal force below which no ink comes off [N]. Ours: a few newtons, as of a hand on a whiteboard eraser."""
 
+    full_erase_force: float = 8.0
+    """Normal force from which ink comes off at the full rate [N]; it rises linearly from ``erase_force``. Ours."""
+
     wear_rate: float = 4.0
-    """Share of a mark's ink that comes off in a second under enough force [1/s]. Ours: a mark is clean in 0.25 s, about
+    """Share of a mark's ink that comes off in a second at the full rate [1/s]. Ours: a mark is clean in 0.25 s, about
     the time that the felt takes to pass over it."""
+
+    clean_ink: float = 0.01
+    """Ink on a mark that counts as none, as a share of a fresh mark's. Ours: less than an eye can see."""
 
     force_limit: float = 15.0
     """Normal force that the person does not want exceeded [N]."""

@@ -26,12 +26,12 @@ def mark_offsets(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 
 def nearest_untouched(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Returns the nearest untouched mark, seen from the tool [m]; zeros if there is none. Shape: (num_envs, 2)."""
+    """Returns the nearest untouched mark from the tool [m], and 1; zeros if none is left. Shape: (num_envs, 3)."""
     return _nearest(_marks(env), ~_marks(env).touched)
 
 
 def nearest_ink(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Returns the nearest mark with ink left, seen from the tool [m]; zeros if there is none. Shape: (num_envs, 2)."""
+    """Returns the nearest mark with ink, seen from the tool [m], and 1; zeros if none is left. Shape: (num_envs, 3)."""
     return _nearest(_marks(env), _marks(env).ink > 0.0)
 
 
@@ -39,7 +39,9 @@ def _nearest(marks: Marks, wanted: torch.Tensor) -> torch.Tensor:
     offset = marks.position - marks.tool_position()[:, None, :2]
     distance = torch.where(wanted, offset.norm(dim=2), torch.inf)
     nearest = offset.gather(1, distance.argmin(dim=1)[:, None, None].expand(-1, 1, 2)).squeeze(1)
-    return torch.where(wanted.any(dim=1, keepdim=True), nearest, 0.0)
+    # The 1 tells a mark right under the tool from no mark at all.
+    is_any = wanted.any(dim=1, keepdim=True)
+    return torch.cat((torch.where(is_any, nearest, 0.0), is_any.float()), dim=1)
 
 
 def ink_left(env: ManagerBasedRLEnv) -> torch.Tensor:
@@ -81,11 +83,8 @@ def newly_touched(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 def distance_to_untouched(env: ManagerBasedRLEnv, board_height: float) -> torch.Tensor:
     """Reward: distance from the felt to the nearest untouched mark [m]; 0 if there is none. Shape: (num_envs,)."""
-    return _distance(_marks(env), ~_marks(env).touched, board_height)
-
-
-def _distance(marks: Marks, wanted: torch.Tensor, board_height: float) -> torch.Tensor:
-    tool = marks.tool_position()
+    marks = _marks(env)
+    tool, wanted = marks.tool_position(), ~marks.touched
     across = (marks.position - tool[:, None, :2]).norm(dim=2)
     across = torch.where(wanted, across, torch.inf).amin(dim=1)
     return torch.where(wanted.any(dim=1), torch.hypot(across, tool[:, 2] - board_height), 0.0)
@@ -108,9 +107,18 @@ def ink_removed(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 
 def distance_to_ink(env: ManagerBasedRLEnv, board_height: float, full_scale: float) -> torch.Tensor:
-    """Feature: distance from the felt to the nearest ink, as a share of a full scale [m]. Shape: (num_envs, 1)."""
+    """Feature: distance from the felt to the marks, weighted by their ink, as a share of a full scale [m].
+
+    Not the distance to the nearest ink: that is least for a felt that rests on a trace of it and leaves the rest alone.
+
+    Returns:
+        0 when all ink is gone. Shape: (num_envs, 1)
+    """
     marks = _marks(env)
-    return (_distance(marks, marks.ink > 0.0, board_height) / full_scale).unsqueeze(1)
+    tool = marks.tool_position()
+    across = (marks.position - tool[:, None, :2]).norm(dim=2)
+    distance = torch.hypot(across, tool[:, 2:] - board_height)
+    return (marks.ink * distance).mean(dim=1, keepdim=True) / full_scale
 
 
 def tool_speed(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def non_finite_state(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg, max_joint_vel: float) -> torch.Tensor:
     """Ends the episode of a robot whose physics broke: a joint state that is not finite, or absurdly fast.
 
-    The transition of that step carries the broken numbers: the replay buffer refuses what is not finite, and what is
-    terminated does not bootstrap. The count is logged by the termination manager under the term's name.
+    The transition of that step carries the broken numbers: the replay buffer refuses what is not finite. What is finite
+    but absurd is stored, within the clips of the observations, as a terminated step, which does not bootstrap. The
+    count is logged by the termination manager under the term's name.
 
     Args:
         env: The environment.
