@@ -58,7 +58,8 @@ def main() -> None:
             evaluation = evaluate(env, {args.policy: trained.policy}, spec, args.episodes, generator)[
                 args.policy
             ].as_dict()
-    console.print(evaluation_table({args.policy: evaluation}, f"{spec.task}, seed {args.seed}"))
+    # The folder of a run is long, and its name says which it is.
+    console.print(evaluation_table({Path(args.policy).name: evaluation}, f"{spec.task}, seed {args.seed}"))
     if args.json is not None:
         result = {"task": spec.task, "policy": args.policy, "seed": args.seed, **evaluation}
         text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
