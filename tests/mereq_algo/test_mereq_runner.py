@@ -21,6 +21,7 @@ from mereq_algo.runner import (
     TaskSpec,
     TimedEnv,
 )
+from mereq_algo.runner.inner_loop import FeatureWindow
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
@@ -116,6 +117,16 @@ def test_a_content_person_ends_the_run_at_once(tmp_path):
     record = runner.learn()
     assert record.converged and record.status == "converged" and record.rounds == 1
     assert record.intervention_rate == [0.0] and 0.0 < record.intervention_rate_upper[0] < 0.05
+
+
+@pytest.mark.parametrize(("last_rate", "num_steps"), [(0.11, 8 * 2 * 5), (0.09, 8 * 6 * 5)])
+def test_a_person_who_was_nearly_content_watches_longer(tmp_path, last_rate, num_steps):
+    """8 robots, episodes of 5 steps, goal 5 %: above twice that 2 episodes of each robot, below it 6."""
+    runner = _build(tmp_path, episodes_per_robot=2, final_episodes_per_robot=6)
+    runner.record.intervention_rate.append(last_rate)
+    window = FeatureWindow(5, slice(8, None))
+    runner.env.reset()
+    assert runner._supervise(window).num_steps == num_steps
 
 
 def test_the_summary_has_what_other_tools_read(tmp_path):

@@ -87,6 +87,10 @@ class MEReQCfg:
     episodes_per_robot: int = 1
     """Episodes of each supervised robot in a round. Source: ours."""
 
+    final_episodes_per_robot: int = 3
+    """The same, after a round in which the intervention rate was at most twice δ. Source: ours: a single takeover in
+    ten episodes leaves the bound at twice δ, and watching costs a person little where they hardly intervene."""
+
     intervention_threshold: float = 0.05
     """δ: converged when the upper bound of the intervention rate is below it. Source: paper (0.15, 0.10, 0.05)."""
 

@@ -205,6 +205,14 @@ class MEReQRunner:
         length[self._first_staggered :] = torch.randint_like(length[self._first_staggered :], max_length)
         self.env.episode_length_buf = length
 
+    @property
+    def _episodes_per_robot(self) -> int:
+        """More of them where the person was nearly content: only many episodes can show that they are."""
+        rates = self.record.intervention_rate
+        if rates and rates[-1] <= 2.0 * self.cfg.intervention_threshold:
+            return self.cfg.final_episodes_per_robot
+        return self.cfg.episodes_per_robot
+
     def _supervise(self, window: FeatureWindow) -> SupervisedRollout:
         """Let the person watch a few robots, while others show what the policy does alone and the rest stagger."""
         num_supervised = self.cfg.num_supervised
@@ -224,7 +232,7 @@ class MEReQRunner:
             self.policy,
             make_person(self.cfg.person, self.expert, num_supervised, round_seed, str(self.env.device)),
             num_supervised,
-            self.cfg.episodes_per_robot,
+            self._episodes_per_robot,
             generator=torch.Generator(self.env.device).manual_seed(round_seed),
             on_step=on_step,
         )
