@@ -25,7 +25,8 @@ from mereq_tasks.arguments import TaskUsageError, check_name
 if TYPE_CHECKING:
     import torch
 
-    from mereq_algo.runner import TaskSpec, TrainedPolicy
+    from mereq_algo.networks import TrainedPolicy
+    from mereq_algo.runner import TaskSpec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 POLICIES = REPOSITORY / "assets" / "policies"
@@ -53,7 +54,12 @@ def _user_errors() -> tuple[type[ValueError], ...]:
     from mereq_algo.networks import CheckpointError
     from mereq_algo.runner import ConfigError, RunFolderError, TaskError
 
-    return CheckpointError, ConfigError, RunFolderError, TaskError, TaskUsageError
+    errors = (CheckpointError, ConfigError, RunFolderError, TaskError, TaskUsageError)
+    if "mereq_algo.benchmark" not in sys.modules:
+        return errors
+    from mereq_algo.benchmark import JobError
+
+    return (*errors, JobError)
 
 
 def check_writable(what: str, path: Path) -> None:
@@ -109,8 +115,7 @@ def load_policy(
     Raises:
         CheckpointError: It does not.
     """
-    from mereq_algo.networks import load_checkpoint
-    from mereq_algo.runner import TrainedPolicy
+    from mereq_algo.networks import TrainedPolicy, load_checkpoint
 
     return TrainedPolicy(*load_checkpoint(file, device, num_obs, num_actions, list(spec.feature_names)))
 

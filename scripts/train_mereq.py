@@ -45,8 +45,8 @@ def main() -> None:
         ConfigError,
         ConsoleDisplay,
         MEReQCfg,
-        MEReQRunner,
         RunFolder,
+        SupervisionRunner,
         TaskSpec,
         TensorBoardLog,
         TimedEnv,
@@ -68,7 +68,7 @@ def main() -> None:
         if folder is None:
             folder = RunFolder.create(args.logs, settings.task, args.name)
         try:
-            runner = MEReQRunner(env, spec, prior, expert, cfg, folder, args.seed)
+            runner = SupervisionRunner(env, spec, prior, expert, cfg, folder, args.seed)
         except ConfigError:
             if args.resume is None:
                 folder.path.rmdir()

@@ -8,8 +8,8 @@ import io
 import torch
 from rich.console import Console
 
+from mereq_algo.methods import InnerLoopProgress
 from mereq_algo.runner import ConsoleDisplay, RunRecord, evaluation_table
-from mereq_algo.runner.inner_loop import InnerLoopProgress
 
 
 def make_record(**changes) -> RunRecord:

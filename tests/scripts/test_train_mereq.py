@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TIMES = {"wall_time_s", "sim_time_s", "env_steps_per_s", "raw_env_steps_per_s", "command"}
+TIMES = {"wall_time_s", "sim_time_s", "round_wall_time_s", "env_steps_per_s", "raw_env_steps_per_s", "command"}
 TINY = ["agent.max_rounds=2", "agent.inner.max_steps=20", "agent.inner.min_steps=10", "agent.evaluation_episodes=4"]
 TINY += ["agent.num_supervised=4", "agent.sac.learning_starts=64", "env.episode_length_s=1.5"]
 

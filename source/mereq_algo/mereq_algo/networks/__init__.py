@@ -3,7 +3,7 @@
 
 """Policy, critics, and how they are stored."""
 
-from .checkpoint import CheckpointError, CheckpointInfo, load_checkpoint, save_checkpoint
+from .checkpoint import CheckpointError, CheckpointInfo, TrainedPolicy, load_checkpoint, save_checkpoint
 from .critic import CriticCfg, TwinCritic
 from .policy import GaussianPolicy, PolicyCfg
 from .tanh_normal import TanhNormal
@@ -15,6 +15,7 @@ __all__ = [
     "GaussianPolicy",
     "PolicyCfg",
     "TanhNormal",
+    "TrainedPolicy",
     "TwinCritic",
     "load_checkpoint",
     "save_checkpoint",

@@ -48,6 +48,15 @@ class CheckpointInfo:
     """Anything else that JSON can hold: command, seed, versions, steps, return."""
 
 
+@dataclass
+class TrainedPolicy:
+    """A policy from disk, with its critics and what its file says."""
+
+    policy: GaussianPolicy
+    critic: TwinCritic
+    info: CheckpointInfo
+
+
 def save_checkpoint(path: str | Path, policy: GaussianPolicy, critic: TwinCritic, info: CheckpointInfo) -> None:
     """Write policy and critics to one file, which is either complete or not there.
 

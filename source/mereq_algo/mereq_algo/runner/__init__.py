@@ -5,11 +5,11 @@
 
 from .display import ConsoleDisplay, evaluation_table
 from .evaluation import Estimate, Evaluation, evaluate
-from .mereq_cfg import ConfigError, InnerLoopCfg, MEReQCfg, PersonCfg
-from .mereq_runner import MEReQRunner, RunListener, TrainedPolicy
+from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .policy_training import train_from_scratch
 from .run_folder import RunFolder, RunFolderError
 from .run_record import RunRecord
+from .supervision_runner import RunListener, SupervisionRunner
 from .task_spec import TaskError, TaskSpec
 from .tensorboard_log import TensorBoardLog
 from .timed_env import TimedEnv
@@ -19,19 +19,17 @@ __all__ = [
     "ConsoleDisplay",
     "Estimate",
     "Evaluation",
-    "InnerLoopCfg",
     "MEReQCfg",
-    "MEReQRunner",
     "PersonCfg",
     "RunFolder",
     "RunFolderError",
     "RunListener",
     "RunRecord",
+    "SupervisionRunner",
     "TaskError",
     "TaskSpec",
     "TensorBoardLog",
     "TimedEnv",
-    "TrainedPolicy",
     "evaluate",
     "evaluation_table",
     "train_from_scratch",

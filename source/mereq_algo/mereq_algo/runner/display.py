@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rich.console import Console, Group
@@ -13,7 +14,7 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from .inner_loop import InnerLoopProgress
+from ..methods import InnerLoopProgress
 from .run_record import RunRecord
 
 
@@ -80,10 +81,11 @@ class ConsoleDisplay:
             )
             facts.add_row("expert samples", str(record.expert_samples[-1]))
             facts.add_row("success alone", _percent(record.rollout_success_rate[-1]))
-        if inner is not None:
+        if inner is not None and math.isfinite(inner.gradient_norm):
             facts.add_row("‖∇θ‖", f"{inner.gradient_norm:.3f}")
         theta = record.theta if inner is None else inner.theta
-        facts.add_row("θ", ", ".join(f"{name} {weight:+.2f}" for name, weight in theta.items()))
+        if theta:
+            facts.add_row("θ", ", ".join(f"{name} {weight:+.2f}" for name, weight in theta.items()))
         if record.sim_time_s:
             facts.add_row(
                 "speed",
@@ -124,7 +126,8 @@ def evaluation_table(evaluations: dict[str, dict[str, Any]], title: str) -> Tabl
 
     results = list(evaluations.values())
     first = results[0]
-    known = {"episodes", "features", "num_broken", "return_prior_reward", "return_expert_reward", "success_rate"}
+    known = {"episodes", "features", "histograms", "num_broken", "success_rate"}
+    known |= {"return_prior_reward", "return_expert_reward"}
     add("success", [result["success_rate"] for result in results], percent=True)
     for metric in (name for name in first if name not in known):
         add(metric.replace("_", " "), [result[metric] for result in results], percent=True)

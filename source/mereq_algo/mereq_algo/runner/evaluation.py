@@ -17,6 +17,9 @@ from ..networks import GaussianPolicy
 from ..storage import transition_from_step
 from .task_spec import TaskSpec
 
+NUM_BINS = 50
+"""Parts of [0, 1] in which the values of a feature are counted."""
+
 
 @dataclass
 class Estimate:
@@ -50,6 +53,9 @@ class Evaluation:
     metrics: dict[str, Estimate]
     """The task's own figures at the end of the episode, success among them."""
 
+    histograms: dict[str, list[int]]
+    """Number of steps with the feature in each of :data:`NUM_BINS` equal parts of [0, 1]."""
+
     num_broken: int = 0
     """Episodes that ended because physics broke; they are counted here and nowhere else."""
 
@@ -75,6 +81,7 @@ class Evaluation:
             "return_expert_reward": plain(self.return_expert_reward),
             "features": {name: plain(estimate) for name, estimate in self.features.items()},
             **{name: plain(estimate) for name, estimate in self.metrics.items() if name != "success"},
+            "histograms": self.histograms,
             "num_broken": self.num_broken,
         }
 
@@ -89,7 +96,9 @@ class EpisodeRecorder:
         self._reward = torch.zeros(num_robots, device=device)
         self._features = torch.zeros(num_robots, len(spec.feature_names), device=device)
         self._steps = torch.zeros(num_robots, device=device)
+        self._counts = torch.zeros(num_robots, len(spec.feature_names) * NUM_BINS, device=device)
         self._finished: list[torch.Tensor] = []
+        self._finished_counts: list[torch.Tensor] = []
         self.num_finished = 0
         self.num_broken = 0
 
@@ -105,6 +114,9 @@ class EpisodeRecorder:
         self._reward += transition["base_reward"]
         self._features += transition["features"]
         self._steps += 1
+        bins = (transition["features"] * NUM_BINS).nan_to_num(0.0).long().clamp(0, NUM_BINS - 1)
+        bins += NUM_BINS * torch.arange(bins.shape[1], device=bins.device)
+        self._counts.scatter_add_(1, bins, torch.ones_like(bins, dtype=self._counts.dtype))
         ended = done.bool().nonzero().flatten()
         if len(ended) == 0:
             return
@@ -122,9 +134,11 @@ class EpisodeRecorder:
         whole = torch.isfinite(rows).all(dim=1) & ~transition["terminated"][ended]
         self.num_broken += int((~whole).sum())
         self._finished.append(rows[whole].cpu())
+        self._finished_counts.append(self._counts[ended][whole].cpu())
         self.num_finished += int(whole.sum())
         self._reward[ended] = 0.0
         self._features[ended] = 0.0
+        self._counts[ended] = 0.0
         self._steps[ended] = 0.0
 
     def episode_features(self) -> torch.Tensor:
@@ -134,6 +148,7 @@ class EpisodeRecorder:
     def result(self, episodes: int | None = None) -> Evaluation:
         """Summarise the first episodes that ended, or all of them."""
         rows = torch.cat(self._finished)[:episodes]
+        counts = torch.cat(self._finished_counts)[:episodes].sum(dim=0).long().view(-1, NUM_BINS)
         num_features = len(self._spec.feature_names)
         columns = [Estimate.of(column) for column in rows.T]
         return Evaluation(
@@ -142,6 +157,7 @@ class EpisodeRecorder:
             return_expert_reward=columns[1],
             features=dict(zip(self._spec.feature_names, columns[2 : 2 + num_features], strict=True)),
             metrics=dict(zip(self._spec.metric_names, columns[2 + num_features :], strict=True)),
+            histograms=dict(zip(self._spec.feature_names, counts.tolist(), strict=True)),
             num_broken=self.num_broken,
         )
 

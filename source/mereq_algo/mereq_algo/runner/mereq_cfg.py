@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..intervention import HysteresisCfg
 from ..irl import MaxEntIRLCfg, TargetFeaturesCfg
+from ..methods import METHODS, CloningCfg, InnerLoopCfg
 from ..residual import ResidualSACCfg
 
 RULES = ("advantage_gap", "action_distance")
@@ -40,27 +41,11 @@ class PersonCfg:
 
 
 @dataclass
-class InnerLoopCfg:
-    """How θ and the policy are fitted to the target features between two supervised rollouts."""
-
-    max_steps: int = 500
-    """Budget of one round [steps of all robots]. Source: ours, measured on Franka-Erase."""
-
-    min_steps: int = 100
-    """Steps before a round may end early [steps of all robots]. Source: ours: one episode, so that the learner's
-    features are all of this round's policies."""
-
-    theta_interval: int = 5
-    """Steps of all robots between two steps of θ. Range: >= 1. Source: ours: the policy must follow θ."""
-
-    window: int = 40
-    """Steps over which the learner's features are averaged. Range: >= 1. Source: ours: two seconds at 20 Hz. Longer
-    windows tell θ of a policy that is no more."""
-
-
-@dataclass
 class MEReQCfg:
-    """Settings of :class:`MEReQRunner`. Where the paper is silent the choice is ours, with its reason."""
+    """Settings of :class:`SupervisionRunner`. Where the paper is silent the choice is ours, with its reason."""
+
+    method: str = "mereq"
+    """How a policy learns from what the person has shown: a name in :obj:`~mereq_algo.methods.METHODS`."""
 
     sac: ResidualSACCfg = field(default_factory=ResidualSACCfg)
     """Residual Q-learning."""
@@ -70,6 +55,9 @@ class MEReQCfg:
 
     target: TargetFeaturesCfg = field(default_factory=TargetFeaturesCfg)
     """Target feature expectation."""
+
+    cloning: CloningCfg = field(default_factory=CloningCfg)
+    """Cloning, of the methods that clone."""
 
     person: PersonCfg = field(default_factory=PersonCfg)
     """The synthetic person."""
@@ -102,6 +90,11 @@ class MEReQCfg:
 
     evaluation_episodes: int = 100
     """Episodes of each policy in the table at the end. Source: ours."""
+
+    def __post_init__(self) -> None:
+        """Check the name of the method, before any run folder exists."""
+        if self.method not in METHODS:
+            raise ValueError(f"unknown method {self.method!r}; choose {', '.join(METHODS)}")
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> MEReQCfg:

@@ -34,6 +34,9 @@ class RunRecord:
     expert_samples: list[int] = field(default_factory=list)
     """Steps that the person controlled, cumulative."""
 
+    round_wall_time_s: list[float] = field(default_factory=list)
+    """Wall time at the end of each supervised rollout, cumulative."""
+
     gradient_norm: list[float] = field(default_factory=list)
     """‖∇θ‖ at the end of each inner loop."""
 
@@ -48,6 +51,12 @@ class RunRecord:
 
     rollout_metrics: list[dict[str, float]] = field(default_factory=list)
     """The task's own figures of those episodes."""
+
+    rollout_return_expert_reward: list[float] = field(default_factory=list)
+    """Their mean return of r + θ*ᵀf."""
+
+    rollout_return_prior_reward: list[float] = field(default_factory=list)
+    """Their mean return of the task's own reward r."""
 
     num_rejected: int = 0
     """Transitions that were not finite and never reached the replay buffer."""

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from .inner_loop import InnerLoopProgress
+from ..methods import InnerLoopProgress
 from .run_record import RunRecord
 
 
@@ -37,13 +38,14 @@ class TensorBoardLog:
 
     def _write_inner(self, record: RunRecord, inner: InnerLoopProgress) -> None:
         step = record.env_steps
-        self._writer.add_scalar("irl/gradient_norm", inner.gradient_norm, step)
+        if math.isfinite(inner.gradient_norm):
+            self._writer.add_scalar("irl/gradient_norm", inner.gradient_norm, step)
         for name, value in zip(record.feature_names, inner.learner_features.tolist(), strict=True):
             self._writer.add_scalar(f"learner_features/{name}", value, step)
         for name, value in inner.theta.items():
             self._writer.add_scalar(f"theta/{name}", value, step)
         for name, value in inner.losses.items():
-            self._writer.add_scalar(f"residual_q/{name}", value, step)
+            self._writer.add_scalar(f"losses/{name}", value, step)
         self._writer.add_scalar("speed/env_steps_per_s", record.env_steps_per_s, step)
 
     def close(self) -> None:

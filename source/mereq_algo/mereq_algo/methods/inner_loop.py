@@ -14,7 +14,25 @@ from rsl_rl.env import VecEnv
 
 from ..irl import MaxEntIRL
 from ..residual import ResidualSAC
-from .mereq_cfg import InnerLoopCfg
+
+
+@dataclass
+class InnerLoopCfg:
+    """How θ and the policy are fitted to the target features between two supervised rollouts."""
+
+    max_steps: int = 500
+    """Budget of one round [steps of all robots]. Source: ours, measured on Franka-Erase."""
+
+    min_steps: int = 100
+    """Steps before a round may end early [steps of all robots]. Source: ours: one episode, so that the learner's
+    features are all of this round's policies."""
+
+    theta_interval: int = 5
+    """Steps of all robots between two steps of θ. Range: >= 1. Source: ours: the policy must follow θ."""
+
+    window: int = 40
+    """Steps over which the learner's features are averaged. Range: >= 1. Source: ours: two seconds at 20 Hz. Longer
+    windows tell θ of a policy that is no more."""
 
 
 @dataclass

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""MEReQ: supervised rollout, max-ent IRL of the residual, residual Q-learning, and again."""
+"""The outer loop: supervise, judge, learn, and again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import copy
 import random
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,25 +23,15 @@ from ..intervention import (
     SyntheticPerson,
     collect_supervised_rollout,
 )
-from ..irl import MaxEntIRL, TargetFeatures, feature_scale, intervention_rate_bound
-from ..networks import CheckpointInfo, GaussianPolicy, TwinCritic, save_checkpoint
-from ..residual import LinearReward, ResidualSAC, build_residual_sac
+from ..irl import intervention_rate_bound
+from ..methods import FeatureWindow, InnerLoopProgress, build_learner
+from ..networks import CheckpointInfo, GaussianPolicy, TrainedPolicy, save_checkpoint
 from .evaluation import EpisodeRecorder, Evaluation, evaluate
-from .inner_loop import FeatureWindow, InnerLoopProgress, run_inner_loop
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .run_folder import RunFolder
 from .run_record import RunRecord
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
-
-
-@dataclass
-class TrainedPolicy:
-    """A policy from disk, with its critics and what its file says."""
-
-    policy: GaussianPolicy
-    critic: TwinCritic
-    info: CheckpointInfo
 
 
 class RunListener(Protocol):
@@ -71,14 +60,12 @@ def make_person(cfg: PersonCfg, expert: TrainedPolicy, num_robots: int, seed: in
     return SyntheticPerson(expert.policy, rule, hysteresis, generator)
 
 
-class MEReQRunner:
-    """Aligns a prior policy with a person from their interventions.
+class SupervisionRunner:
+    """Aligns a prior policy with a person from their interventions, by the method that the settings name.
 
     Reference:
         - "MEReQ: max-ent residual-Q inverse RL for sample-efficient alignment from intervention." CoRL 2025, PMLR 305.
     """
-
-    method = "mereq"
 
     def __init__(
         self,
@@ -123,17 +110,14 @@ class MEReQRunner:
         self.listeners = list(listeners)
         self.record = RunRecord(
             task=spec.task,
-            method=self.method,
+            method=cfg.method,
             seed=seed,
             device=str(env.device),
             num_envs=env.num_envs,
             threshold=cfg.intervention_threshold,
             feature_names=list(spec.feature_names),
         )
-        self.target = TargetFeatures(len(spec.feature_names), cfg.target)
-        # Both need the spread of the features under the prior, which the first supervised rollout shows.
-        self.irl: MaxEntIRL | None = None
-        self.algorithm: ResidualSAC | None = None
+        self.learner = build_learner(cfg, env, prior, spec.feature_names, seed)
         self._next_round = 0
         self._resumed_wall_time = 0.0
         self._resumed_sim_time = 0.0
@@ -142,7 +126,7 @@ class MEReQRunner:
     @property
     def policy(self) -> GaussianPolicy:
         """The policy as aligned so far."""
-        return self.prior.policy if self.algorithm is None else self.algorithm.policy
+        return self.learner.policy
 
     def learn(self) -> RunRecord:
         """Run rounds until the person hardly intervenes or the budget is spent, then evaluate.
@@ -236,27 +220,11 @@ class MEReQRunner:
             generator=torch.Generator(self.env.device).manual_seed(round_seed),
             on_step=on_step,
         )
-        if self.algorithm is None:
-            prior_features = window.samples()
-            self.record.feature_expectation["prior"] = self._named(prior_features.mean(dim=0))
-            # How far a feature's mean follows θ is its covariance over whole episodes, not over single steps: the
-            # variance of an episode's mean, times its length (Ziebart et al. 2008 sum features over trajectories).
-            num_steps = int(torch.as_tensor(self.env.max_episode_length).max())
-            spread = num_steps**0.5 * recorder.episode_features()
-            self._build(feature_scale(spread, self.cfg.irl.scale_floor).to(self.env.device))
-        assert self.algorithm is not None
-        for transition in transitions:
-            self.algorithm.storage.add(transition)
-        self.target.add_round(rollout)
+        if self._next_round == 0:
+            self.record.feature_expectation["prior"] = self._named(window.mean())
+        self.learner.observe(rollout, transitions, recorder.episode_features())
         self._note_evaluation(recorder.result())
         return rollout
-
-    def _build(self, scale: torch.Tensor) -> None:
-        """Make the learner. Features are divided by ``scale``. Shape: (num_features,)."""
-        self.cfg.sac.prior_temperature = self.prior.info.temperature
-        self.irl = MaxEntIRL(scale, self.cfg.irl)
-        reward = LinearReward(0.0, self.irl.theta, scale)
-        self.algorithm = build_residual_sac(self.env, reward, self.cfg.sac, prior=self.prior.policy, seed=self.seed)
 
     def _judge(self, rollout: SupervisedRollout) -> None:
         """Note what the person did, and whether they are content."""
@@ -275,27 +243,26 @@ class MEReQRunner:
         record.expert_samples.append((record.expert_samples or [0])[-1] + rollout.expert_samples)
         record.converged = bound.upper < self.cfg.intervention_threshold
         self._note_progress()
+        record.round_wall_time_s.append(record.wall_time_s)
         self._notify("supervised rollout")
 
     def _align(self, window: FeatureWindow) -> None:
         """Fit θ and the policy to what the person has shown so far."""
-        assert self.irl is not None and self.algorithm is not None
-        target = self.target.value()
-        if target is None:
-            return
-        record = self.record
-        record.feature_expectation["target"] = self._named(target)
+        record, target = self.record, self.learner.target_features
+        if target is not None:
+            record.feature_expectation["target"] = self._named(target)
 
         def on_progress(inner: InnerLoopProgress) -> None:
             self._note_progress()
             self._notify("learning", inner)
 
-        inner = run_inner_loop(
-            self.env, self.algorithm, self.irl, target, window, self.cfg.inner, self.spec.feature_names, on_progress
-        )
+        inner = self.learner.align(window, on_progress)
+        if inner is None:
+            return
         record.feature_expectation["learner"] = self._named(inner.learner_features)
         record.gradient_norm.append(inner.gradient_norm)
-        record.theta_history.append(self._named(self.irl.theta / self.irl.feature_scale))
+        if self.learner.theta is not None:
+            record.theta_history.append(self._named(self.learner.theta))
 
     def _evaluate(self) -> None:
         """Compare prior, aligned policy and expert side by side, exploration included, as they were trained."""
@@ -316,6 +283,8 @@ class MEReQRunner:
         metrics = {name: estimate.mean for name, estimate in evaluation.metrics.items()}
         self.record.rollout_success_rate.append(metrics["success"])
         self.record.rollout_metrics.append(metrics)
+        self.record.rollout_return_expert_reward.append(evaluation.return_expert_reward.mean)
+        self.record.rollout_return_prior_reward.append(evaluation.return_prior_reward.mean)
         self.record.num_broken += evaluation.num_broken
 
     def _note_progress(self) -> None:
@@ -323,8 +292,7 @@ class MEReQRunner:
         record.wall_time_s = self._resumed_wall_time + time.perf_counter() - self._start
         record.sim_time_s = self._resumed_sim_time + self.env.seconds
         record.env_steps = self._resumed_env_steps + self.env.num_steps
-        if self.algorithm is not None:
-            record.num_rejected = int(self.algorithm.storage.num_rejected)
+        record.num_rejected = self.learner.num_rejected
 
     def _notify(self, phase: str, inner: InnerLoopProgress | None = None) -> None:
         for listener in self.listeners:
@@ -338,25 +306,22 @@ class MEReQRunner:
 
     def _save(self) -> None:
         """Write the round to disk: state first, so that summary and policy never promise what cannot be resumed."""
-        assert self.irl is not None and self.algorithm is not None
         self._note_progress()
         self.folder.write_state(
             {
                 "next_round": self._next_round,
-                "algorithm": self.algorithm.state_dict(),
-                "irl": self.irl.state_dict(),
-                "target": self.target.state_dict(),
+                "learner": self.learner.state_dict(),
                 "record": vars(self.record).copy(),
             }
         )
         info = CheckpointInfo(
             task=self.spec.task,
-            temperature=float(self.algorithm.temperature),
+            temperature=self.learner.temperature,
             obs_names=list(self.spec.obs_names),
             feature_names=list(self.spec.feature_names),
-            extra={"method": self.method, "seed": self.seed, "round": self._next_round, "theta": self.record.theta},
+            extra={"method": self.cfg.method, "seed": self.seed, "round": self._next_round, "theta": self.record.theta},
         )
-        save_checkpoint(self.folder.policy_file, self.algorithm.policy, self.algorithm.critic, info)
+        save_checkpoint(self.folder.policy_file, self.learner.policy, self.learner.critic, info)
         self._write_summary()
         self._completed = copy.deepcopy(self.record)
 
@@ -369,16 +334,12 @@ class MEReQRunner:
         """
         state = self.folder.read_state()
         found = state["record"]
-        for name in ("task", "seed", "num_envs"):
+        for name in ("task", "method", "seed", "num_envs"):
             if found[name] != getattr(self.record, name):
                 raise ConfigError(f"cannot resume: the run has {name} {found[name]}, not {getattr(self.record, name)}")
         self.record = RunRecord(**found)
         self.record.status = "running"
-        self._build(state["irl"]["feature_scale"].to(self.env.device))
-        assert self.irl is not None and self.algorithm is not None
-        self.irl.load_state_dict(state["irl"])
-        self.algorithm.load_state_dict(state["algorithm"])
-        self.target.load_state_dict(state["target"])
+        self.learner.load_state_dict(state["learner"])
         self._next_round = state["next_round"]
         self._resumed_wall_time = self.record.wall_time_s
         self._resumed_sim_time = self.record.sim_time_s

@@ -11,21 +11,21 @@ from pathlib import Path
 import pytest
 import torch
 
+from mereq_algo.methods import FeatureWindow
 from mereq_algo.networks import load_checkpoint
 from mereq_algo.runner import (
     ConfigError,
-    MEReQRunner,
     RunFolder,
     RunFolderError,
+    SupervisionRunner,
     TaskError,
     TaskSpec,
     TimedEnv,
 )
-from mereq_algo.runner.inner_loop import FeatureWindow
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
-TIMES = {"wall_time_s", "sim_time_s", "env_steps_per_s", "raw_env_steps_per_s"}
+TIMES = {"wall_time_s", "sim_time_s", "round_wall_time_s", "env_steps_per_s", "raw_env_steps_per_s"}
 
 
 class InterruptIn:
@@ -43,7 +43,7 @@ def _build(root: Path, listeners=(), seed: int = 3, num_envs: int = 32, spec: Ta
     env = TimedEnv(SupervisedLinearEnv(num_envs=num_envs))
     folder = RunFolder.create(root, "Linear", "test")
     cfg = small_cfg(**overrides)
-    return MEReQRunner(env, spec, trained(0.0), trained(1.0), cfg, folder, seed, listeners)
+    return SupervisionRunner(env, spec, trained(0.0), trained(1.0), cfg, folder, seed, listeners)
 
 
 def _figures(folder: RunFolder) -> dict:

@@ -1,0 +1,24 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The methods of alignment: MEReQ, and those that it is measured against."""
+
+from .build import METHODS, build_learner
+from .cloning import CloningCfg, CloningLearner, balanced_weights
+from .inner_loop import FeatureWindow, InnerLoopCfg, InnerLoopProgress, run_inner_loop
+from .learner import Learner
+from .reward_matching import RewardMatchingLearner
+
+__all__ = [
+    "METHODS",
+    "CloningCfg",
+    "CloningLearner",
+    "FeatureWindow",
+    "InnerLoopCfg",
+    "InnerLoopProgress",
+    "Learner",
+    "RewardMatchingLearner",
+    "balanced_weights",
+    "build_learner",
+    "run_inner_loop",
+]

@@ -1,0 +1,61 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The methods by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from rsl_rl.env import VecEnv
+
+from ..networks import TrainedPolicy
+from .cloning import CloningLearner
+from .learner import Learner
+from .reward_matching import RewardMatchingLearner
+
+if TYPE_CHECKING:
+    from ..runner import MEReQCfg
+
+METHODS = {
+    "mereq": "residual reward from the person's and the untouched segments",
+    "mereq_np": "the same without the untouched segments (no pseudo-expert data)",
+    "maxent": "full reward, policy from scratch",
+    "maxent_ft": "full reward, policy fine-tuned from the prior",
+    "hg_dagger_ft": "cloning of the person's segments, from the prior",
+    "iwr_ft": "cloning of all segments, the person's weighing half, from the prior",
+}
+"""What each method learns from."""
+
+
+def build_learner(
+    cfg: MEReQCfg, env: VecEnv, prior: TrainedPolicy, feature_names: tuple[str, ...], seed: int
+) -> Learner:
+    """Build the learner that ``cfg.method`` names.
+
+    Args:
+        cfg: Settings of the run; each method reads its own part.
+        env: Where a policy learns.
+        prior: The policy to be aligned.
+        feature_names: For the reports.
+        seed: Seed of everything that the learner draws.
+    """
+    temperature = prior.info.temperature
+    if cfg.method in ("hg_dagger_ft", "iwr_ft"):
+        only_person = cfg.method == "hg_dagger_ft"
+        return CloningLearner(prior.policy, prior.critic, temperature, cfg.cloning, only_person, seed)
+    return RewardMatchingLearner(
+        env,
+        prior.policy,
+        prior.critic,
+        temperature,
+        cfg.sac,
+        cfg.irl,
+        dataclasses.replace(cfg.target, pseudo_expert=cfg.target.pseudo_expert and cfg.method != "mereq_np"),
+        cfg.inner,
+        feature_names,
+        seed,
+        anchored=cfg.method in ("mereq", "mereq_np"),
+        from_prior=cfg.method != "maxent",
+    )

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Methods that infer a reward from the person's features: MEReQ, and max-ent IRL of the full reward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from rsl_rl.env import VecEnv
+from tensordict import TensorDict
+
+from ..intervention import SupervisedRollout
+from ..irl import MaxEntIRL, MaxEntIRLCfg, TargetFeatures, TargetFeaturesCfg, feature_scale
+from ..networks import GaussianPolicy, TwinCritic
+from ..residual import LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
+from .inner_loop import FeatureWindow, InnerLoopCfg, InnerLoopProgress, run_inner_loop
+from .learner import Learner
+
+
+class RewardMatchingLearner(Learner):
+    """Max-ent IRL around an actor-critic that learns with reward θᵀf.
+
+    =============  ==========  ============
+    method         anchored    from_prior
+    =============  ==========  ============
+    MEReQ          yes         (implied)
+    MaxEnt-FT      no          yes
+    MaxEnt         no          no
+    =============  ==========  ============
+
+    Anchored means that θᵀf is the *residual* beyond the prior's unknown reward, which log π stands for; otherwise θᵀf
+    is all the reward there is.
+    """
+
+    def __init__(
+        self,
+        env: VecEnv,
+        prior: GaussianPolicy,
+        prior_critic: TwinCritic,
+        prior_temperature: float,
+        sac: ResidualSACCfg,
+        irl: MaxEntIRLCfg,
+        target: TargetFeaturesCfg,
+        inner: InnerLoopCfg,
+        feature_names: tuple[str, ...],
+        seed: int = 0,
+        anchored: bool = True,
+        from_prior: bool = True,
+    ) -> None:
+        """Start from the prior; networks are made once the spread of the features is known.
+
+        Args:
+            env: Where the policy learns.
+            prior: The policy to be aligned.
+            prior_critic: Its critics, saved with it until there are better ones.
+            prior_temperature: Temperature α that it was trained at [reward/nat].
+            sac: Settings of the actor-critic.
+            irl: Settings of max-ent IRL.
+            target: Which steps make up φ*.
+            inner: Budget and pace.
+            feature_names: For the reports.
+            seed: Seed of everything that is drawn.
+            anchored: Whether θᵀf comes on top of the prior's own reward.
+            from_prior: Whether a policy that is not anchored starts as a copy of the prior.
+        """
+        self._env = env
+        self._prior = prior
+        self._prior_critic = prior_critic
+        sac.prior_temperature = prior_temperature
+        self._sac_cfg, self._irl_cfg, self._inner_cfg = sac, irl, inner
+        self._feature_names = feature_names
+        self._seed = seed
+        self._anchored, self._from_prior = anchored, from_prior
+        self._target = TargetFeatures(len(feature_names), target)
+        # Both need the spread of the features under the prior, which the first supervised rollout shows.
+        self._irl: MaxEntIRL | None = None
+        self._algorithm: ResidualSAC | None = None
+
+    @property
+    def policy(self) -> GaussianPolicy:
+        """The policy as aligned so far."""
+        return self._prior if self._algorithm is None else self._algorithm.policy
+
+    @property
+    def critic(self) -> TwinCritic:
+        """The critics of Q_R, or of Q where nothing anchors."""
+        return self._prior_critic if self._algorithm is None else self._algorithm.critic
+
+    @property
+    def temperature(self) -> float:
+        """Temperature α̂ [reward/nat]."""
+        return self._sac_cfg.prior_temperature if self._algorithm is None else float(self._algorithm.temperature)
+
+    @property
+    def theta(self) -> torch.Tensor | None:
+        """θ in reward a step and unit of the unscaled feature. Shape: (num_features,)."""
+        return None if self._irl is None else self._irl.theta / self._irl.feature_scale
+
+    @property
+    def target_features(self) -> torch.Tensor | None:
+        """φ*. Shape: (num_features,)."""
+        return self._target.value()
+
+    @property
+    def num_rejected(self) -> int:
+        """Number of transitions that the replay buffer refused."""
+        return 0 if self._algorithm is None else int(self._algorithm.storage.num_rejected)
+
+    def observe(
+        self, rollout: SupervisedRollout, transitions: list[TensorDict], episode_features: torch.Tensor
+    ) -> None:
+        """Add to φ* and to the replay buffer; see :meth:`Learner.observe`."""
+        if self._algorithm is None:
+            # How far a feature's mean follows θ is its covariance over whole episodes, not over single steps: the
+            # variance of an episode's mean, times its length (Ziebart et al. 2008 sum features over trajectories).
+            num_steps = int(torch.as_tensor(self._env.max_episode_length).max())
+            spread = num_steps**0.5 * episode_features
+            self._build(feature_scale(spread, self._irl_cfg.scale_floor).to(self._env.device))
+        assert self._algorithm is not None
+        for transition in transitions:
+            self._algorithm.storage.add(transition)
+        self._target.add_round(rollout)
+
+    def _build(self, scale: torch.Tensor) -> None:
+        """Make θ and the actor-critic. Features are divided by ``scale``. Shape: (num_features,)."""
+        self._irl = MaxEntIRL(scale, self._irl_cfg)
+        reward = LinearReward(0.0, self._irl.theta, scale)
+        anchor = self._prior if self._anchored else None
+        if not self._anchored:
+            self._sac_cfg.policy = self._prior.cfg
+        self._algorithm = build_residual_sac(self._env, reward, self._sac_cfg, prior=anchor, seed=self._seed)
+        if not self._anchored and self._from_prior:
+            self._algorithm.policy.load_state_dict(self._prior.state_dict())
+
+    def align(
+        self, window: FeatureWindow, on_progress: Callable[[InnerLoopProgress], None]
+    ) -> InnerLoopProgress | None:
+        """Fit θ and the policy to φ*; see :meth:`Learner.align`."""
+        assert self._irl is not None and self._algorithm is not None
+        target = self._target.value()
+        if target is None:
+            return None
+        return run_inner_loop(
+            self._env, self._algorithm, self._irl, target, window, self._inner_cfg, self._feature_names, on_progress
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return θ, networks, replay buffer and φ*."""
+        assert self._irl is not None and self._algorithm is not None
+        return {
+            "algorithm": self._algorithm.state_dict(),
+            "irl": self._irl.state_dict(),
+            "target": self._target.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._build(state["irl"]["feature_scale"].to(self._env.device))
+        assert self._irl is not None and self._algorithm is not None
+        self._irl.load_state_dict(state["irl"])
+        self._algorithm.load_state_dict(state["algorithm"])
+        self._target.load_state_dict(state["target"])

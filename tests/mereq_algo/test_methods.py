@@ -1,0 +1,163 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The methods that MEReQ is measured against, on problems where the right answer is known."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from tensordict import TensorDict
+
+from mereq_algo.intervention import SupervisedRollout
+from mereq_algo.methods import METHODS, CloningCfg, CloningLearner, FeatureWindow, balanced_weights, build_learner
+from mereq_algo.runner import ConfigError, RunFolder, SupervisionRunner, TimedEnv
+
+from .analytic_envs import linear_gaussian_policy
+from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
+
+TIMES = {"wall_time_s", "sim_time_s", "round_wall_time_s", "env_steps_per_s", "raw_env_steps_per_s"}
+
+
+def rollout(num_steps: int, person_robots: int, robot_robots: int, robot_offset: float = 0.0) -> SupervisedRollout:
+    """A person acts on some robots, u ~ N(1 - s, 0.3²), and robots on their own, u ~ N(robot_offset, 0.3²)."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (num_steps, person_robots + robot_robots, 1)
+    obs = 2.0 * torch.rand(shape, generator=generator) - 1.0
+    in_control = torch.zeros(shape[:2], dtype=torch.bool)
+    in_control[:, :person_robots] = True
+    mean = torch.where(in_control.unsqueeze(-1), 1.0 - obs, robot_offset)
+    action = (mean + 0.3 * torch.randn(shape, generator=generator)).tanh()
+    features = torch.cat((obs, mean), dim=-1)
+    transitions = TensorDict({"obs": obs, "action": action, "features": features}, batch_size=shape[:2])
+    done = torch.zeros(shape[:2], dtype=torch.bool)
+    return SupervisedRollout(transitions, action, in_control, done, torch.zeros(shape[:2], dtype=torch.long))
+
+
+def clone(data: SupervisedRollout, only_person: bool) -> CloningLearner:
+    prior = trained(0.0)
+    cfg = CloningCfg(learning_rate=1e-2, updates_per_round=1_500, batch_size=256)
+    learner = CloningLearner(prior.policy, prior.critic, 0.1, cfg, only_person)
+    learner.observe(data, [], torch.zeros(0, 2))
+    window = FeatureWindow(5, slice(None))
+    window.add(torch.zeros(4, 2))
+    assert learner.align(window, lambda progress: None) is not None
+    return learner
+
+
+def test_the_person_weighs_as_much_as_the_robot():
+    # 2 and 4 steps: half of all weight for each side, so 1/4 and 1/8 for each step.
+    weights = balanced_weights(torch.tensor([True, False, False, True, False, False]))
+    assert weights.tolist() == pytest.approx([1 / 4, 1 / 8, 1 / 8, 1 / 4, 1 / 8, 1 / 8])
+    assert balanced_weights(torch.tensor([True, True])).tolist() == pytest.approx([1 / 2, 1 / 2])
+
+
+def test_hg_dagger_recovers_the_person_on_the_persons_states():
+    # The robots' steps, however many, must leave no trace.
+    learner = clone(rollout(100, person_robots=10, robot_robots=40, robot_offset=-2.0), only_person=True)
+    obs = torch.tensor([[-0.8], [0.0], [0.8]])
+    with torch.no_grad():
+        found = learner.policy.distribution(obs)
+    torch.testing.assert_close(found.mean, 1.0 - obs, atol=0.05, rtol=0.0)
+    torch.testing.assert_close(found.log_std.exp(), torch.full_like(obs, 0.3), atol=0.03, rtol=0.0)
+
+
+@pytest.mark.parametrize(("person_robots", "robot_robots"), [(10, 10), (4, 40)])
+def test_weighted_regression_gives_both_sides_half_however_many_steps_they_have(person_robots, robot_robots):
+    # In state s the data are N(1 - s, 0.3²) and N(0, 0.3²) with equal weights: mean (1 - s)/2, variance 0.3² plus
+    # ((1 - s)/2)² between both. The fit of one Gaussian has these moments; at s = 0 they are 0.5 and 0.09 + 0.25.
+    learner = clone(rollout(200, person_robots, robot_robots), only_person=False)
+    obs = torch.zeros(1, 1)
+    with torch.no_grad():
+        found = learner.policy.distribution(obs)
+    assert float(found.mean) == pytest.approx(0.5, abs=0.06)
+
+
+def test_cloning_without_an_intervention_changes_nothing():
+    prior = trained(0.0)
+    learner = CloningLearner(prior.policy, prior.critic, 0.1, CloningCfg(), only_person=False)
+    learner.observe(rollout(10, 0, 4), [], torch.zeros(0, 2))
+    assert learner.align(FeatureWindow(5, slice(None)), lambda progress: None) is None
+    assert torch.equal(learner.policy.state_dict()["mlp.0.weight"], prior.policy.state_dict()["mlp.0.weight"])
+
+
+def observed(method: str, data: SupervisedRollout):
+    """A learner after one round, before any learning."""
+    env = SupervisedLinearEnv(num_envs=16)
+    learner = build_learner(small_cfg(method=method), env, trained(0.4), SPEC.feature_names, seed=0)
+    learner.observe(data, [], torch.rand(20, 2, generator=torch.Generator().manual_seed(1)))
+    return learner
+
+
+@pytest.mark.parametrize(
+    ("method", "starts_as_prior", "is_anchored"),
+    [("mereq", True, True), ("mereq_np", True, True), ("maxent_ft", True, False), ("maxent", False, False)],
+)
+def test_methods_differ_in_where_they_start_and_what_anchors_them(method, starts_as_prior, is_anchored):
+    learner = observed(method, rollout(10, 2, 2))
+    obs = torch.linspace(-1.0, 1.0, 9).unsqueeze(-1)
+    with torch.no_grad():
+        gap = (learner.policy(obs) - linear_gaussian_policy(0.0, 0.4, 0.3)(obs)).abs().max()
+    assert (float(gap) < 1e-6) == starts_as_prior
+    assert learner._algorithm.prior_temperature == (0.1 if is_anchored else 0.0)
+
+
+def test_target_without_pseudo_expert_data_is_the_persons_own():
+    data = rollout(50, 2, 6)
+    features = data.transitions["features"]
+    torch.testing.assert_close(observed("mereq_np", data).target_features, features[:, :2].mean(dim=(0, 1)))
+    torch.testing.assert_close(observed("mereq", data).target_features, features.mean(dim=(0, 1)))
+
+
+class InterruptIn:
+    """A listener that presses Ctrl-C while learning in one round."""
+
+    def __init__(self, num_rounds: int) -> None:
+        self.num_rounds = num_rounds
+
+    def update(self, record, phase, inner) -> None:
+        if phase == "learning" and record.rounds == self.num_rounds:
+            raise KeyboardInterrupt
+
+
+def run(root, method: str, listeners=()) -> SupervisionRunner:
+    env = TimedEnv(SupervisedLinearEnv(num_envs=32))
+    cfg = small_cfg(method=method, cloning={"learning_rate": 1e-2, "updates_per_round": 200})
+    return SupervisionRunner(
+        env, SPEC, trained(0.0), trained(1.0), cfg, RunFolder.create(root, "Linear", method), 3, listeners
+    )
+
+
+def figures(runner: SupervisionRunner) -> dict:
+    return {name: value for name, value in runner.folder.read_summary().items() if name not in TIMES}
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method):
+    record = run(tmp_path, method).learn()
+    assert record.method == method
+    assert record.intervention_rate[-1] < record.intervention_rate[0]
+    assert record.expert_return_gap_closed is not None and record.expert_return_gap_closed > 0.3
+    infers_reward = method not in ("hg_dagger_ft", "iwr_ft")
+    assert all(math.isfinite(norm) == infers_reward for norm in record.gradient_norm)
+
+
+@pytest.mark.parametrize("method", ["maxent", "iwr_ft"])
+def test_every_kind_of_method_resumes_exactly(tmp_path, method):
+    whole = run(tmp_path / "whole", method)
+    whole.learn()
+    interrupted = run(tmp_path / "part", method, [InterruptIn(2)])
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.learn()
+    resumed = run(tmp_path / "other", method)
+    resumed.folder = RunFolder.open(interrupted.folder.path, "Linear")
+    resumed.resume()
+    resumed.learn()
+    assert figures(resumed) == figures(whole)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ConfigError, match="unknown method 'dagger'; choose mereq"):
+        small_cfg(method="dagger")
