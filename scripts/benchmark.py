@@ -1,0 +1,92 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Compares methods of alignment by how many expert samples they need, as the paper does.
+
+Examples:
+    ./isaaclab.sh -p scripts/benchmark.py --tasks Franka-Erase --methods all --seeds 5
+    ./isaaclab.sh -p scripts/benchmark.py --tasks Franka-Erase --methods all --search
+
+Interrupted, it goes on where it stopped when it is started again with the same output folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from _common import REPOSITORY, check_writable, one_line_errors
+from mereq_tasks.arguments import TaskUsageError, check_name, task_names
+
+FAST = ("agent.max_rounds=2", "agent.inner.max_steps=20", "agent.inner.min_steps=10", "agent.evaluation_episodes=4")
+FAST += ("agent.num_supervised=4", "agent.sac.learning_starts=64", "agent.cloning.updates_per_round=20")
+FAST += ("env.episode_length_s=1.5", "env.scene.num_envs=12")
+SEARCH_SEED = 1_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", required=True, help="ids of tasks")
+    parser.add_argument("--methods", nargs="+", default=["all"], help="names of methods, or all")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0 on (default: 5)")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once, as processes (default: 1)")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "logs" / "benchmark", help="folder for everything")
+    parser.add_argument("--search", action="store_true", help="instead try the values of each method's main knob")
+    parser.add_argument("--fast", action="store_true", help="a few steps of a few robots: does everything work?")
+    args, settings = parser.parse_known_args()
+
+    for task in args.tasks:
+        check_name("task", task, task_names())
+    for name, value in (("seeds", args.seeds), ("jobs", args.jobs)):
+        if value < 1:
+            raise TaskUsageError(f"{name} is {value}; at least 1 is needed")
+    check_writable("output", args.output / "benchmark.csv")
+
+    from mereq_algo.benchmark import SEARCHES, Job, as_csv, as_markdown, run_jobs, write_plots
+    from mereq_algo.methods import METHODS
+    from mereq_algo.runner.run_folder import write_atomically
+
+    methods = list(METHODS) if args.methods == ["all"] else args.methods
+    for method in methods:
+        check_name("method", method, [*METHODS, "all"])
+    settings = (*settings, *(FAST if args.fast else ()))
+    jobs = []
+    for task in args.tasks:
+        for method in methods:
+            if args.search:
+                knob, values = SEARCHES[method]
+                tried = [(f"agent.{knob}={value:g}",) for value in values]
+                jobs += [Job(task, method, SEARCH_SEED, (*choice, *settings)) for choice in tried]
+            else:
+                jobs += [Job(task, method, seed, settings) for seed in range(args.seeds)]
+
+    console = Console()
+    runs = args.output / "runs"
+    console.print(f"{sum(not job.is_finished(runs) for job in jobs)} of {len(jobs)} runs to do, logs in {runs}")
+    program = [sys.executable, str(REPOSITORY / "scripts" / "train_mereq.py")]
+    run_jobs(jobs, program, runs, args.jobs, lambda job: console.print(f"done: {job.task} {job.name}", highlight=False))
+
+    found = [job.find(runs) for job in jobs]
+    summaries = [run[1] for run in found if run is not None]
+    if args.search:
+        for job, summary in zip(jobs, summaries, strict=True):
+            console.print(
+                f"{job.task} {job.name}: last intervention rate {100 * summary['intervention_rate'][-1]:.1f} %,"
+                f" {summary['expert_samples'][-1]} expert samples,"
+                f" gap closed {100 * summary['expert_return_gap_closed']:.0f} %",
+                highlight=False,
+            )
+        return
+    for name, text in (("benchmark.csv", as_csv(summaries)), ("benchmark.md", as_markdown(summaries, methods))):
+        write_atomically(args.output / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+    write_plots(args.output, summaries, methods)
+    console.print(as_markdown(summaries, methods), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"benchmark: {args.output}")
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()

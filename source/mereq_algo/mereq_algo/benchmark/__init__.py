@@ -1,0 +1,36 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The comparison of methods: measures, table and plots, all from the ``summary.json`` of runs."""
+
+from .jobs import SEARCHES, Job, JobError, run_jobs
+from .measures import (
+    THRESHOLDS,
+    SampleCount,
+    divergence_from_expert,
+    gap_closed,
+    median_count,
+    quartiles,
+    round_rows,
+    samples_to_threshold,
+)
+from .plots import write_plots
+from .report import as_csv, as_markdown
+
+__all__ = [
+    "SEARCHES",
+    "THRESHOLDS",
+    "Job",
+    "JobError",
+    "SampleCount",
+    "as_csv",
+    "as_markdown",
+    "divergence_from_expert",
+    "gap_closed",
+    "median_count",
+    "quartiles",
+    "round_rows",
+    "run_jobs",
+    "samples_to_threshold",
+    "write_plots",
+]

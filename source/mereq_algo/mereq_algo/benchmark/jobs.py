@@ -1,0 +1,116 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The runs of a benchmark: which are finished, which go on, and N of them at once as processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FINISHED = ("converged", "budget_spent")
+"""What ``status`` says of a run that needs nothing more."""
+
+SEARCHES: dict[str, tuple[str, tuple[float, ...]]] = {
+    "mereq": ("irl.learning_rate", (0.005, 0.01, 0.02)),
+    "mereq_np": ("irl.learning_rate", (0.005, 0.01, 0.02)),
+    "maxent": ("irl.learning_rate", (0.005, 0.01, 0.02)),
+    "maxent_ft": ("irl.learning_rate", (0.005, 0.01, 0.02)),
+    "hg_dagger_ft": ("cloning.learning_rate", (1e-4, 3e-4, 1e-3)),
+    "iwr_ft": ("cloning.learning_rate", (1e-4, 3e-4, 1e-3)),
+}
+"""The main knob of each method, and the values that the search tries: three each, so that none is favoured."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a benchmark."""
+
+    task: str
+    method: str
+    seed: int
+    settings: tuple[str, ...] = ()
+    """Settings beyond the task's own, as the command line takes them."""
+
+    @property
+    def name(self) -> str:
+        """Name of the run: what tells it from all others of the same folder."""
+        changes = "_".join(setting.removeprefix("agent.") for setting in self.settings).replace("/", "-")
+        if len(changes) > 60:  # a name of a file has its limits
+            changes = hashlib.sha256(changes.encode()).hexdigest()[:8]
+        return "_".join(part for part in (self.method, f"seed{self.seed}", changes) if part)
+
+    def find(self, logs: Path) -> tuple[Path, dict[str, Any]] | None:
+        """Return the folder of this job's run and its summary, or None if it has not got that far."""
+        for file in sorted((logs / self.task).glob(f"*_{self.name}/summary.json")):
+            return file.parent, json.loads(file.read_text(encoding="utf-8"))
+        return None
+
+    def is_finished(self, logs: Path) -> bool:
+        """Return whether the run needs nothing more."""
+        found = self.find(logs)
+        return found is not None and found[1]["status"] in FINISHED
+
+    def command(self, program: Sequence[str], logs: Path) -> list[str]:
+        """Return the command line that does the job, or goes on with it.
+
+        Args:
+            program: What runs ``train_mereq.py``.
+            logs: Where run folders go.
+        """
+        command = [*program, "--task", self.task, "--seed", str(self.seed), "--logs", str(logs), "--name", self.name]
+        found = self.find(logs)
+        if found is not None and (found[0] / "checkpoints" / "state.pt").is_file():
+            command += ["--resume", str(found[0])]
+        return [*command, f"agent.method={self.method}", *self.settings]
+
+
+class JobError(ValueError):
+    """A run of the benchmark failed. The message is one line."""
+
+
+def run_jobs(
+    jobs: Iterable[Job],
+    program: Sequence[str],
+    logs: Path,
+    num_at_once: int = 1,
+    on_done: Callable[[Job], None] = lambda job: None,
+) -> None:
+    """Run all jobs that are not finished, each as a process that prints to a file beside the runs.
+
+    Args:
+        jobs: What to run.
+        program: What runs ``train_mereq.py``.
+        logs: Where run folders go.
+        num_at_once: Processes at once; they share the cores.
+        on_done: Called after each.
+
+    Raises:
+        JobError: A run failed; the others are done all the same.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    threads = max((os.cpu_count() or 1) // num_at_once, 1)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+
+    def run(job: Job) -> int:
+        with (logs / f"{job.task}_{job.name}.log").open("a", encoding="utf-8") as output:
+            command = job.command(program, logs)
+            return subprocess.run(command, stdout=output, stderr=output, env=environment, check=False).returncode
+
+    failed = []
+    with ThreadPoolExecutor(num_at_once) as pool:
+        running = {pool.submit(run, job): job for job in jobs if not job.is_finished(logs)}
+        for future in as_completed(running):
+            if future.result() != 0:
+                failed.append(running[future])
+            on_done(running[future])
+    if failed:
+        names = ", ".join(f"{job.task} {job.name}" for job in failed)
+        raise JobError(f"runs failed: {names}; what they printed is in {logs}")

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""How methods of alignment are judged, from the ``summary.json`` of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+from scipy.spatial.distance import jensenshannon
+
+THRESHOLDS = (0.15, 0.10, 0.05)
+"""δ of the intervention rate. Source: paper."""
+
+
+@dataclass(frozen=True)
+class SampleCount:
+    """Expert samples until the intervention rate stays below a threshold."""
+
+    samples: int
+    """Where ``censored``, all that the run had: the true number is larger."""
+
+    censored: bool = False
+
+    def __str__(self) -> str:
+        """Return the number, with > before one that is censored."""
+        return f"> {self.samples}" if self.censored else str(self.samples)
+
+
+def samples_to_threshold(rates: Sequence[float], expert_samples: Sequence[int], threshold: float) -> SampleCount:
+    """Count what the person had to show before they were left in peace.
+
+    A policy is what was learned *before* its round of supervision, so a round that is below the threshold, like all
+    that follow, cost the samples of the rounds before it.
+
+    Args:
+        rates: Intervention rate of each round.
+        expert_samples: Steps that the person controlled up to the end of each round.
+        threshold: δ.
+
+    Returns:
+        The count; censored where the last round is not below δ.
+    """
+    if not rates or rates[-1] >= threshold:
+        return SampleCount(expert_samples[-1] if expert_samples else 0, censored=True)
+    last_above = max((index for index, rate in enumerate(rates) if rate >= threshold), default=-1)
+    return SampleCount(0 if last_above < 0 else expert_samples[last_above])
+
+
+def median_count(counts: Sequence[SampleCount]) -> SampleCount:
+    """Return the median; censored where a censored run takes part in it, so that the true median may be larger."""
+    ordered = sorted(counts, key=lambda count: (count.censored, count.samples))
+    middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
+    return SampleCount(round(median(count.samples for count in middle)), any(count.censored for count in middle))
+
+
+def quartiles(counts: Sequence[SampleCount]) -> tuple[float, float]:
+    """Return the interquartile range of the counts, censored ones at what they had."""
+    low, high = np.percentile([count.samples for count in counts], (25, 75))
+    return float(low), float(high)
+
+
+def divergence_from_expert(evaluation: dict[str, Any], policy: str = "aligned") -> dict[str, float]:
+    """Return the Jensen-Shannon divergence of each feature's distribution over steps from the expert's.
+
+    Args:
+        evaluation: Of a run's summary; holds the histograms of ``policy`` and ``expert``.
+        policy: Whose distribution.
+
+    Returns:
+        Divergence in bits, from 0 to 1, by feature name.
+    """
+    found, wanted = evaluation[policy]["histograms"], evaluation["expert"]["histograms"]
+    return {name: float(jensenshannon(found[name], wanted[name], base=2.0)) ** 2 for name in wanted}
+
+
+def gap_closed(value: float, prior: float, expert: float) -> float:
+    """Return the closed share of the gap between prior and expert, in percent of 1."""
+    return (value - prior) / (expert - prior)
+
+
+def round_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one row for each round of a run: the rows of ``benchmark.csv``."""
+    expert_return, prior_return = (
+        summary["evaluation"][policy]["return_expert_reward"]["mean"] for policy in ("expert", "prior")
+    )
+    own_return = summary["evaluation"]["prior"]["return_prior_reward"]["mean"]
+    num_rounds = summary["rounds"]
+    seconds = summary["round_wall_time_s"]
+    return [
+        {
+            "task": summary["task"],
+            "method": summary["method"],
+            "seed": summary["seed"],
+            "round": index + 1,
+            "expert_samples": summary["expert_samples"][index],
+            "intervention_rate": summary["intervention_rate"][index],
+            "intervention_rate_upper": summary["intervention_rate_upper"][index],
+            "return_gap_closed": gap_closed(
+                summary["rollout_return_expert_reward"][index], prior_return, expert_return
+            ),
+            "success_rate": summary["rollout_success_rate"][index],
+            "prior_return_lost": own_return - summary["rollout_return_prior_reward"][index],
+            "wall_time_s": seconds[index],
+            "status": summary["status"] if index + 1 == num_rounds else "",
+        }
+        for index in range(num_rounds)
+    ]

@@ -1,0 +1,126 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Plots of a benchmark, as PNG and PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+from .measures import THRESHOLDS, median_count, quartiles, samples_to_threshold
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+
+def write_plots(folder: Path, summaries: Sequence[dict[str, Any]], methods: Sequence[str]) -> list[Path]:
+    """Draw all plots of a benchmark.
+
+    Args:
+        folder: Where they go.
+        summaries: Of all runs.
+        methods: Their order, which is also that of their colours.
+
+    Returns:
+        The files.
+    """
+    files = []
+    for task in sorted({summary["task"] for summary in summaries}):
+        runs = {
+            method: [summary for summary in summaries if (summary["task"], summary["method"]) == (task, method)]
+            for method in methods
+        }
+        colours = {method: f"C{index}" for index, method in enumerate(methods)}
+        runs = {method: found for method, found in runs.items() if found}
+        for name, figure in (
+            ("intervention_rate", _curves(task, runs, colours)),
+            ("samples", _bars(task, runs, colours)),
+            ("features", _histograms(task, runs)),
+        ):
+            for kind in ("png", "pdf"):
+                file = folder / f"{task}_{name}.{kind}"
+                figure.savefig(file, dpi=150, bbox_inches="tight")
+                files.append(file)
+            plt.close(figure)
+    return files
+
+
+def _curves(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
+    """Draw the intervention rate against expert samples: the median over seeds, and between which it varied.
+
+    A run has points where its rounds ended, elsewhere its rate is that of the round before.
+    """
+    figure, axis = plt.subplots(figsize=(7, 4.5))
+    most = max(run["expert_samples"][-1] for found in runs.values() for run in found)
+    grid = np.linspace(0, most, 200)
+    for method, found in runs.items():
+        rates = np.array([_rate_at(grid, run) for run in found])
+        axis.plot(grid, 100 * np.median(rates, axis=0), color=colours[method], label=method)
+        axis.fill_between(
+            grid, 100 * rates.min(axis=0), 100 * rates.max(axis=0), color=colours[method], alpha=0.15, linewidth=0
+        )
+    for delta in THRESHOLDS:
+        axis.axhline(100 * delta, color="0.6", linewidth=0.8, linestyle=":")
+    axis.set(xlabel="expert samples [steps]", ylabel="intervention rate [%]", xlim=(0, most), ylim=(0, 100))
+    axis.set_title(f"{task}: median over seeds; bands from the lowest to the highest", fontsize=10)
+    axis.legend(frameon=False)
+    return figure
+
+
+def _rate_at(grid: np.ndarray, run: dict[str, Any]) -> np.ndarray:
+    """Return the rate of the policy that a number of samples had bought; the last one from there on."""
+    bought = np.array([0, *run["expert_samples"][:-1]])
+    index = np.searchsorted(bought, grid, side="right") - 1
+    return np.array(run["intervention_rate"])[index]
+
+
+def _bars(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
+    """Draw samples to δ; hatched where the median is censored, so that the bar is a lower bound."""
+    figure, axis = plt.subplots(figsize=(7, 4.5))
+    width = 0.8 / len(runs)
+    for index, (method, found) in enumerate(runs.items()):
+        for place, delta in enumerate(THRESHOLDS):
+            counts = [samples_to_threshold(run["intervention_rate"], run["expert_samples"], delta) for run in found]
+            count, (low, high) = median_count(counts), quartiles(counts)
+            axis.bar(
+                place + (index - (len(runs) - 1) / 2) * width,
+                count.samples,
+                width=0.9 * width,
+                color=colours[method],
+                hatch="//" if count.censored else None,
+                edgecolor="white",
+                yerr=[[max(count.samples - low, 0)], [max(high - count.samples, 0)]],
+                error_kw={"linewidth": 0.8},
+                label=method if place == 0 else None,
+            )
+    axis.set_xticks(range(len(THRESHOLDS)), [f"δ = {delta:.2f}" for delta in THRESHOLDS])
+    axis.set(ylabel="expert samples [steps]")
+    axis.set_title(
+        f"{task}: samples until the intervention rate stays below δ\nmedian and quartiles; hatched: never got there",
+        fontsize=10,
+    )
+    axis.legend(frameon=False, ncols=2)
+    return figure
+
+
+def _histograms(task: str, runs: dict[str, list[dict[str, Any]]]) -> Figure:
+    """Draw the distribution of each feature under prior, MEReQ's policy and expert, all seeds together."""
+    found = runs.get("mereq") or next(iter(runs.values()))
+    names = list(found[0]["evaluation"]["expert"]["histograms"])
+    figure, axes = plt.subplots(1, len(names), figsize=(3 * len(names), 2.8), squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
+        for policy, colour in (("prior", "0.6"), ("aligned", "C0"), ("expert", "C1")):
+            counts = np.sum([run["evaluation"][policy]["histograms"][name] for run in found], axis=0)
+            axis.stairs(counts / counts.sum(), np.linspace(0, 1, len(counts) + 1), color=colour, label=policy)
+        axis.set(title=name, yscale="log", xlim=(0, 1))
+    axes[0][0].set_ylabel("share of steps")
+    axes[0][-1].legend(frameon=False)
+    figure.suptitle(f"{task}: features a step, method {found[0]['method']}", fontsize=10)
+    figure.tight_layout()
+    return figure

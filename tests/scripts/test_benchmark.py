@@ -1,0 +1,42 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The benchmark on the real simulator: every method, tiny, and started again."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
+
+
+def benchmark(output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(REPOSITORY / "scripts" / "benchmark.py"), "--tasks", "Franka-Erase"]
+    command += ["--output", str(output), "--fast", "--seeds", "1", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=550, check=False)
+
+
+def test_fast_benchmark_exercises_every_method_once(tmp_path):
+    result = benchmark(tmp_path, "--jobs", "2")
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = list(csv.DictReader((tmp_path / "benchmark.csv").open()))
+    methods = {"mereq", "mereq_np", "maxent", "maxent_ft", "hg_dagger_ft", "iwr_ft"}
+    assert {row["method"] for row in rows} == methods and len(rows) == 2 * len(methods)
+    assert "δ = 0.05" in (tmp_path / "benchmark.md").read_text()
+    assert len(list(tmp_path.glob("Franka-Erase_*.png"))) == len(list(tmp_path.glob("Franka-Erase_*.pdf"))) == 3
+
+    again = benchmark(tmp_path)
+    assert again.returncode == 0 and "0 of 6 runs to do" in again.stdout
+
+
+def test_unknown_method_is_refused(tmp_path):
+    result = benchmark(tmp_path, "--methods", "mereqq")
+    assert result.returncode == 2
+    assert "unknown method 'mereqq'; did you mean mereq" in result.stderr and "Traceback" not in result.stderr
