@@ -12,7 +12,18 @@ import torch
 from tensordict import TensorDict
 
 from mereq_algo.intervention import SupervisedRollout
-from mereq_algo.methods import METHODS, CloningCfg, CloningLearner, FeatureWindow, balanced_weights, build_learner
+from mereq_algo.irl import MaxEntIRL, MaxEntIRLCfg
+from mereq_algo.methods import (
+    METHODS,
+    CloningCfg,
+    CloningLearner,
+    FeatureWindow,
+    InnerLoopCfg,
+    balanced_weights,
+    build_learner,
+    run_inner_loop,
+)
+from mereq_algo.residual import LinearReward, build_residual_sac
 from mereq_algo.runner import ConfigError, RunFolder, SupervisionRunner, TimedEnv
 
 from .analytic_envs import linear_gaussian_policy
@@ -109,6 +120,38 @@ def test_target_without_pseudo_expert_data_is_the_persons_own():
     features = data.transitions["features"]
     torch.testing.assert_close(observed("mereq_np", data).target_features, features[:, :2].mean(dim=(0, 1)))
     torch.testing.assert_close(observed("mereq", data).target_features, features.mean(dim=(0, 1)))
+
+
+def test_learning_settles_by_the_end_of_a_round(tmp_path):
+    """The person judges the last policy: learning rate and step of θ have fallen to a tenth by then."""
+    env = SupervisedLinearEnv(num_envs=32)
+    reward = LinearReward(0.0, torch.zeros(2))
+    cfg = small_cfg().sac
+    algorithm = build_residual_sac(env, reward, cfg, trained(0.0).policy)
+    irl = MaxEntIRL(torch.ones(2), MaxEntIRLCfg(learning_rate=1.0, proportional=0.0, tolerance=1e-9))
+    window = FeatureWindow(1, slice(None))
+    rates, thetas = [], [irl.theta.clone()]
+
+    def on_progress(progress):
+        rates.append(algorithm._optimizers["policy"].param_groups[0]["lr"])
+        thetas.append(irl.theta.clone())
+
+    window.add(torch.zeros(32, 2))
+    run_inner_loop(
+        env,
+        algorithm,
+        irl,
+        torch.tensor([0.0, 10.0]),
+        window,
+        InnerLoopCfg(max_steps=100, theta_interval=1, final_rate=0.1),
+        ("a", "b"),
+        on_progress,
+    )
+    # 1 - 0.9 * 50 / 100 and 1 - 0.9 * 100 / 100 of 5e-3.
+    assert rates[49] == pytest.approx(0.55 * 5e-3) and rates[99] == pytest.approx(0.1 * 5e-3)
+    # A gradient of about 10 moves θ by about 10 at first, and by about 1 in the end.
+    steps = torch.stack(thetas).diff(dim=0)[:, 1]
+    assert float(steps[-1]) < 0.25 * float(steps[1])
 
 
 class InterruptIn:

@@ -30,6 +30,11 @@ class InnerLoopCfg:
     theta_interval: int = 5
     """Steps of all robots between two steps of θ. Range: >= 1. Source: ours: the policy must follow θ."""
 
+    final_rate: float = 0.1
+    """Share to which the learning rate, and with it the step of θ, falls by the end of the budget. Range: (0, 1].
+    Source: measurement (Franka-Erase): the person judges the last policy, and under a constant rate that one had three
+    times the excess force of the policies shortly before it."""
+
     window: int = 40
     """Steps over which the learner's features are averaged. Range: >= 1. Source: ours: two seconds at 20 Hz. Longer
     windows tell θ of a policy that is no more."""
@@ -126,6 +131,8 @@ def run_inner_loop(
     progress = InnerLoopProgress(0, cfg.max_steps, float("nan"), window.mean(), theta_by_name(), {})
     losses: dict[str, torch.Tensor] = {}
     for step in range(1, cfg.max_steps + 1):
+        rate = 1.0 - (1.0 - cfg.final_rate) * step / cfg.max_steps
+        algorithm.scale_learning_rate(rate)
         obs, rewards, dones, extras = env.step(algorithm.act(obs))
         transition = algorithm.process_env_step(obs, rewards, dones, extras)
         window.add(transition["features"])
@@ -147,5 +154,5 @@ def run_inner_loop(
             on_progress(progress)
         if progress.converged:
             break
-        algorithm.reward.theta.copy_(irl.step(gradient))
+        algorithm.reward.theta.copy_(irl.step(rate * gradient))
     return progress
