@@ -13,7 +13,7 @@ import torch
 from rsl_rl.env import VecEnv
 
 from ..irl import MaxEntIRL
-from ..residual import ResidualSAC
+from ..residual import LearningLoop, ResidualSAC
 
 
 @dataclass
@@ -123,36 +123,35 @@ def run_inner_loop(
         Where the loop ended.
     """
     target_features = target_features.to(env.device)
-    obs = env.get_observations()
 
     def theta_by_name() -> dict[str, float]:
         return dict(zip(feature_names, (irl.theta / irl.feature_scale).tolist(), strict=True))
 
     progress = InnerLoopProgress(0, cfg.max_steps, float("nan"), window.mean(), theta_by_name(), {})
     losses: dict[str, torch.Tensor] = {}
-    for step in range(1, cfg.max_steps + 1):
-        rate = 1.0 - (1.0 - cfg.final_rate) * step / cfg.max_steps
-        algorithm.scale_learning_rate(rate)
-        obs, rewards, dones, extras = env.step(algorithm.act(obs))
-        transition = algorithm.process_env_step(obs, rewards, dones, extras)
-        window.add(transition["features"])
-        losses = algorithm.update() or losses
-        if step % cfg.theta_interval:
-            continue
-        learner_features = window.mean()
-        gradient = irl.gradient(target_features, learner_features)
-        progress = InnerLoopProgress(
-            step=step,
-            max_steps=cfg.max_steps,
-            gradient_norm=float(gradient.norm()),
-            learner_features=learner_features,
-            theta=theta_by_name(),
-            losses={name: float(value) for name, value in losses.items()},
-            converged=step >= cfg.min_steps and irl.is_converged(gradient),
-        )
-        if on_progress is not None:
-            on_progress(progress)
-        if progress.converged:
-            break
-        algorithm.reward.theta.copy_(irl.step(rate * gradient))
+    with LearningLoop(env, algorithm) as loop:
+        for step in range(1, cfg.max_steps + 1):
+            rate = 1.0 - (1.0 - cfg.final_rate) * step / cfg.max_steps
+            algorithm.scale_learning_rate(rate)
+            taken = loop.step()
+            window.add(taken.transition["features"])
+            losses = taken.stats or losses
+            if step % cfg.theta_interval:
+                continue
+            learner_features = window.mean()
+            gradient = irl.gradient(target_features, learner_features)
+            progress = InnerLoopProgress(
+                step=step,
+                max_steps=cfg.max_steps,
+                gradient_norm=float(gradient.norm()),
+                learner_features=learner_features,
+                theta=theta_by_name(),
+                losses={name: float(value) for name, value in losses.items()},
+                converged=step >= cfg.min_steps and irl.is_converged(gradient),
+            )
+            if on_progress is not None:
+                on_progress(progress)
+            if progress.converged:
+                break
+            algorithm.reward.theta.copy_(irl.step(rate * gradient))
     return progress

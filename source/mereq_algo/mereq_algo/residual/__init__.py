@@ -4,8 +4,17 @@
 """Residual Q-learning: customises a prior policy for a residual reward."""
 
 from .build import build_residual_sac
+from .learning_loop import LearningLoop, LearningStep
 from .reward import LinearReward
 from .sac import ResidualSAC
 from .sac_cfg import ResidualSACCfg, UpdateScheduleCfg
 
-__all__ = ["LinearReward", "ResidualSAC", "ResidualSACCfg", "UpdateScheduleCfg", "build_residual_sac"]
+__all__ = [
+    "LearningLoop",
+    "LearningStep",
+    "LinearReward",
+    "ResidualSAC",
+    "ResidualSACCfg",
+    "UpdateScheduleCfg",
+    "build_residual_sac",
+]

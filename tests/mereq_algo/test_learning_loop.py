@@ -1,0 +1,100 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Simulation and learning run side by side; which of them is faster must not show in the numbers."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import torch
+
+from mereq_algo.residual import LearningLoop, LinearReward, ResidualSAC, build_residual_sac
+
+from .supervised_env import SupervisedLinearEnv, small_cfg, trained
+
+
+class SlowEnv(SupervisedLinearEnv):
+    """Takes its time, and notes which thread it is stepped in."""
+
+    delay_s = 0.0
+
+    def step(self, actions):
+        self.thread = threading.get_ident()
+        time.sleep(self.delay_s)
+        return super().step(actions)
+
+
+def algorithm_for(env: SlowEnv) -> ResidualSAC:
+    return build_residual_sac(env, LinearReward(0.0, torch.tensor([0.0, 1.0])), small_cfg().sac, trained(0.0).policy)
+
+
+def learn(delay_s: float, update_delay_s: float = 0.0) -> ResidualSAC:
+    torch.manual_seed(0)  # the environment draws from the global generator, in the main thread
+    env = SlowEnv(num_envs=32)
+    env.delay_s = delay_s
+    algorithm = algorithm_for(env)
+    update = algorithm.update
+
+    def slow_update():
+        time.sleep(update_delay_s)
+        return update()
+
+    algorithm.update = slow_update  # type: ignore[method-assign]
+    with LearningLoop(env, algorithm) as loop:
+        for _ in range(40):
+            loop.step()
+    return algorithm
+
+
+def test_numbers_do_not_depend_on_which_side_is_faster():
+    fast_env, slow_env = learn(0.0, update_delay_s=0.005), learn(0.005)
+    assert fast_env.num_updates == slow_env.num_updates > 5
+    for name, value in fast_env.policy.state_dict().items():
+        assert torch.equal(value, slow_env.policy.state_dict()[name]), name
+
+
+def test_updates_run_while_the_simulation_steps():
+    start = time.perf_counter()
+    learn(0.02, update_delay_s=0.02)
+    # One after the other, 40 steps would take 1.6 s.
+    assert time.perf_counter() - start < 1.4
+
+
+def test_every_due_update_is_made_and_every_transition_stored():
+    env = SlowEnv(num_envs=32)
+    algorithm = algorithm_for(env)
+    with LearningLoop(env, algorithm) as loop:
+        for _ in range(20):
+            taken = loop.step()
+            assert torch.equal(
+                taken.transition["next_obs"][~taken.extras["time_outs"]],
+                taken.obs["policy"][~taken.extras["time_outs"]],
+            )
+    # The newest transitions are learned from in the next step, and nothing before learning starts.
+    due = sum(32 * (step - 1) >= algorithm.cfg.learning_starts for step in range(1, 21))
+    assert algorithm.num_updates == int(due * algorithm.updates_per_step)
+    assert len(algorithm.storage) == 20 * 32
+
+
+def test_a_failed_update_ends_the_loop_and_threads_are_set_back():
+    env = SlowEnv(num_envs=32)
+    algorithm = algorithm_for(env)
+
+    def fail():
+        raise ZeroDivisionError
+
+    algorithm.update = fail  # type: ignore[method-assign]
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ZeroDivisionError), LearningLoop(env, algorithm) as loop:
+            assert torch.get_num_threads() == 1
+            loop.step()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(num_threads)
+    assert env.thread == threading.get_ident()
+    assert "updates" not in " ".join(thread.name for thread in threading.enumerate())
