@@ -70,6 +70,7 @@ def parse_task_args(
     Raises:
         TaskUsageError: Unknown task, argument or form of a setting, a seed out of range, or fewer than one robot.
     """
+    parser.allow_abbrev = False  # a misspelt option must not pass for another
     args, settings = parser.parse_known_args(argv)
     options = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
     for setting in settings:

@@ -75,9 +75,10 @@ class MEReQCfg:
     episodes_per_robot: int = 1
     """Episodes of each supervised robot in a round. Source: ours."""
 
-    final_episodes_per_robot: int = 3
+    final_episodes_per_robot: int = 5
     """The same, after a round in which the intervention rate was at most twice δ. Source: ours: a single takeover in
-    ten episodes leaves the bound at twice δ, and watching costs a person little where they hardly intervene."""
+    ten episodes leaves the bound at twice δ, a rate of 2 % in fifty puts it at 5 %, and watching costs a person little
+    where they hardly intervene."""
 
     intervention_threshold: float = 0.05
     """δ: converged when the upper bound of the intervention rate is below it. Source: paper (0.15, 0.10, 0.05)."""
@@ -106,7 +107,9 @@ class MEReQCfg:
         try:
             return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(MEReQCfg), values))  # type: ignore
         except (OmegaConfBaseException, ValueError) as error:
-            raise ConfigError(f"agent settings: {str(error).splitlines()[0]}") from error
+            setting = getattr(error, "full_key", None)
+            where = f"agent.{setting}" if setting else "agent settings"
+            raise ConfigError(f"{where}: {str(error).splitlines()[0]}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as nested dictionaries of plain values."""
