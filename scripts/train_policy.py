@@ -1,10 +1,11 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Trains a task's prior or expert from scratch.
+"""Trains a task's prior or expert.
 
-Example:
-    ./isaaclab.sh -p scripts/train_policy.py --task Franka-Erase --reward expert
+Examples:
+    ./isaaclab.sh -p scripts/train_policy.py --task Franka-Erase --reward prior
+    ./isaaclab.sh -p scripts/train_policy.py --task Franka-Erase --reward expert --start prior
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from _common import POLICIES, check_writable, command_line, one_line_errors, versions
+from _common import POLICIES, check_writable, command_line, load_policy, one_line_errors, policy_file, versions
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -24,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_task_args(parser)
     parser.add_argument("--reward", choices=("prior", "expert"), required=True, help="whose reward to train with")
+    parser.add_argument("--start", metavar="POLICY", help="policy to start from (default: none, from scratch)")
     parser.add_argument("--steps", type=int, default=1600, help="steps of all robots (default: 1600)")
     parser.add_argument("--episodes", type=int, default=100, help="episodes of the evaluation (default: 100)")
     parser.add_argument(
@@ -36,11 +38,12 @@ def main() -> None:
             raise TaskUsageError(f"{name} is {getattr(args, name)}; at least {least} are needed")
     output = args.output or POLICIES / args.task / f"{args.reward}.safetensors"
     check_writable("policy", output)
+    start_file = args.start and policy_file(args.task, args.start)
 
     import torch
 
     from mereq_algo.networks import CheckpointInfo, save_checkpoint
-    from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, evaluate, evaluation_table, train_from_scratch
+    from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, evaluate, evaluation_table, train_policy
 
     with quiet(not args.verbose):
         from mereq_tasks.launch import open_task, resolve_task
@@ -52,7 +55,10 @@ def main() -> None:
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         spec.check(env)
         theta = spec.theta_star if args.reward == "expert" else torch.zeros_like(spec.theta_star)
-        start = time.perf_counter()
+        start = start_file and load_policy(
+            start_file, spec, env.get_observations()["policy"].shape[1], env.num_actions, env.device
+        )
+        started_at = time.perf_counter()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         with Progress(*columns) as progress:
             bar = progress.add_task(f"training the {args.reward}", total=args.steps)
@@ -63,8 +69,8 @@ def main() -> None:
                     ink = {name.split("/")[-1]: f"{float(log[name]):.2f}" for name in log if "Metrics/" in name}
                     progress.console.print(f"step {step}: {ink}", highlight=False)
 
-            algorithm = train_from_scratch(env, theta, args.steps, cfg, args.seed, on_step)
-        minutes = (time.perf_counter() - start) / 60
+            algorithm = train_policy(env, theta, args.steps, cfg, args.seed, start, on_step)
+        minutes = (time.perf_counter() - started_at) / 60
 
         torch.manual_seed(args.seed + 1)
         env.reset()

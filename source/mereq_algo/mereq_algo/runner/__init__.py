@@ -6,7 +6,7 @@
 from .display import ConsoleDisplay, evaluation_table
 from .evaluation import Estimate, Evaluation, evaluate
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
-from .policy_training import train_from_scratch
+from .policy_training import train_policy
 from .run_folder import RunFolder, RunFolderError
 from .run_record import RunRecord
 from .supervision_runner import RunListener, SupervisionRunner
@@ -32,5 +32,5 @@ __all__ = [
     "TimedEnv",
     "evaluate",
     "evaluation_table",
-    "train_from_scratch",
+    "train_policy",
 ]

@@ -1,29 +1,35 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Training from scratch: the prior with the task's reward, the expert with the person's."""
+"""Training on a known reward: the prior with the task's, the expert with the person's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from rsl_rl.env import VecEnv
 
-from ..residual import LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
+from ..networks import TrainedPolicy
+from ..residual import LearningLoop, LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
 
 
-def train_from_scratch(
+def train_policy(
     env: VecEnv,
     theta: torch.Tensor,
     num_steps: int,
     cfg: ResidualSACCfg | None = None,
     seed: int = 0,
+    start: TrainedPolicy | None = None,
     on_step: Callable[[int, dict, dict], None] | None = None,
 ) -> ResidualSAC:
     """Train plain SAC with the reward r + θᵀf, the learning rate falling linearly to a tenth.
 
     The critics' noise under a constant rate costs the last few per cent: what is learned late must not be unlearned.
+
+    An expert that starts as the prior keeps its habits where the person has no wish. Trained from scratch it has habits
+    of its own, say, which end of a stroke to begin with, and its corrections would be about them too.
 
     Args:
         env: The environment, just reset.
@@ -31,21 +37,27 @@ def train_from_scratch(
         num_steps: Steps of all robots.
         cfg: Settings.
         seed: Seed of initial weights, exploration and sampling.
+        start: Policy and critics to start from; from scratch when left out.
         on_step: Called after each step with its number, the learner's statistics and the environment's log.
 
     Returns:
         The algorithm with the trained policy and critics.
     """
+    cfg = cfg or ResidualSACCfg()
+    if start is not None:
+        cfg = replace(cfg, policy=start.policy.cfg, critic=start.critic.cfg)
     algorithm = build_residual_sac(env, LinearReward(1.0, theta), cfg, seed=seed)
+    if start is not None:
+        algorithm.policy.load_state_dict(start.policy.state_dict())
+        for critic in (algorithm.critic, algorithm.target_critic):
+            critic.load_state_dict(start.critic.state_dict())
     # Robots in different phases of their episodes: every batch of new transitions then covers all of them.
     max_length = int(torch.as_tensor(env.max_episode_length).max())
     env.episode_length_buf = torch.randint_like(env.episode_length_buf, max_length)
-    obs = env.get_observations()
-    for step in range(1, num_steps + 1):
-        algorithm.scale_learning_rate(1.0 - 0.9 * step / num_steps)
-        obs, rewards, dones, extras = env.step(algorithm.act(obs))
-        algorithm.process_env_step(obs, rewards, dones, extras)
-        stats = algorithm.update()
-        if on_step is not None:
-            on_step(step, stats, extras.get("log", {}))
+    with LearningLoop(env, algorithm) as loop:
+        for step in range(1, num_steps + 1):
+            algorithm.scale_learning_rate(1.0 - 0.9 * step / num_steps)
+            taken = loop.step()
+            if on_step is not None:
+                on_step(step, taken.stats, taken.extras.get("log", {}))
     return algorithm
