@@ -37,8 +37,8 @@ def test_a_start_is_where_training_starts_and_stays_as_it_was():
 
 @pytest.mark.parametrize("start", [None, trained(0.4)], ids=["from scratch", "from a policy"])
 def test_theta_counts_beside_the_tasks_reward(start):
-    # r = -s'^2 with s' = 0.5 s + 0.5 u is best at u = -s, on average 0. With -0.25 (u - 1)^2 on top the best of one step
-    # is u = 0.5 - 0.5 s, on average 0.5, and a little less since a smaller s' is worth something in the next.
+    # r = -s'^2 with s' = 0.5 s + 0.5 u is best at u = -s, on average 0. With -0.25 (u - 1)^2 on top the best of one
+    # step is u = 0.5 - 0.5 s, on average 0.5, and a little less since a smaller s' is worth something in the next.
     features = (lambda s, u, n: -0.25 * (u - 1.0) ** 2,)
     shift = []
     for theta in (0.0, 1.0):
