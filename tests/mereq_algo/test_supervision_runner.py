@@ -17,6 +17,7 @@ from mereq_algo.runner import (
     ConfigError,
     RunFolder,
     RunFolderError,
+    RunRecord,
     SupervisionRunner,
     TaskError,
     TaskSpec,
@@ -127,6 +128,35 @@ def test_a_person_who_was_nearly_content_watches_longer(tmp_path, last_rate, num
     window = FeatureWindow(5, slice(8, None))
     runner.env.reset()
     assert runner._supervise(window).num_steps == num_steps
+
+
+def test_length_of_an_intervention_is_that_of_the_last_two_rounds():
+    record = RunRecord("Linear", "mereq", 0, "cpu", 32, 0.05, ["state", "push"])
+    assert record.intervention_length() == 0.0
+    record.expert_samples, record.num_takeovers = [90], [3]
+    assert record.intervention_length() == 90 / 3
+    # 500, 270 and 0 steps in 5, 9 and 0 interventions.
+    record.expert_samples, record.num_takeovers = [500, 770, 770], [5, 9, 0]
+    assert record.intervention_length() == 270 / 9
+
+
+def test_a_lucky_round_does_not_end_a_run_of_long_interventions(tmp_path):
+    """Without any intervention the bound is wider the longer those of the round before were."""
+    uppers = []
+    for length in (0, 40):
+        runner = _build(
+            tmp_path / str(length),
+            person={"rule": "action_distance", "hysteresis": {"takeover_threshold": 3.0, "handback_threshold": 3.0}},
+            episodes_per_robot=40,
+        )
+        runner.env.reset()
+        runner._start = 0.0
+        if length:
+            runner.record.num_takeovers, runner.record.expert_samples = [8], [8 * length]
+        runner._judge(runner._supervise(FeatureWindow(5, slice(8, None))))
+        assert runner.record.num_takeovers[-1] == 0
+        uppers += runner.record.intervention_rate_upper
+    assert uppers[1] > 2.0 * uppers[0]
 
 
 def test_the_summary_has_what_other_tools_read(tmp_path):

@@ -51,8 +51,8 @@ def intervention_rate_bound(
     Args:
         num_controlled: Steps that the person controlled in each episode. Shape: (num_episodes,)
         num_steps: All steps of each episode. Shape: (num_episodes,)
-        intervention_length: Steps that an intervention lasts: the mean of those seen, and at least the patience with
-            which the person hands back.
+        intervention_length: Steps that an intervention lasts: the mean of those seen lately, and at least the patience
+            with which the person hands back.
         confidence: Probability that the bound holds. Range: (0.5, 1).
 
     Returns:

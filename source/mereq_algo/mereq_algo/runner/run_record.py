@@ -103,6 +103,21 @@ class RunRecord:
         """Steps of all robots a second inside the environment: the rate without any learning."""
         return self.env_steps / self.sim_time_s if self.sim_time_s else 0.0
 
+    def intervention_length(self, num_rounds: int = 2) -> float:
+        """Return how long an intervention lasted, over the last few rounds.
+
+        A round alone may have too few to tell: ten episodes without any say nothing of how long the next one would be.
+
+        Args:
+            num_rounds: Rounds that count.
+
+        Returns:
+            Mean length; 0 without an intervention in these rounds [steps].
+        """
+        before = self.expert_samples[-num_rounds - 1] if len(self.expert_samples) > num_rounds else 0
+        num_steps = self.expert_samples[-1] - before if self.expert_samples else 0
+        return num_steps / max(sum(self.num_takeovers[-num_rounds:]), 1)
+
     def as_summary(self) -> dict[str, Any]:
         """Return the content of summary.json."""
         return {

@@ -230,17 +230,16 @@ class SupervisionRunner:
         """Note what the person did, and whether they are content."""
         record = self.record
         num_controlled, num_steps = rollout.steps_per_episode()
-        mean_length = rollout.expert_samples / max(rollout.num_takeovers, 1)
+        record.num_takeovers.append(rollout.num_takeovers)
+        record.expert_samples.append((record.expert_samples or [0])[-1] + rollout.expert_samples)
         bound = intervention_rate_bound(
             num_controlled,
             num_steps,
-            intervention_length=max(mean_length, self.cfg.person.hysteresis.patience_handback),
+            intervention_length=max(record.intervention_length(), self.cfg.person.hysteresis.patience_handback),
             confidence=self.cfg.confidence,
         )
         record.intervention_rate.append(bound.rate)
         record.intervention_rate_upper.append(bound.upper)
-        record.num_takeovers.append(rollout.num_takeovers)
-        record.expert_samples.append((record.expert_samples or [0])[-1] + rollout.expert_samples)
         record.converged = bound.upper < self.cfg.intervention_threshold
         self._note_progress()
         record.round_wall_time_s.append(record.wall_time_s)
