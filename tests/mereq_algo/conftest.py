@@ -5,4 +5,3 @@
 
 import torch
 
-torch.set_num_threads(1)

@@ -123,6 +123,26 @@ def test_synthetic_person_intervenes_until_the_robot_agrees():
     assert collect_supervised_rollout(LinearEnv(), EXPERT, _synthetic_person(9), 9).intervention_rate == 0.0
 
 
+def test_a_rollout_that_goes_on_counts_like_one_that_never_paused():
+    """Robots are in different phases, so that some are in the middle of an episode where it pauses."""
+
+    def collect(*episodes: int):
+        env = LinearEnv(num_envs=4, max_episode_length=5, seed=5)
+        env.episode_length_buf = torch.tensor([0, 2, 0, 3])
+        person = ScriptedPerson({1, 2, 4})
+        return [collect_supervised_rollout(env, ROBOT, person, 3, number) for number in episodes]
+
+    first, second = collect(1, 2)
+    joined = first.followed_by(second)
+    (whole,) = collect(3)
+    assert joined.num_steps == whole.num_steps == 3 * 3 * 5
+    assert joined.expert_samples == whole.expert_samples
+    assert joined.num_takeovers == whole.num_takeovers == first.num_takeovers + second.num_takeovers
+    for counted, expected in zip(joined.steps_per_episode(), whole.steps_per_episode(), strict=True):
+        assert counted.tolist() == expected.tolist()
+    assert joined.valid_transitions().batch_size == whole.valid_transitions().batch_size
+
+
 def test_every_step_of_every_robot_is_reported():
     sizes = []
     env = LinearEnv(num_envs=7, max_episode_length=5)

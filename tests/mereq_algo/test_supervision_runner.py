@@ -120,14 +120,17 @@ def test_a_content_person_ends_the_run_at_once(tmp_path):
     assert record.intervention_rate == [0.0] and 0.0 < record.intervention_rate_upper[0] < 0.05
 
 
-@pytest.mark.parametrize(("last_rate", "num_steps"), [(0.11, 8 * 2 * 5), (0.09, 8 * 6 * 5)])
-def test_a_person_who_was_nearly_content_watches_longer(tmp_path, last_rate, num_steps):
-    """8 robots, episodes of 5 steps, goal 5 %: above twice that 2 episodes of each robot, below it 6."""
-    runner = _build(tmp_path, episodes_per_robot=2, final_episodes_per_robot=6)
-    runner.record.intervention_rate.append(last_rate)
-    window = FeatureWindow(5, slice(8, None))
+@pytest.mark.parametrize(("takeover_threshold", "num_episodes"), [(0.4, 8 * 2), (3.0, 8 * 6)])
+def test_a_person_who_hardly_intervenes_watches_on_in_the_same_round(tmp_path, takeover_threshold, num_episodes):
+    """8 robots, episodes of 5 steps, goal 5 %: 2 episodes of each robot tell of a rate above that, 6 of one below."""
+    hysteresis = {"takeover_threshold": takeover_threshold, "handback_threshold": 0.3}
+    person = {"rule": "action_distance", "hysteresis": hysteresis}
+    runner = _build(tmp_path, episodes_per_robot=2, final_episodes_per_robot=6, person=person)
     runner.env.reset()
-    assert runner._supervise(window).num_steps == num_steps
+    rollout = runner._supervise(FeatureWindow(5, slice(8, None)))
+    _, num_steps = rollout.steps_per_episode()
+    assert num_steps.tolist() == [5] * num_episodes
+    assert (rollout.intervention_rate <= 0.05) == (num_episodes == 8 * 6)
 
 
 def test_length_of_an_intervention_is_that_of_the_last_two_rounds():

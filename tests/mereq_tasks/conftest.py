@@ -16,7 +16,6 @@ from mereq_tasks.erase.marks import Marks
 if TYPE_CHECKING:
     from mereq_tasks.launch import OpenTask
 
-torch.set_num_threads(1)
 
 
 class ScriptedEraser:

@@ -18,7 +18,6 @@ NUM_STEPS = 60
 OTHER_PROCESS = """
 import argparse, importlib.util, sys
 import torch
-torch.set_num_threads(1)
 from mereq_tasks.arguments import add_task_args, parse_task_args
 from mereq_tasks.launch import open_task, resolve_task
 spec = importlib.util.spec_from_file_location("reproducibility", sys.argv[1])

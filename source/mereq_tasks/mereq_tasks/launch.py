@@ -140,6 +140,10 @@ def open_task(settings: TaskSettings, verbose: bool = False) -> Iterator[OpenTas
         TaskUsageError: This machine cannot run the chosen physics, or the person's preference does not fit the task.
     """
     check_physics(settings.env_cfg.sim)
+    if settings.env_cfg.sim.device == "cpu":
+        # Sums of several threads round otherwise for every number of cores, and a run would go another way on every
+        # machine. They are no faster here: simulation takes one core, and networks are small.
+        torch.set_num_threads(1)
     if not verbose:
         wp.config.log_level = wp.LOG_WARNING  # Warp tells of every kernel that it loads, also later on
     with contextlib.ExitStack() as cleanup:

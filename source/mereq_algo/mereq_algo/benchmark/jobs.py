@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -96,13 +95,11 @@ def run_jobs(
         JobError: A run failed; the others are done all the same.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    threads = max((os.cpu_count() or 1) // num_at_once, 1)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
 
     def run(job: Job) -> int:
         with (logs / f"{job.task}_{job.name}.log").open("a", encoding="utf-8") as output:
             command = job.command(program, logs)
-            return subprocess.run(command, stdout=output, stderr=output, env=environment, check=False).returncode
+            return subprocess.run(command, stdout=output, stderr=output, check=False).returncode
 
     failed = []
     with ThreadPoolExecutor(num_at_once) as pool:

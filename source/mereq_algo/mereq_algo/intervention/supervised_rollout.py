@@ -82,6 +82,17 @@ class SupervisedRollout:
         num_controlled = torch.zeros_like(num_steps).index_add_(0, index, self.in_control[self.valid].long())
         return num_controlled, num_steps
 
+    def followed_by(self, later: SupervisedRollout) -> SupervisedRollout:
+        """Return this rollout and a later one of the same robots as one; its episodes are counted on."""
+        num_episodes = int(self.episode.max()) + 1
+        return SupervisedRollout(
+            transitions=torch.cat((self.transitions, later.transitions)),  # type: ignore[arg-type]
+            robot_action=torch.cat((self.robot_action, later.robot_action)),
+            in_control=torch.cat((self.in_control, later.in_control)),
+            done=torch.cat((self.done, later.done)),
+            episode=torch.cat((self.episode, torch.where(later.episode < 0, -1, later.episode + num_episodes))),
+        )
+
     def valid_transitions(self) -> TensorDict:
         """Return the transitions of all episodes, for a replay buffer. Batch size: (num_steps,)."""
         return self.transitions[self.valid]

@@ -40,7 +40,7 @@ class LearningLoop:
     from the transitions up to the step before, and the policy acts again only when they are done: which numbers come
     out does not depend on which of both is faster. A GPU queues its work anyway; there the updates follow the step.
 
-    Use it as a context manager: it sets how many cores a thread of PyTorch takes, and sets it back.
+    Use it as a context manager: the thread ends with it.
     """
 
     def __init__(self, env: VecEnv, algorithm: ResidualSAC) -> None:
@@ -54,15 +54,12 @@ class LearningLoop:
         self._algorithm = algorithm
         self._obs = env.get_observations()
         self._thread: ThreadPoolExecutor | None = None
-        self._num_threads = torch.get_num_threads()
 
     def __enter__(self) -> LearningLoop:
         """Start the thread."""
         if self._algorithm.device.type == "cpu":
-            # Threads of PyTorch that wait for work spin; on two cores they would take the simulation's.
-            num_threads = max(1, self._num_threads - 1)
-            torch.set_num_threads(num_threads)
-            self._thread = ThreadPoolExecutor(1, "updates", torch.set_num_threads, (num_threads,))
+            # A new thread of PyTorch takes all cores unless told; those that wait for work spin, which slows simulation.
+            self._thread = ThreadPoolExecutor(1, "updates", torch.set_num_threads, (torch.get_num_threads(),))
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -70,7 +67,6 @@ class LearningLoop:
         if self._thread is not None:
             self._thread.shutdown(wait=True)
             self._thread = None
-            torch.set_num_threads(self._num_threads)
 
     def step(self) -> LearningStep:
         """Let every robot take one step, and make the updates that are due for one step."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import random
 import time
 from collections.abc import Iterable
@@ -189,16 +190,11 @@ class SupervisionRunner:
         length[self._first_staggered :] = torch.randint_like(length[self._first_staggered :], max_length)
         self.env.episode_length_buf = length
 
-    @property
-    def _episodes_per_robot(self) -> int:
-        """More of them where the person was nearly content: only many episodes can show that they are."""
-        rates = self.record.intervention_rate
-        if rates and rates[-1] <= 2.0 * self.cfg.intervention_threshold:
-            return self.cfg.final_episodes_per_robot
-        return self.cfg.episodes_per_robot
-
     def _supervise(self, window: FeatureWindow) -> SupervisedRollout:
-        """Let the person watch a few robots, while others show what the policy does alone and the rest stagger."""
+        """Let the person watch a few robots, while others show what the policy does alone and the rest stagger.
+
+        A person who hardly intervened watches on: only many episodes can show that they are content.
+        """
         num_supervised = self.cfg.num_supervised
         alone = slice(num_supervised, self._first_staggered)
         recorder = EpisodeRecorder(self.spec, self._first_staggered - num_supervised, self.env.device)
@@ -211,15 +207,20 @@ class SupervisionRunner:
             transitions.append(transition)
 
         round_seed = 1_000 * self.seed + self._next_round
-        rollout = collect_supervised_rollout(
+        watch = functools.partial(
+            collect_supervised_rollout,
             self.env,
             self.policy,
             make_person(self.cfg.person, self.expert, num_supervised, round_seed, str(self.env.device)),
             num_supervised,
-            self._episodes_per_robot,
             generator=torch.Generator(self.env.device).manual_seed(round_seed),
             on_step=on_step,
         )
+        rollout = watch(episodes_per_robot=self.cfg.episodes_per_robot)
+        num_more = self.cfg.final_episodes_per_robot - self.cfg.episodes_per_robot
+        if num_more > 0 and rollout.intervention_rate <= self.cfg.intervention_threshold:
+            self._notify("watching on")
+            rollout = rollout.followed_by(watch(episodes_per_robot=num_more))
         if self._next_round == 0:
             self.record.feature_expectation["prior"] = self._named(window.mean())
         self.learner.observe(rollout, transitions, recorder.episode_features())
@@ -243,7 +244,7 @@ class SupervisionRunner:
         record.converged = bound.upper < self.cfg.intervention_threshold
         self._note_progress()
         record.round_wall_time_s.append(record.wall_time_s)
-        self._notify("supervised rollout")
+        self._notify("judged")
 
     def _align(self, window: FeatureWindow) -> None:
         """Fit θ and the policy to what the person has shown so far."""
