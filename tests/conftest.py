@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""The real environment, once for all tests: Isaac Lab allows one simulation at a time in a process."""
+"""What tests share: the real environment, since Isaac Lab allows one simulation at a time in a process."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ import pytest
 
 if TYPE_CHECKING:
     from mereq_tasks.launch import OpenTask
+
+SLOW_TO_MAKE = ("erase_task", "run_folder", "ready")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that share something slow in one process, so that it is made once."""
+    for item in items:
+        for fixture in SLOW_TO_MAKE:
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(fixture))
 
 
 @pytest.fixture(scope="session")

@@ -5,3 +5,4 @@
 
 import torch
 
+torch.set_num_threads(1)

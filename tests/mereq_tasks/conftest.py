@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mereq_tasks.launch import OpenTask
 
 
-
 class ScriptedEraser:
     """All robots do the same: go to a place, press, sweep."""
 

@@ -64,6 +64,11 @@ def test_reset_with_a_seed_forgets_all_that_was_before(erase_task):
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+def test_sums_do_not_round_by_the_number_of_cores(erase_task):
+    """Opening a task on the CPU leaves PyTorch one thread, so that a seed means the same on every machine."""
+    assert torch.get_num_threads() == 1
+
+
 def test_another_seed_gives_another_course(erase_task):
     env = erase_task.env
     torch.manual_seed(7)

@@ -76,9 +76,9 @@ class MEReQCfg:
     """Episodes of each supervised robot in a round. Source: ours."""
 
     final_episodes_per_robot: int = 5
-    """The same, where they show an intervention rate of at most δ: the person then watches on in the same round. Source:
-    ours: a single takeover in ten episodes leaves the bound at twice δ, a rate of 2 % in fifty puts it at 5 %, and
-    watching costs a person little where they hardly intervene."""
+    """The same, where they show an intervention rate of at most δ: the person then watches on in the same round.
+    Source: ours: a single takeover in ten episodes leaves the bound at twice δ, a rate of 2 % in fifty puts it at 5 %,
+    and watching costs a person little where they hardly intervene."""
 
     intervention_threshold: float = 0.05
     """δ: converged when the upper bound of the intervention rate is below it. Source: paper (0.15, 0.10, 0.05)."""
