@@ -40,9 +40,7 @@ def _target(*rollouts: SupervisedRollout, **cfg) -> TargetFeatures:
 def test_target_weighs_segments_by_their_share_of_the_steps():
     rollout = _rollout([0, 0, 0, 1], [1.0, 2.0, 3.0, 10.0])
     # λ = 3/4: 3/4 * mean(1, 2, 3) + 1/4 * 10 = 1.5 + 2.5
-    target = _target(rollout)
-    assert target.untouched_share == pytest.approx(0.75)
-    assert float(target.value()) == pytest.approx(4.0)
+    assert float(_target(rollout).value()) == pytest.approx(4.0)
     # Without pseudo-expert data only the person's own step counts.
     assert float(_target(rollout, pseudo_expert=False).value()) == pytest.approx(10.0)
 
@@ -59,6 +57,30 @@ def test_older_rounds_fade(memory, expected):
     # First round: 2 steps of 1. Second round: 1 step of 4.
     first, second = _rollout([0, 1], [1.0, 1.0]), _rollout([1], [4.0])
     assert float(_target(first, second, memory=memory).value()) == pytest.approx(expected)
+
+
+def test_standard_error_of_the_target_is_that_between_episodes():
+    # Three episodes of 2 steps with means 1, 2 and 3: standard deviation 1, standard error 1/√3.
+    rollout = _rollout([0] * 6, [0.0, 2.0, 2.0, 2.0, 3.0, 3.0], [0, 0, 1, 1, 2, 2])
+    assert float(_target(rollout).standard_error()) == pytest.approx(1.0 / math.sqrt(3.0))
+    # An older round counts half, so its part of the error does too: weights ½, ½, ½ and 1, 1, 1 about a mean of 2 give
+    # √(6/5 Σ w² d²) / Σ w = √(6/5 · 2.5) / 4.5.
+    twice = _target(rollout, rollout, memory=0.5)
+    assert float(twice.standard_error()) == pytest.approx(math.sqrt(1.2 * 2.5) / 4.5)
+    # One episode says nothing of how others would be.
+    assert _target(_rollout([0, 1], [1.0, 2.0])).standard_error().isinf().all()
+
+
+def test_standard_error_is_that_of_repeated_rollouts():
+    generator = torch.Generator().manual_seed(0)
+    episode = [number for number in range(10) for _ in range(8)]
+    values, errors = [], []
+    for _ in range(300):
+        means = torch.randn(10, generator=generator).repeat_interleave(8)
+        target = _target(_rollout([0] * 80, (means + 0.5 * torch.randn(80, generator=generator)).tolist(), episode))
+        values.append(float(target.value()))
+        errors.append(float(target.standard_error()))
+    assert sum(errors) / 300 == pytest.approx(float(torch.tensor(values).std()), rel=0.1)
 
 
 def test_segments_leave_out_reaction_time_and_invalid_steps():
@@ -111,6 +133,23 @@ def test_l2_pulls_towards_zero():
     irl.theta.fill_(2.0)
     # φ* - f̄ - l2 θ = 3 - 2 - 0.5 * 2 = 0
     assert float(irl.gradient(torch.tensor([3.0]), torch.tensor([2.0]))) == 0.0
+
+
+def test_uncertainty_leaves_weights_at_zero_that_the_data_do_not_support():
+    """Where f̄ answers in proportion, f̄ = θ, the best θ under slack β is soft-thresholded: sign(φ*) max(|φ*| − β, 0)."""
+    target, error = torch.tensor([0.5, -0.5, 0.1, -0.1, 0.3]), torch.tensor([0.1, 0.1, 0.1, 0.1, 0.0])
+    irl = MaxEntIRL(torch.ones(5), MaxEntIRLCfg(learning_rate=0.1, proportional=2.0, uncertainty=2.0))
+    for _ in range(300):
+        gradient = irl.gradient(target, irl.theta, error)
+        irl.step(gradient)
+    assert irl.theta.tolist() == pytest.approx([0.3, -0.3, 0.0, 0.0, 0.3], abs=1e-3)
+    assert irl.is_converged(gradient)
+    # Data that withdraw their support bring a weight back to zero, not beyond.
+    for _ in range(300):
+        irl.step(irl.gradient(0.1 * target, irl.theta, error))
+    assert irl.theta.tolist() == pytest.approx([0.0, 0.0, 0.0, 0.0, 0.03], abs=1e-3)
+    # An error that nobody knows says nothing, so θ stays where it is.
+    assert irl.gradient(target, irl.theta, torch.full((5,), torch.inf)).tolist() == [0.0] * 5
 
 
 TEMPERATURE = 0.1

@@ -142,6 +142,7 @@ def test_learning_settles_by_the_end_of_a_round(tmp_path):
         algorithm,
         irl,
         torch.tensor([0.0, 10.0]),
+        torch.zeros(2),
         window,
         InnerLoopCfg(max_steps=100, theta_interval=1, final_rate=0.1),
         ("a", "b"),

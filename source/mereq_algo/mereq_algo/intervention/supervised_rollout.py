@@ -69,16 +69,18 @@ class SupervisedRollout:
         was_in_control[1:] = self.in_control[:-1] & ~self.done[:-1]
         return int((self.in_control & ~was_in_control).sum())
 
+    def episode_names(self) -> torch.Tensor:
+        """Return a number that tells each episode from those of all robots. Shape: (num_steps, num_supervised)."""
+        num_robots = self.episode.shape[1]
+        return self.episode * num_robots + torch.arange(num_robots, device=self.episode.device)
+
     def steps_per_episode(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Count steps, episode by episode.
 
         Returns:
             Steps that the person controlled, and all steps. Shape of both: (num_episodes,)
         """
-        num_robots = self.episode.shape[1]
-        robot = torch.arange(num_robots, device=self.episode.device).expand_as(self.episode)
-        name = (self.episode * num_robots + robot)[self.valid]
-        _, index, num_steps = name.unique(return_inverse=True, return_counts=True)
+        _, index, num_steps = self.episode_names()[self.valid].unique(return_inverse=True, return_counts=True)
         num_controlled = torch.zeros_like(num_steps).index_add_(0, index, self.in_control[self.valid].long())
         return num_controlled, num_steps
 

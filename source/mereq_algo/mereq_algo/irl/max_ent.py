@@ -26,6 +26,10 @@ class MaxEntIRLCfg:
     l2: float = 0.0
     """Weight of ½‖θ‖² in the loss; decides where features are collinear. Range: >= 0. Source: ours."""
 
+    uncertainty: float = 0.0
+    """Standard errors of φ* by which f̄ may miss it for nothing. Range: >= 0. Source: relaxed constraints (Dudík et al.
+    2007), which are a Laplace prior on θ, narrow where φ* is uncertain; 0 is the paper's."""
+
     tolerance: float = 0.05
     """ε: converged when ‖∇θ‖ is below it [scaled features]. Range: > 0. Source: ours."""
 
@@ -35,8 +39,9 @@ class MaxEntIRLCfg:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if min(self.learning_rate, self.tolerance, self.scale_floor) <= 0 or min(self.l2, self.proportional) < 0:
-            raise ValueError("max-ent IRL: all settings must be above 0, l2 and proportional at least 0")
+        at_least_0 = min(self.l2, self.proportional, self.uncertainty) >= 0
+        if min(self.learning_rate, self.tolerance, self.scale_floor) <= 0 or not at_least_0:
+            raise ValueError("max-ent IRL: settings must be above 0; l2, proportional and uncertainty at least 0")
 
 
 def feature_scale(features: torch.Tensor, floor: float) -> torch.Tensor:
@@ -83,18 +88,31 @@ class MaxEntIRL:
         """Weights of the scaled features. Shape: (num_features,)"""
         self._integral = torch.zeros_like(self.theta)
 
-    def gradient(self, target_features: torch.Tensor, learner_features: torch.Tensor) -> torch.Tensor:
-        """Return ∇θ = φ* − f̄(π̂) in scaled features, less the pull of ``l2`` towards 0.
+    def gradient(
+        self,
+        target_features: torch.Tensor,
+        learner_features: torch.Tensor,
+        target_error: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return ∇θ = φ* − f̄(π̂) in scaled features, less the pulls of ``l2`` and ``uncertainty`` towards 0.
 
         Args:
             target_features: φ*, unscaled. Shape: (num_features,)
             learner_features: f̄(π̂), unscaled. Shape: (num_features,)
+            target_error: Standard error of φ*, unscaled; read only where ``uncertainty`` is set.
+                Shape: (num_features,)
 
         Returns:
-            Shape: (num_features,)
+            Of all subgradients the one with the smallest norm. Shape: (num_features,)
         """
         difference = target_features.to(self.theta) - learner_features.to(self.theta)
-        return difference / self.feature_scale - self.cfg.l2 * self.theta
+        gradient = difference / self.feature_scale - self.cfg.l2 * self.theta
+        if self.cfg.uncertainty == 0.0 or target_error is None:
+            return gradient
+        slack = self.cfg.uncertainty * target_error.to(self.theta) / self.feature_scale
+        shrunk = gradient.sign() * (gradient.abs() - slack).clamp(min=0.0)
+        pulled = torch.where(self._integral == 0.0, shrunk, gradient - slack * self._integral.sign())
+        return torch.where(slack.isfinite(), pulled, 0.0)
 
     def is_converged(self, gradient: torch.Tensor) -> bool:
         """Return whether ‖∇θ‖ < ε."""
@@ -110,7 +128,10 @@ class MaxEntIRL:
             The new θ. Shape: (num_features,)
         """
         change = self.cfg.learning_rate * gradient
+        before = self._integral.clone()
         self._integral += change
+        if self.cfg.uncertainty > 0.0:
+            self._integral[before * self._integral < 0.0] = 0.0  # a weight stops at 0 on its way to the other sign
         torch.add(self._integral, change, alpha=self.cfg.proportional, out=self.theta)
         return self.theta
 

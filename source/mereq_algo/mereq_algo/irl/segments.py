@@ -66,49 +66,58 @@ def split_segments(rollout: SupervisedRollout, reaction_steps: int = 0) -> Segme
 class TargetFeatures:
     """The target φ* = λ f̄(τᴾ) + (1−λ) f̄(τᴱ), gathered over rounds.
 
-    λ is the untouched share of the steps, so φ* is the mean feature over all steps that count. Sums and counts of both
-    sides are kept apart, and older ones fade by ``memory``.
+    λ is the untouched share of the steps, so φ* is the mean feature over all steps that count, older rounds fading by
+    ``memory``. Without pseudo-expert data λ is 0. Episodes are kept apart: only between them is there independence, so
+    their spread tells how sure φ* is.
     """
 
     def __init__(self, num_features: int, cfg: TargetFeaturesCfg | None = None) -> None:
         """Start without data."""
         self.cfg = cfg or TargetFeaturesCfg()
-        self._sums = {side: torch.zeros(num_features, dtype=torch.float64) for side in ("person", "robot")}
-        self._counts = {side: 0.0 for side in ("person", "robot")}
+        self._sums = torch.zeros(0, num_features, dtype=torch.float64)
+        self._counts = torch.zeros(0, dtype=torch.float64)
+        self._weights = torch.zeros(0, dtype=torch.float64)
 
     def add_round(self, rollout: SupervisedRollout) -> None:
         """Take in the supervised rollout of one round."""
         segments = split_segments(rollout, self.cfg.reaction_steps)
-        features = rollout.transitions["features"]
-        for side, mask in (("person", segments.person), ("robot", segments.robot)):
-            newest = features[mask].double()
-            self._sums[side] = self.cfg.memory * self._sums[side] + newest.sum(dim=0).cpu()
-            self._counts[side] = self.cfg.memory * self._counts[side] + float(newest.shape[0])
+        counts_as_wish = segments.person | segments.robot if self.cfg.pseudo_expert else segments.person
+        episode = rollout.episode_names()[counts_as_wish].cpu()
+        features = rollout.transitions["features"][counts_as_wish].double().cpu()
+        _, index, num_steps = episode.unique(return_inverse=True, return_counts=True)
+        sums = torch.zeros(len(num_steps), features.shape[-1], dtype=torch.float64).index_add_(0, index, features)
+        self._sums = torch.cat((self._sums, sums))
+        self._counts = torch.cat((self._counts, num_steps.double()))
+        self._weights = torch.cat((self.cfg.memory * self._weights, torch.ones(len(num_steps), dtype=torch.float64)))
 
     @property
-    def untouched_share(self) -> float:
-        """λ, the share of the steps in the robot's untouched segments; 0 without pseudo-expert data."""
-        if not self.cfg.pseudo_expert:
-            return 0.0
-        return self._counts["robot"] / max(self._counts["robot"] + self._counts["person"], 1.0)
+    def _total(self) -> torch.Tensor:
+        """Number of steps, faded ones by their weight."""
+        return (self._weights * self._counts).sum()
 
     def value(self) -> torch.Tensor | None:
         """Return φ* on the CPU, or None where the person has shown nothing to learn from. Shape: (num_features,)."""
-        share = self.untouched_share
-        weights = {"robot": share, "person": 1.0 - share}
-        sides = [side for side, weight in weights.items() if weight > 0.0]
-        if any(self._counts[side] == 0.0 for side in sides):
+        if self._total == 0.0:
             return None
-        return sum(
-            (weights[side] * self._sums[side] / self._counts[side] for side in sides),
-            start=torch.zeros_like(self._sums["robot"]),
-        ).float()
+        return (self._weights @ self._sums / self._total).float()
 
-    def state_dict(self) -> dict:
+    def standard_error(self) -> torch.Tensor:
+        """Return the standard error of φ*: the linearised one of a ratio, with episodes as clusters (Kish 1965).
+
+        Returns:
+            On the CPU; infinite where fewer than two episodes count. Shape: (num_features,)
+        """
+        num_episodes, value = int((self._weights > 0.0).sum()), self.value()
+        if num_episodes < 2 or value is None:
+            return torch.full(self._sums.shape[1:], torch.inf)
+        residual = self._weights.unsqueeze(1) * (self._sums - value.double() * self._counts.unsqueeze(1))
+        variance = residual.square().sum(dim=0) * num_episodes / (num_episodes - 1)
+        return (variance.sqrt() / self._total).float()
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
         """Return everything gathered so far."""
-        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+        return {"sums": self._sums, "counts": self._counts, "weights": self._weights}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self._sums = dict(state["sums"])
-        self._counts = dict(state["counts"])
+        self._sums, self._counts, self._weights = state["sums"], state["counts"], state["weights"]

@@ -102,6 +102,7 @@ def run_inner_loop(
     algorithm: ResidualSAC,
     irl: MaxEntIRL,
     target_features: torch.Tensor,
+    target_error: torch.Tensor,
     window: FeatureWindow,
     cfg: InnerLoopCfg,
     feature_names: Sequence[str],
@@ -114,6 +115,7 @@ def run_inner_loop(
         algorithm: Residual SAC; its reward follows θ, and so does every transition that it ever stored.
         irl: Max-ent IRL; holds θ.
         target_features: φ*. Shape: (num_features,)
+        target_error: Its standard error. Shape: (num_features,)
         window: Features of the policy at the start, from the robots that nobody supervised.
         cfg: Budget and pace.
         feature_names: For the reports.
@@ -139,7 +141,7 @@ def run_inner_loop(
             if step % cfg.theta_interval:
                 continue
             learner_features = window.mean()
-            gradient = irl.gradient(target_features, learner_features)
+            gradient = irl.gradient(target_features, learner_features, target_error)
             progress = InnerLoopProgress(
                 step=step,
                 max_steps=cfg.max_steps,

@@ -144,7 +144,15 @@ class RewardMatchingLearner(Learner):
         if target is None:
             return None
         return run_inner_loop(
-            self._env, self._algorithm, self._irl, target, window, self._inner_cfg, self._feature_names, on_progress
+            self._env,
+            self._algorithm,
+            self._irl,
+            target,
+            self._target.standard_error(),
+            window,
+            self._inner_cfg,
+            self._feature_names,
+            on_progress,
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class LearningLoop:
     def __enter__(self) -> LearningLoop:
         """Start the thread."""
         if self._algorithm.device.type == "cpu":
-            # A new thread of PyTorch takes all cores unless told; those that wait for work spin, which slows simulation.
+            # A new thread of PyTorch takes all cores unless told; those that wait spin, which slows simulation.
             self._thread = ThreadPoolExecutor(1, "updates", torch.set_num_threads, (torch.get_num_threads(),))
         return self
 
