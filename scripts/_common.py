@@ -52,9 +52,9 @@ def _user_errors() -> tuple[type[ValueError], ...]:
     if "mereq_algo" not in sys.modules:
         return (TaskUsageError,)
     from mereq_algo.networks import CheckpointError
-    from mereq_algo.runner import ConfigError, RunFolderError, TaskError
+    from mereq_algo.runner import BrokenPhysicsError, ConfigError, RunFolderError, TaskError
 
-    errors = (CheckpointError, ConfigError, RunFolderError, TaskError, TaskUsageError)
+    errors = (BrokenPhysicsError, CheckpointError, ConfigError, RunFolderError, TaskError, TaskUsageError)
     if "mereq_algo.benchmark" not in sys.modules:
         return errors
     from mereq_algo.benchmark import JobError

@@ -7,12 +7,14 @@ Example:
     ./isaaclab.sh -p scripts/train_mereq.py --task Franka-Erase
 
 Settings are changed as everywhere in Isaac Lab: agent.max_rounds=4, env.episode_length_s=6, physics=physx.
+A run that is resumed keeps its own.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -25,8 +27,43 @@ from _common import (
     policy_file,
     versions,
 )
-from mereq_tasks.arguments import add_task_args, parse_task_args
+from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
+
+if TYPE_CHECKING:
+    from mereq_algo.runner import RunFolder
+
+KEPT = ("seed", "num_envs", "device", "prior")
+"""Arguments that a run keeps when it is resumed, beside its settings."""
+
+
+def keep_arguments(folder: RunFolder, args: argparse.Namespace, settings: list[str], device: str) -> None:
+    """Writes down what :func:`kept_arguments` reads."""
+    prior = args.prior if args.prior in ("prior", "expert") else str(Path(args.prior).resolve())
+    kept = {"seed": args.seed, "num_envs": args.num_envs, "device": device, "prior": prior, "settings": settings}
+    folder.write_params("arguments", kept)
+
+
+def kept_arguments(
+    folder: RunFolder, args: argparse.Namespace, settings: list[str], parser: argparse.ArgumentParser
+) -> list[str]:
+    """Gives ``args`` what the run was started with, and returns its settings.
+
+    Raises:
+        TaskUsageError: The command line asks for something else.
+        RunFolderError: The folder does not tell.
+    """
+    kept = folder.read_params("arguments")
+    for name in KEPT:
+        given = getattr(args, name)
+        if given not in (parser.get_default(name), kept[name]):
+            raise TaskUsageError(f"a resumed run keeps its {name}: it is {kept[name]}, not {given}")
+        setattr(args, name, kept[name])
+    for setting in settings:
+        if setting not in kept["settings"]:
+            own = " ".join(kept["settings"]) or "those of the task"
+            raise TaskUsageError(f"a resumed run keeps its settings: {setting} is not among them ({own})")
+    return kept["settings"]
 
 
 def main() -> None:
@@ -38,7 +75,15 @@ def main() -> None:
     parser.add_argument("--resume", type=Path, help="run folder to go on with, from its last completed round")
     args, overrides = parse_task_args(parser)
 
-    check_writable("log folder", args.logs / args.task / args.name)
+    folder = None
+    if args.resume is None:
+        check_writable("log folder", args.logs / args.task / args.name)
+    else:
+        from mereq_algo.runner import RunFolder
+
+        folder = RunFolder.open(args.resume, args.task)
+        check_writable("run folder", folder.summary_file)
+        overrides = kept_arguments(folder, args, overrides, parser)
     files = {name: policy_file(args.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
 
     from mereq_algo.runner import (
@@ -58,7 +103,6 @@ def main() -> None:
 
     settings = resolve_task(args, overrides)
     cfg = MEReQCfg.from_dict(settings.agent)
-    folder = None if args.resume is None else RunFolder.open(args.resume, settings.task)
     console = Console()
     with open_task(settings, args.verbose) as task:
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
@@ -75,6 +119,7 @@ def main() -> None:
             raise
         if args.resume is None:
             runner.record.command, runner.record.versions = command_line(), versions()
+            keep_arguments(folder, args, overrides, settings.env_cfg.sim.device)
             folder.write_params("env", settings.env_cfg.to_dict())
             folder.write_params("agent", cfg.to_dict())
         else:

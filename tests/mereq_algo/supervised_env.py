@@ -54,7 +54,7 @@ def small_cfg(**overrides) -> MEReQCfg:
                 "patience_handback": 2,
             },
         },
-        "inner": {"max_steps": 150, "min_steps": 20, "theta_interval": 5, "final_rate": 1.0},
+        "inner": {"max_steps": 150, "min_steps": 20, "theta_interval": 5, "final_rate": 1.0, "average_steps": 10},
         "irl": {"tolerance": 0.02, "learning_rate": 0.05},
         "sac": {
             "temperature": 0.1,

@@ -29,7 +29,15 @@ from mereq_algo.runner import ConfigError, RunFolder, SupervisionRunner, TimedEn
 from .analytic_envs import linear_gaussian_policy
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
-TIMES = {"wall_time_s", "sim_time_s", "round_wall_time_s", "env_steps_per_s", "raw_env_steps_per_s"}
+TIMES = {
+    "wall_time_s",
+    "sim_time_s",
+    "round_wall_time_s",
+    "env_steps_per_s",
+    "raw_env_steps_per_s",
+    "raw_sim_time_s",
+    "simulation_share",
+}
 
 
 def rollout(num_steps: int, person_robots: int, robot_robots: int, robot_offset: float = 0.0) -> SupervisedRollout:
@@ -153,6 +161,35 @@ def test_learning_settles_by_the_end_of_a_round(tmp_path):
     # A gradient of about 10 moves θ by about 10 at first, and by about 1 in the end.
     steps = torch.stack(thetas).diff(dim=0)[:, 1]
     assert float(steps[-1]) < 0.25 * float(steps[1])
+
+
+@pytest.mark.parametrize("average_steps", [1, 10])
+def test_the_policy_of_a_round_is_the_average_of_the_last_ones(average_steps):
+    env = SupervisedLinearEnv(num_envs=32)
+    reward = LinearReward(0.0, torch.tensor([0.0, 1.0]))
+    algorithm = build_residual_sac(env, reward, small_cfg().sac, trained(0.0).policy)
+    window, seen = FeatureWindow(1, slice(None)), []
+    window.add(torch.zeros(32, 2))
+
+    def weights() -> torch.Tensor:
+        return torch.cat([parameter.detach().flatten() for parameter in algorithm.policy.parameters()])
+
+    run_inner_loop(
+        env,
+        algorithm,
+        MaxEntIRL(torch.ones(2), MaxEntIRLCfg(tolerance=1e-9)),
+        torch.tensor([0.0, 1.0]),
+        torch.zeros(2),
+        window,
+        InnerLoopCfg(max_steps=40, theta_interval=1, average_steps=average_steps),
+        ("a", "b"),
+        lambda progress: seen.append(weights()),
+    )
+    expected = seen[0]
+    for newer in seen[1:]:
+        expected = expected + (newer - expected) / average_steps
+    assert not torch.equal(seen[-1], seen[0]), "the policy learns"
+    torch.testing.assert_close(weights(), expected)
 
 
 class InterruptIn:

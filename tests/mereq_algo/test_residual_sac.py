@@ -198,6 +198,20 @@ def test_every_transition_is_used_equally_often_with_any_number_of_robots(num_en
     assert samples / num_envs == pytest.approx(8.0)
 
 
+@pytest.mark.parametrize("num_envs", [16, 16_384])
+def test_few_and_many_robots_learn(num_envs):
+    """A dozen steps, with the networks' defaults: the buffer holds them all, and the policy moves."""
+    env = LinearEnv(num_envs=num_envs)
+    algorithm = _build(env, theta=(0.0, 1.0), schedule=UpdateScheduleCfg(), learning_starts=16, buffer_capacity=1_000)
+    before = [param.detach().clone() for param in algorithm.policy.parameters()]
+    _learn(algorithm, env, 12)
+    assert len(algorithm.storage) == 12 * num_envs
+    assert algorithm.num_updates == 12 * UpdateScheduleCfg().updates_per_step(num_envs)
+    after = list(algorithm.policy.parameters())
+    assert all(torch.isfinite(param).all() for param in after)
+    assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+
+
 def test_fractions_of_an_update_are_carried_over():
     env = LinearEnv(num_envs=16)
     algorithm = _build(env, schedule=UpdateScheduleCfg(), learning_starts=16)

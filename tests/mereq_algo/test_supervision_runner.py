@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import torch
 from mereq_algo.methods import FeatureWindow
 from mereq_algo.networks import load_checkpoint
 from mereq_algo.runner import (
+    BrokenPhysicsError,
     ConfigError,
     RunFolder,
     RunFolderError,
@@ -26,7 +28,15 @@ from mereq_algo.runner import (
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
-TIMES = {"wall_time_s", "sim_time_s", "round_wall_time_s", "env_steps_per_s", "raw_env_steps_per_s"}
+TIMES = {
+    "wall_time_s",
+    "sim_time_s",
+    "round_wall_time_s",
+    "env_steps_per_s",
+    "raw_env_steps_per_s",
+    "raw_sim_time_s",
+    "simulation_share",
+}
 
 
 class InterruptIn:
@@ -109,6 +119,23 @@ def test_an_interrupted_run_is_whole(tmp_path):
     assert not list(runner.folder.path.rglob(".*")), "no half-written files"
 
 
+def test_ctrl_c_while_a_round_is_written_waits_for_all_of_its_files(tmp_path, monkeypatch):
+    runner = _build(tmp_path)
+    write_state = runner.folder.write_state
+
+    def write_and_interrupt(state):
+        write_state(state)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(runner.folder, "write_state", write_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runner.learn()
+    summary = runner.folder.read_summary()
+    assert (summary["status"], summary["rounds"]) == ("interrupted", 1)
+    assert runner.folder.policy_file.is_file() and runner.folder.read_state()["next_round"] == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_content_person_ends_the_run_at_once(tmp_path):
     runner = _build(
         tmp_path,
@@ -160,6 +187,53 @@ def test_a_lucky_round_does_not_end_a_run_of_long_interventions(tmp_path):
         assert runner.record.num_takeovers[-1] == 0
         uppers += runner.record.intervention_rate_upper
     assert uppers[1] > 2.0 * uppers[0]
+
+
+def test_physics_that_broke_everywhere_ends_the_run_with_one_line(tmp_path):
+    """In the first round, whose features scale θ, and in a later one."""
+    for num_rounds in (1, 2):
+        runner = _build(tmp_path / str(num_rounds))
+        env = runner.env.env
+        groups = env._groups
+
+        def broken(groups=groups, runner=runner, num_rounds=num_rounds):
+            values = groups()
+            if runner.record.rounds >= num_rounds - 1:
+                values["features"] = torch.full_like(values["features"], torch.nan)
+            return values
+
+        env._groups = broken
+        with pytest.raises(BrokenPhysicsError, match="physics broke"):
+            runner.learn()
+        assert runner.folder.read_summary()["status"] == "failed"
+
+
+def test_raw_rate_is_that_of_steps_without_learning(tmp_path):
+    record = _build(tmp_path, max_rounds=2).learn()
+    # Two supervised rollouts of one episode of 5 steps of 32 robots.
+    assert record.raw_env_steps == 2 * 5 * 32 < record.env_steps
+    assert 0.0 < record.raw_sim_time_s < record.sim_time_s
+    assert record.simulation_share == pytest.approx(record.env_steps_per_s / record.raw_env_steps_per_s)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ({"max_rounds": 0}, "max_rounds is 0"),
+        ({"num_supervised": 0}, "num_supervised is 0"),
+        ({"evaluation_episodes": 1}, "evaluation_episodes must be at least 2"),
+        ({"intervention_threshold": 0.0}, "intervention_threshold in"),
+        ({"confidence": 1.0}, "confidence in"),
+        ({"inner": {"theta_interval": 0}}, "theta_interval is 0"),
+        ({"inner": {"window": 0}}, "window is 0"),
+        ({"inner": {"average_steps": 0}}, "average_steps is 0"),
+        ({"inner": {"final_rate": 0.0}}, "final_rate is 0.0"),
+    ],
+    ids=str,
+)
+def test_settings_out_of_range_are_refused(overrides, told):
+    with pytest.raises(ConfigError, match=told):
+        small_cfg(**overrides)
 
 
 def test_the_summary_has_what_other_tools_read(tmp_path):

@@ -8,6 +8,7 @@ import math
 import pytest
 import torch
 
+from mereq_algo.runner import TimedEnv
 from mereq_algo.storage import ReplayBuffer, transition_from_step
 
 pytestmark = pytest.mark.sim
@@ -71,6 +72,19 @@ def test_broken_robot_is_reset_and_counted_and_works_again(eraser, position, vel
     force = eraser.marks.normal_force
     assert force[BROKEN] > 1.0
     assert (eraser.env.episode_length_buf[BROKEN]) == NUM_STEPS - BREAK_AT - 1
+
+
+def test_every_robot_whose_physics_broke_is_counted_once(eraser):
+    """Whatever broke in episodes before, which Isaac Lab's log still tells of."""
+    env = TimedEnv(eraser.env)
+    eraser.start_over()
+    action = torch.zeros(env.num_envs, 3)
+    for number in range(8):
+        if number in (2, 5):
+            for robot_id in range(number):
+                break_robot(eraser.env, robot_id, None, math.nan)
+        env.step(action)
+    assert env.num_broken == 2 + 5
 
 
 def test_broken_transition_never_reaches_the_replay_buffer(eraser):

@@ -3,14 +3,18 @@
 
 """What Franka-Erase delivers, on the real environment: groups, resets, ends of episodes, the person's wishes."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from mereq_algo.runner import TaskSpec
+from mereq_algo.networks import load_checkpoint
+from mereq_algo.runner import TaskSpec, evaluate
 
 pytestmark = pytest.mark.sim
 
 NUM_STEPS = 200  # two episodes
+POLICIES = Path(__file__).resolve().parents[2] / "assets" / "policies" / "Franka-Erase"
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +210,36 @@ def test_observation_after_a_reset_within_a_step_shows_the_new_pose(eraser):
     torch.testing.assert_close(seen, again)
     height = eraser.marks.tool_position()[:, 2] - eraser.board_height
     assert (height > 0.0).all()
+
+
+def test_mass_and_friction_of_the_eraser_differ_between_robots_in_the_solver(erase_task):
+    """Not only in Isaac Lab's own arrays: what counts is what the solver steps with."""
+    from isaaclab_newton.physics import NewtonManager
+
+    unwrapped = erase_task.env.unwrapped
+    erase_task.env.step(torch.zeros(erase_task.env.num_envs, erase_task.env.num_actions))
+    model = NewtonManager._solver.mjw_model
+    body = unwrapped.scene["robot"].body_names.index("eraser")
+    wanted = unwrapped.scene["robot"].data.body_mass.torch[:, body]
+    # The solver has its own order of bodies and shapes; only those of the eraser differ.
+    for values, low, high in (
+        (model.body_mass.numpy(), 0.7 * 0.06, 1.5 * 0.06),
+        (model.geom_friction.numpy()[..., 0], 0.2, 0.4),
+    ):
+        varied = [column for column in torch.from_numpy(values).T if column.std() > 0]
+        (column,) = varied
+        assert ((low <= column) & (column <= high)).all() and len(column.unique()) == erase_task.env.num_envs
+    assert torch.equal(torch.from_numpy(model.body_mass.numpy()).std(dim=0).max(), wanted.std())
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("prior", 0.0, 0.6), ("expert", 0.95, 1.0)])
+def test_shipped_prior_leaves_ink_and_shipped_expert_does_not(erase_task, name, low, high):
+    """The prior leaves at least 40 % of the ink, the expert at most 5 %: over 112 episodes."""
+    env, spec = erase_task.env, TaskSpec(**erase_task.names)
+    file = POLICIES / f"{name}.safetensors"
+    assert file.stat().st_size < 2e6
+    torch.manual_seed(0)
+    env.reset()
+    evaluations = evaluate(env, {name: load_checkpoint(file)[0]}, spec, 112, torch.Generator().manual_seed(0))
+    assert evaluations[name].episodes == 112
+    assert low <= evaluations[name].metrics["ink_removed"].mean <= high

@@ -34,6 +34,7 @@ def refusal(script: str, *arguments: str | Path) -> str:
     [
         (("--task", "Franka-Erse"), ("unknown task 'Franka-Erse'", "did you mean Franka-Erase?")),
         ((*TASK, "--num_envs", "0"), ("num_envs is 0", "at least 1")),
+        ((*TASK, "env.scene.num_envs=0"), ("num_envs is 0", "at least 1")),
         ((*TASK, "--num_envs", "5"), ("num_envs is 5 and num_supervised 10",)),
         ((*TASK, "--device", "cuda:99"), ("'cuda:99' is not there", "this machine has cpu")),
         ((*TASK, "--device", "tpu"), ("unknown device 'tpu'", "cpu, cuda or cuda:N")),

@@ -6,16 +6,28 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TIMES = {"wall_time_s", "sim_time_s", "round_wall_time_s", "env_steps_per_s", "raw_env_steps_per_s", "command"}
+TIMES = {
+    "wall_time_s",
+    "sim_time_s",
+    "round_wall_time_s",
+    "env_steps_per_s",
+    "raw_env_steps_per_s",
+    "raw_sim_time_s",
+    "simulation_share",
+    "command",
+}
 TINY = ["agent.max_rounds=2", "agent.inner.max_steps=20", "agent.inner.min_steps=10", "agent.evaluation_episodes=4"]
 TINY += ["agent.num_supervised=4", "agent.sac.learning_starts=64", "env.episode_length_s=1.5"]
+OPTIONS = ["--num_envs", "12", "--seed", "1"]
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
 
@@ -26,7 +38,7 @@ def _run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _train(logs: Path) -> Path:
-    result = _run("train_mereq.py", "--num_envs", "12", "--seed", "1", "--logs", str(logs), *TINY)
+    result = _run("train_mereq.py", *OPTIONS, "--logs", str(logs), *TINY)
     assert result.returncode == 0, result.stderr
     (folder,) = (logs / "Franka-Erase").iterdir()
     return folder
@@ -49,11 +61,33 @@ def test_a_run_leaves_what_the_design_promises(run_folder):
     assert list(run_folder.glob("events.out.tfevents.*"))
 
 
-def test_one_seed_gives_one_result(run_folder, tmp_path):
-    first, second = (json.loads((folder / "summary.json").read_text()) for folder in (run_folder, _train(tmp_path)))
-    assert {name: value for name, value in first.items() if name not in TIMES} == {
-        name: value for name, value in second.items() if name not in TIMES
-    }
+def _figures(folder: Path) -> dict:
+    summary = json.loads((folder / "summary.json").read_text())
+    return {name: value for name, value in summary.items() if name not in TIMES}
+
+
+def test_a_run_that_was_interrupted_goes_on_to_the_same_end(run_folder, tmp_path):
+    """Ctrl-C in the second round; then nothing but the folder is named, since a run keeps its seed and settings."""
+    command = [sys.executable, str(REPOSITORY / "scripts" / "train_mereq.py"), "--task", "Franka-Erase"]
+    process = subprocess.Popen(
+        [*command, *OPTIONS, "--logs", str(tmp_path), *TINY], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not list(tmp_path.glob("*/*/checkpoints/state.pt")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
+    (folder,) = (tmp_path / "Franka-Erase").iterdir()
+    assert (_figures(folder)["status"], _figures(folder)["rounds"]) == ("interrupted", 1)
+
+    changed = _run("train_mereq.py", "--resume", str(folder), "agent.max_rounds=5")
+    assert changed.returncode == 2 and "keeps its settings: agent.max_rounds=5 is not among them" in changed.stderr
+    changed = _run("train_mereq.py", "--resume", str(folder), "--seed", "2")
+    assert changed.returncode == 2 and "keeps its seed: it is 1, not 2" in changed.stderr
+
+    resumed = _run("train_mereq.py", "--resume", str(folder))
+    assert resumed.returncode == 0, resumed.stderr
+    assert _figures(folder) == _figures(run_folder)
 
 
 def test_play_evaluates_a_run(run_folder, tmp_path):

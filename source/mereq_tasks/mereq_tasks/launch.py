@@ -91,6 +91,8 @@ def resolve_task(args: argparse.Namespace, settings: Sequence[str]) -> TaskSetti
         raise TaskUsageError(f"setting cannot be applied: {_one_line(error)}") from error
     if args.num_envs is not None:
         env_cfg.scene.num_envs = args.num_envs
+    if env_cfg.scene.num_envs < 1:
+        raise TaskUsageError(f"num_envs is {env_cfg.scene.num_envs}; at least 1 robot is needed")
     if args.device is not None:
         env_cfg.sim.device = "cuda:0" if args.device == "cuda" else args.device
     check_device(env_cfg.sim.device)

@@ -9,12 +9,13 @@ import logging
 
 import torch
 from isaaclab.envs import ManagerBasedRLEnv, ManagerBasedRLEnvCfg
+from isaaclab.envs.common import VecEnvStepReturn
 
 logger = logging.getLogger(__name__)
 
 
 class TaskEnv(ManagerBasedRLEnv):
-    """Isaac Lab's environment, on the CPU where there is no GPU.
+    """Isaac Lab's environment, on the CPU where there is no GPU, with a count of broken physics.
 
     Isaac Lab's ``train``, ``play`` and ``benchmark`` ask for ``cuda:0`` unless told otherwise, whatever the task's own
     configuration says. The scripts of this project check the device themselves, before anything starts.
@@ -25,3 +26,12 @@ class TaskEnv(ManagerBasedRLEnv):
             logger.warning("device %s is not there: running on the CPU", cfg.sim.device)
             cfg.sim.device = "cpu"
         super().__init__(cfg, render_mode, **kwargs)
+
+    def step(self, action: torch.Tensor) -> VecEnvStepReturn:
+        """Steps all robots, and tells in ``extras["broken"]`` whose physics broke. Shape: (num_envs,).
+
+        Isaac Lab's own log has the share of robots whose *last* episode ended so, however long ago that was.
+        """
+        result = super().step(action)
+        self.extras["broken"] = self.termination_manager.get_term("non_finite_state")
+        return result

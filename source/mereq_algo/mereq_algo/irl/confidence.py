@@ -48,6 +48,9 @@ def intervention_rate_bound(
     Wilson's (1927) for n/deff steps, with Student's quantile of k−1 degrees of freedom, because few episodes also
     leave the spread uncertain.
 
+    Watching on only where the first episodes went well does not loosen the stop rule: it can only keep a run from
+    stopping that would have stopped, had all been watched anyway.
+
     Args:
         num_controlled: Steps that the person controlled in each episode. Shape: (num_episodes,)
         num_steps: All steps of each episode. Shape: (num_episodes,)

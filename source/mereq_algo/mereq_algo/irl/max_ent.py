@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..storage import BrokenPhysicsError
+
 
 @dataclass
 class MaxEntIRLCfg:
@@ -54,8 +56,13 @@ def feature_scale(features: torch.Tensor, floor: float) -> torch.Tensor:
 
     Returns:
         Standard deviations. Shape: (num_features,)
+
+    Raises:
+        BrokenPhysicsError: No row is finite.
     """
     finite = features[torch.isfinite(features).all(dim=-1)]
+    if len(finite) == 0:
+        raise BrokenPhysicsError("physics broke: not one whole episode of the prior has finite features")
     return finite.std(dim=0, correction=0).clamp(min=floor)
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import torch
 from rsl_rl.env import VecEnv
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..irl import MaxEntIRL
 from ..residual import LearningLoop, ResidualSAC
+from ..storage import BrokenPhysicsError
 
 
 @dataclass
@@ -38,6 +40,20 @@ class InnerLoopCfg:
     window: int = 40
     """Steps over which the learner's features are averaged. Range: >= 1. Source: ours: two seconds at 20 Hz. Longer
     windows tell θ of a policy that is no more."""
+
+    average_steps: int = 50
+    """Steps of all robots over which the policy's weights are averaged, newer ones counting more; the person judges the
+    average. Range: >= 1, the last policy alone. Source: measurement (Franka-Erase, docs/results.md): θ and the policy
+    chase each other, so the last policy presses now too hard, now too softly; the average was half as often over the
+    force limit."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name in ("max_steps", "theta_interval", "window", "average_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"inner loop: {name} is {getattr(self, name)}; it must be at least 1")
+        if not 0.0 < self.final_rate <= 1.0:
+            raise ValueError(f"inner loop: final_rate is {self.final_rate}; it must be in (0, 1]")
 
 
 @dataclass
@@ -93,8 +109,15 @@ class FeatureWindow:
         return torch.cat(tuple(self._steps))
 
     def mean(self) -> torch.Tensor:
-        """Return f̄(π̂). Shape: (num_features,)."""
-        return self.samples().mean(dim=0)
+        """Return f̄(π̂). Shape: (num_features,).
+
+        Raises:
+            BrokenPhysicsError: No transition in the window is finite.
+        """
+        samples = self.samples()
+        if len(samples) == 0:
+            raise BrokenPhysicsError(f"physics broke: no finite features in the last {len(self._steps)} steps")
+        return samples.mean(dim=0)
 
 
 def run_inner_loop(
@@ -109,6 +132,8 @@ def run_inner_loop(
     on_progress: Callable[[InnerLoopProgress], None] | None = None,
 ) -> InnerLoopProgress:
     """Alternate steps of θ with residual Q-learning until ‖∇θ‖ < ε or the budget is spent.
+
+    The policy is then set to the average of those of the last steps.
 
     Args:
         env: The environment.
@@ -131,11 +156,13 @@ def run_inner_loop(
 
     progress = InnerLoopProgress(0, cfg.max_steps, float("nan"), window.mean(), theta_by_name(), {})
     losses: dict[str, torch.Tensor] = {}
+    average = AveragedModel(algorithm.policy, multi_avg_fn=get_ema_multi_avg_fn(1.0 - 1.0 / cfg.average_steps))
     with LearningLoop(env, algorithm) as loop:
         for step in range(1, cfg.max_steps + 1):
             rate = 1.0 - (1.0 - cfg.final_rate) * step / cfg.max_steps
             algorithm.scale_learning_rate(rate)
             taken = loop.step()
+            average.update_parameters(algorithm.policy)
             window.add(taken.transition["features"])
             losses = taken.stats or losses
             if step % cfg.theta_interval:
@@ -156,4 +183,7 @@ def run_inner_loop(
             if progress.converged:
                 break
             algorithm.reward.theta.copy_(irl.step(rate * gradient))
+    with torch.no_grad():
+        for parameter, mean in zip(algorithm.policy.parameters(), average.module.parameters(), strict=True):
+            parameter.copy_(mean)
     return progress

@@ -57,5 +57,6 @@ def build_residual_sac(
         # Not the seed itself: an environment that was seeded with it would draw the very same numbers.
         exploration_seed = int(torch.randint(2**62, ()))
     policy.train().requires_grad_(True)
-    storage = ReplayBuffer(cfg.buffer_capacity, num_obs, env.num_actions, num_features, env.device)
+    capacity = max(cfg.buffer_capacity, cfg.buffer_steps * env.num_envs)
+    storage = ReplayBuffer(capacity, num_obs, env.num_actions, num_features, env.device)
     return ResidualSAC(policy, critic, storage, reward, env.num_envs, cfg, prior, exploration_seed)

@@ -111,6 +111,10 @@ class ResidualSACCfg:
     buffer_capacity: int = 1_000_000
     """Transitions kept. Source: field standard."""
 
+    buffer_steps: int = 100
+    """Steps of all robots that are kept at least, whatever the capacity: of 16,384 robots a million transitions would
+    be the last 61 steps. Source: ours: an episode of Franka-Erase."""
+
     learning_starts: int = 2_000
     """Transitions collected before the first update. Source: ours."""
 

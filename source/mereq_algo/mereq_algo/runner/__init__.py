@@ -3,6 +3,7 @@
 
 """The outer loop of MEReQ, training from scratch, evaluation, and what a run leaves."""
 
+from ..storage import BrokenPhysicsError
 from .display import ConsoleDisplay, evaluation_table
 from .evaluation import Estimate, Evaluation, evaluate
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
@@ -15,6 +16,7 @@ from .tensorboard_log import TensorBoardLog
 from .timed_env import TimedEnv
 
 __all__ = [
+    "BrokenPhysicsError",
     "ConfigError",
     "ConsoleDisplay",
     "Estimate",

@@ -86,7 +86,11 @@ class ConsoleDisplay:
         theta = record.theta if inner is None else inner.theta
         if theta:
             facts.add_row("θ", ", ".join(f"{name} {weight:+.2f}" for name, weight in theta.items()))
-        if record.sim_time_s:
+        if record.num_broken or record.num_rejected:
+            facts.add_row(
+                "broken physics", f"{record.num_broken} robots reset, {record.num_rejected} transitions refused"
+            )
+        if record.raw_sim_time_s:
             facts.add_row(
                 "speed",
                 f"{record.env_steps_per_s:,.0f} env-steps/s ({record.raw_env_steps_per_s:,.0f} without learning)",

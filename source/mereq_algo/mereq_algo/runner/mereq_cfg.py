@@ -93,9 +93,16 @@ class MEReQCfg:
     """Episodes of each policy in the table at the end. Source: ours."""
 
     def __post_init__(self) -> None:
-        """Check the name of the method, before any run folder exists."""
+        """Check names and ranges, before any run folder exists."""
         if self.method not in METHODS:
             raise ValueError(f"unknown method {self.method!r}; choose {', '.join(METHODS)}")
+        for name in ("max_rounds", "num_supervised", "num_alone", "episodes_per_robot"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.evaluation_episodes < 2:
+            raise ValueError("evaluation_episodes must be at least 2: a single one has no standard error")
+        if not 0.0 < self.intervention_threshold < 1.0 or not 0.5 < self.confidence < 1.0:
+            raise ValueError("needs intervention_threshold in (0, 1) and confidence in (0.5, 1)")
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> MEReQCfg:

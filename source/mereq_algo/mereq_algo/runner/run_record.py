@@ -62,14 +62,20 @@ class RunRecord:
     """Transitions that were not finite and never reached the replay buffer."""
 
     num_broken: int = 0
-    """Episodes that ended because physics broke."""
+    """Episodes of any robot that ended because physics broke."""
 
     wall_time_s: float = 0.0
     sim_time_s: float = 0.0
-    """Part of the wall time that was spent inside the environment."""
+    """Part of the wall time that was spent inside the environment, on a CPU beside learning."""
 
     env_steps: int = 0
     """Steps of all robots together."""
+
+    raw_sim_time_s: float = 0.0
+    """Time of the supervised rollouts inside the environment, when nothing is learned beside it."""
+
+    raw_env_steps: int = 0
+    """Steps of all robots in that time."""
 
     evaluation: dict[str, dict[str, Any]] = field(default_factory=dict)
     """``prior``, ``aligned`` and ``expert``, side by side; see :meth:`Evaluation.as_dict`."""
@@ -100,8 +106,13 @@ class RunRecord:
 
     @property
     def raw_env_steps_per_s(self) -> float:
-        """Steps of all robots a second inside the environment: the rate without any learning."""
-        return self.env_steps / self.sim_time_s if self.sim_time_s else 0.0
+        """Steps of all robots a second inside the environment while nothing is learned."""
+        return self.raw_env_steps / self.raw_sim_time_s if self.raw_sim_time_s else 0.0
+
+    @property
+    def simulation_share(self) -> float:
+        """Share of the wall time that simulation alone would have taken: rate of the run by raw rate."""
+        return self.env_steps_per_s / self.raw_env_steps_per_s if self.raw_sim_time_s else 0.0
 
     def intervention_length(self, num_rounds: int = 2) -> float:
         """Return how long an intervention lasted, over the last few rounds.
@@ -126,4 +137,5 @@ class RunRecord:
             "theta": self.theta,
             "env_steps_per_s": self.env_steps_per_s,
             "raw_env_steps_per_s": self.raw_env_steps_per_s,
+            "simulation_share": self.simulation_share,
         }

@@ -29,7 +29,7 @@ from ..methods import FeatureWindow, InnerLoopProgress, build_learner
 from ..networks import CheckpointInfo, GaussianPolicy, TrainedPolicy, save_checkpoint
 from .evaluation import EpisodeRecorder, Evaluation, evaluate
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
-from .run_folder import RunFolder
+from .run_folder import RunFolder, interrupts_put_off
 from .run_record import RunRecord
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
@@ -123,6 +123,7 @@ class SupervisionRunner:
         self._resumed_wall_time = 0.0
         self._resumed_sim_time = 0.0
         self._resumed_env_steps = 0
+        self._resumed_num_broken = 0
 
     @property
     def policy(self) -> GaussianPolicy:
@@ -216,11 +217,14 @@ class SupervisionRunner:
             generator=torch.Generator(self.env.device).manual_seed(round_seed),
             on_step=on_step,
         )
+        seconds, num_steps = self.env.seconds, self.env.num_steps
         rollout = watch(episodes_per_robot=self.cfg.episodes_per_robot)
         num_more = self.cfg.final_episodes_per_robot - self.cfg.episodes_per_robot
         if num_more > 0 and rollout.intervention_rate <= self.cfg.intervention_threshold:
             self._notify("watching on")
             rollout = rollout.followed_by(watch(episodes_per_robot=num_more))
+        self.record.raw_sim_time_s += self.env.seconds - seconds
+        self.record.raw_env_steps += self.env.num_steps - num_steps
         if self._next_round == 0:
             self.record.feature_expectation["prior"] = self._named(window.mean())
         self.learner.observe(rollout, transitions, recorder.episode_features())
@@ -285,7 +289,6 @@ class SupervisionRunner:
         self.record.rollout_metrics.append(metrics)
         self.record.rollout_return_expert_reward.append(evaluation.return_expert_reward.mean)
         self.record.rollout_return_prior_reward.append(evaluation.return_prior_reward.mean)
-        self.record.num_broken += evaluation.num_broken
 
     def _note_progress(self) -> None:
         record = self.record
@@ -293,6 +296,7 @@ class SupervisionRunner:
         record.sim_time_s = self._resumed_sim_time + self.env.seconds
         record.env_steps = self._resumed_env_steps + self.env.num_steps
         record.num_rejected = self.learner.num_rejected
+        record.num_broken = self._resumed_num_broken + self.env.num_broken
 
     def _notify(self, phase: str, inner: InnerLoopProgress | None = None) -> None:
         for listener in self.listeners:
@@ -307,13 +311,11 @@ class SupervisionRunner:
     def _save(self) -> None:
         """Write the round to disk: state first, so that summary and policy never promise what cannot be resumed."""
         self._note_progress()
-        self.folder.write_state(
-            {
-                "next_round": self._next_round,
-                "learner": self.learner.state_dict(),
-                "record": vars(self.record).copy(),
-            }
-        )
+        state = {
+            "next_round": self._next_round,
+            "learner": self.learner.state_dict(),
+            "record": vars(self.record).copy(),
+        }
         info = CheckpointInfo(
             task=self.spec.task,
             temperature=self.learner.temperature,
@@ -321,9 +323,11 @@ class SupervisionRunner:
             feature_names=list(self.spec.feature_names),
             extra={"method": self.cfg.method, "seed": self.seed, "round": self._next_round, "theta": self.record.theta},
         )
-        save_checkpoint(self.folder.policy_file, self.learner.policy, self.learner.critic, info)
-        self._write_summary()
-        self._completed = copy.deepcopy(self.record)
+        with interrupts_put_off():
+            self.folder.write_state(state)
+            save_checkpoint(self.folder.policy_file, self.learner.policy, self.learner.critic, info)
+            self._write_summary()
+            self._completed = copy.deepcopy(self.record)
 
     def resume(self) -> None:
         """Go back to the last completed round of the folder.
@@ -344,3 +348,4 @@ class SupervisionRunner:
         self._resumed_wall_time = self.record.wall_time_s
         self._resumed_sim_time = self.record.sim_time_s
         self._resumed_env_steps = self.record.env_steps
+        self._resumed_num_broken = self.record.num_broken

@@ -47,6 +47,8 @@ class TensorBoardLog:
         for name, value in inner.losses.items():
             self._writer.add_scalar(f"losses/{name}", value, step)
         self._writer.add_scalar("speed/env_steps_per_s", record.env_steps_per_s, step)
+        self._writer.add_scalar("physics/robots_reset", record.num_broken, step)
+        self._writer.add_scalar("physics/transitions_refused", record.num_rejected, step)
 
     def close(self) -> None:
         """Close the event file."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Tells how much of a run's wall time the simulation took."""
+"""Tells how much of a run's wall time the simulation took, and how often physics broke."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tensordict import TensorDict
 
 
 class TimedEnv(VecEnv):
-    """Passes everything on to an environment and times its ``step`` and ``reset``.
+    """Passes everything on to an environment, times its ``step`` and ``reset``, and counts robots whose physics broke.
 
     On a GPU the work is queued, not waited for: there the time is that of the host alone.
     """
@@ -30,6 +30,12 @@ class TimedEnv(VecEnv):
         """Wall time spent inside the environment [s]."""
         self.num_steps = 0
         """Steps of all robots together."""
+        self._num_broken = torch.zeros((), dtype=torch.long, device=env.device)
+
+    @property
+    def num_broken(self) -> int:
+        """Episodes that ended because physics broke, of all robots, where the environment tells (``broken``)."""
+        return int(self._num_broken)
 
     @property
     def episode_length_buf(self) -> torch.Tensor:  # type: ignore[override]
@@ -50,6 +56,8 @@ class TimedEnv(VecEnv):
         result = self.env.step(actions)
         self.seconds += time.perf_counter() - start
         self.num_steps += self.num_envs
+        if "broken" in result[3]:
+            self._num_broken += result[3]["broken"].sum()
         return result
 
     def reset(self) -> TensorDict:

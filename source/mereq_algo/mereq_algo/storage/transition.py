@@ -11,6 +11,10 @@ import torch
 from tensordict import TensorDict
 
 
+class BrokenPhysicsError(ValueError):
+    """Physics broke in all robots that count, so there is nothing to learn from. The message is one line."""
+
+
 def transition_from_step(
     obs: torch.Tensor,
     actions: torch.Tensor,

@@ -196,6 +196,8 @@ class EventCfg:
             "velocity_range": (0.0, 0.0),
         },
     )
+    # Once, as Isaac Lab advises: the solver derives constants of the whole model from them, and with staggered episodes
+    # some robot is reset in every step. Hundreds of robots hold as many different erasers.
     eraser_mass = EventTerm(
         func=shared_mdp.randomize_rigid_body_mass,
         mode="startup",

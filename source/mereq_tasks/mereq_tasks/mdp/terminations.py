@@ -19,7 +19,7 @@ def non_finite_state(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg, max_join
 
     The transition of that step carries the broken numbers: the replay buffer refuses what is not finite. What is finite
     but absurd is stored, within the clips of the observations, as a terminated step, which does not bootstrap. The
-    count is logged by the termination manager under the term's name.
+    environment tells of it in ``extras["broken"]``; see :class:`~mereq_tasks.task_env.TaskEnv`.
 
     Args:
         env: The environment.
