@@ -30,7 +30,9 @@ SEARCH_SEED = 1_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", required=True, help="ids of tasks")
-    parser.add_argument("--methods", nargs="+", default=["all"], help="names of methods, or all")
+    parser.add_argument(
+        "--methods", nargs="+", default=["all"], help="names of methods, all, or ablations (of MEReQ; names work, too)"
+    )
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0 on (default: 5)")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once, as processes (default: 1)")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "logs" / "benchmark", help="folder for everything")
@@ -45,13 +47,16 @@ def main() -> None:
             raise TaskUsageError(f"{name} is {value}; at least 1 is needed")
     check_writable("output", args.output / "benchmark.csv")
 
-    from mereq_algo.benchmark import SEARCHES, Job, as_csv, as_markdown, run_jobs, write_plots
+    from mereq_algo.benchmark import ABLATIONS, SEARCHES, Job, as_csv, as_markdown, run_jobs, write_plots
     from mereq_algo.methods import METHODS
     from mereq_algo.runner.run_folder import write_atomically
 
-    methods = list(METHODS) if args.methods == ["all"] else args.methods
+    groups = {"all": list(METHODS), "ablations": list(ABLATIONS)}
+    methods = [method for name in args.methods for method in groups.get(name, [name])]
     for method in methods:
-        check_name("method", method, [*METHODS, "all"])
+        check_name("method", method, [*METHODS, *ABLATIONS, *groups])
+        if args.search and method not in SEARCHES:
+            raise TaskUsageError(f"there is no search for {method}; choose {', '.join(SEARCHES)}")
     settings = (*settings, *(FAST if args.fast else ()))
     jobs = []
     for task in args.tasks:

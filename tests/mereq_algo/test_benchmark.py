@@ -11,8 +11,10 @@ import json
 import sys
 
 import pytest
+from omegaconf import OmegaConf
 
 from mereq_algo.benchmark import (
+    ABLATIONS,
     Job,
     JobError,
     SampleCount,
@@ -24,6 +26,7 @@ from mereq_algo.benchmark import (
     samples_to_threshold,
     write_plots,
 )
+from mereq_algo.runner import MEReQCfg
 
 
 @pytest.mark.parametrize(
@@ -178,3 +181,15 @@ def test_settings_are_part_of_a_runs_name():
     plain, changed = Job("T", "mereq", 0), Job("T", "mereq", 0, ("agent.irl.learning_rate=0.02",))
     assert plain.name == "mereq_seed0" and changed.name == "mereq_seed0_irl.learning_rate=0.02"
     assert len(Job("T", "mereq", 0, ("agent.inner.max_steps=20",) * 20).name) < 40
+
+
+@pytest.mark.parametrize("ablation", sorted(ABLATIONS))
+def test_ablation_is_mereq_with_other_settings_under_its_own_name(tmp_path, program, ablation):
+    job = Job("T", ablation, 0, ("agent.max_rounds=2",))
+    command = job.command(program, tmp_path)
+    assert command[-3:] == ["agent.method=mereq", *ABLATIONS[ablation], "agent.max_rounds=2"]
+    run_jobs([job], program, tmp_path)
+    found = job.find(tmp_path)
+    assert found is not None and found[1]["method"] == ablation and ablation in found[0].name
+    # Every name in it is a setting, and every value one that it may have.
+    MEReQCfg.from_dict(OmegaConf.to_container(OmegaConf.from_dotlist(list(ABLATIONS[ablation])))["agent"])

@@ -3,7 +3,7 @@
 
 """The comparison of methods: measures, table and plots, all from the ``summary.json`` of runs."""
 
-from .jobs import SEARCHES, Job, JobError, run_jobs
+from .jobs import ABLATIONS, SEARCHES, Job, JobError, run_jobs
 from .measures import (
     THRESHOLDS,
     SampleCount,
@@ -18,6 +18,7 @@ from .plots import write_plots
 from .report import as_csv, as_markdown
 
 __all__ = [
+    "ABLATIONS",
     "SEARCHES",
     "THRESHOLDS",
     "Job",

@@ -27,6 +27,15 @@ SEARCHES: dict[str, tuple[str, tuple[float, ...]]] = {
 }
 """The main knob of each method, and the values that the search tries: three each, so that none is favoured."""
 
+ABLATIONS: dict[str, tuple[str, ...]] = {
+    "mereq_newest_round": ("agent.target.memory=0",),
+    "mereq_short_inner_loop": ("agent.inner.max_steps=150",),
+    "mereq_uncertainty": ("agent.irl.uncertainty=1",),
+    "mereq_last_policy": ("agent.inner.average_steps=1",),
+}
+"""MEReQ with one thing changed: only the newest round counts, a third of the inner loop, a θ that knows how uncertain
+φ* is, the last policy instead of the average."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -34,6 +43,8 @@ class Job:
 
     task: str
     method: str
+    """A method, or the name of an ablation of MEReQ."""
+
     seed: int
     settings: tuple[str, ...] = ()
     """Settings beyond the task's own, as the command line takes them."""
@@ -47,9 +58,12 @@ class Job:
         return "_".join(part for part in (self.method, f"seed{self.seed}", changes) if part)
 
     def find(self, logs: Path) -> tuple[Path, dict[str, Any]] | None:
-        """Return the folder of this job's run and its summary, or None if it has not got that far."""
+        """Return the folder of this job's run and its summary, or None if it has not got that far.
+
+        The summary's ``method`` is that of the job, which for an ablation is its name.
+        """
         for file in sorted((logs / self.task).glob(f"*_{self.name}/summary.json")):
-            return file.parent, json.loads(file.read_text(encoding="utf-8"))
+            return file.parent, json.loads(file.read_text(encoding="utf-8")) | {"method": self.method}
         return None
 
     def is_finished(self, logs: Path) -> bool:
@@ -68,6 +82,8 @@ class Job:
         found = self.find(logs)
         if found is not None and (found[0] / "checkpoints" / "state.pt").is_file():
             command += ["--resume", str(found[0])]
+        if self.method in ABLATIONS:
+            return [*command, "agent.method=mereq", *ABLATIONS[self.method], *self.settings]
         return [*command, f"agent.method={self.method}", *self.settings]
 
 

@@ -44,8 +44,8 @@ class InnerLoopCfg:
     average_steps: int = 50
     """Steps of all robots over which the policy's weights are averaged, newer ones counting more; the person judges the
     average. Range: >= 1, the last policy alone. Source: measurement (Franka-Erase, docs/results.md): θ and the policy
-    chase each other, so the last policy presses now too hard, now too softly; the average was half as often over the
-    force limit."""
+    chase each other, so the last policy presses now too hard, now too softly. In six rounds it was over the force
+    limit 1.2 % of the time, the average 0.7 %."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""

@@ -42,9 +42,8 @@ _ARM_ACTUATOR = ImplicitActuatorCfg(
     joint_effort_limit={"fr3_joint[1-4]": 87.0, "fr3_joint[5-7]": 12.0},
     # No position gain: the operational-space controller owns the motion.
     stiffness=0.0,
-    # [N m s/rad] Source: ours. Integrated implicitly by the solver. Enough to keep the elbow and the wrist from swinging;
-    # the damping of the tool's motion is the operational-space controller's, so that the tool is equally fast in all
-    # directions.
+    # [N m s/rad] Source: ours. Integrated implicitly by the solver. Enough to keep elbow and wrist from swinging; the
+    # damping of the tool's motion is the operational-space controller's, so that the tool is equally fast everywhere.
     damping=2.0,
     # The arm compensates its joint friction in its own torque loop; a friction constraint for each joint would also be
     # most of what the solver works on.
