@@ -76,7 +76,7 @@ class MEReQCfg:
     """Episodes of each supervised robot in a round. Source: ours."""
 
     final_episodes_per_robot: int = 5
-    """The same, where they show an intervention rate of at most δ: the person then watches on in the same round.
+    """The same, as long as they show an intervention rate of at most δ: the person then watches on in the same round.
     Source: ours: a single takeover in ten episodes leaves the bound at twice δ, a rate of 2 % in fifty puts it at 5 %,
     and watching costs a person little where they hardly intervene."""
 

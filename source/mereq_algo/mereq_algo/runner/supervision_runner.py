@@ -194,7 +194,8 @@ class SupervisionRunner:
     def _supervise(self, window: FeatureWindow) -> SupervisedRollout:
         """Let the person watch a few robots, while others show what the policy does alone and the rest stagger.
 
-        A person who hardly intervened watches on: only many episodes can show that they are content.
+        A person who hardly intervened watches on, as long as it stays so: only many episodes can show that they are
+        content, and a rate above the goal already shows that they are not.
         """
         num_supervised = self.cfg.num_supervised
         alone = slice(num_supervised, self._first_staggered)
@@ -219,10 +220,11 @@ class SupervisionRunner:
         )
         seconds, num_steps = self.env.seconds, self.env.num_steps
         rollout = watch(episodes_per_robot=self.cfg.episodes_per_robot)
-        num_more = self.cfg.final_episodes_per_robot - self.cfg.episodes_per_robot
-        if num_more > 0 and rollout.intervention_rate <= self.cfg.intervention_threshold:
+        for _ in range(self.cfg.episodes_per_robot, self.cfg.final_episodes_per_robot):
+            if rollout.intervention_rate > self.cfg.intervention_threshold:
+                break
             self._notify("watching on")
-            rollout = rollout.followed_by(watch(episodes_per_robot=num_more))
+            rollout = rollout.followed_by(watch(episodes_per_robot=1))
         self.record.raw_sim_time_s += self.env.seconds - seconds
         self.record.raw_env_steps += self.env.num_steps - num_steps
         if self._next_round == 0:
