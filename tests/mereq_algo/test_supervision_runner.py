@@ -24,6 +24,7 @@ from mereq_algo.runner import (
     TaskError,
     TaskSpec,
     TimedEnv,
+    supervision_runner,
 )
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
@@ -158,6 +159,22 @@ def test_a_person_who_hardly_intervenes_watches_on_in_the_same_round(tmp_path, t
     _, num_steps = rollout.steps_per_episode()
     assert num_steps.tolist() == [5] * num_episodes
     assert (rollout.intervention_rate <= 0.05) == (num_episodes == 8 * 6)
+
+
+def test_watching_on_ends_where_the_rate_rises_above_the_goal(tmp_path, monkeypatch):
+    """Two episodes of each robot without an intervention, then one under control all the time: 3, not 6."""
+    runner = _build(tmp_path, episodes_per_robot=2, final_episodes_per_robot=6)
+    collect = supervision_runner.collect_supervised_rollout
+
+    def collect_and_control(*args, episodes_per_robot, **kwargs):
+        rollout = collect(*args, episodes_per_robot=episodes_per_robot, **kwargs)
+        rollout.in_control = torch.full_like(rollout.in_control, episodes_per_robot == 1)
+        return rollout
+
+    monkeypatch.setattr(supervision_runner, "collect_supervised_rollout", collect_and_control)
+    runner.env.reset()
+    rollout = runner._supervise(FeatureWindow(5, slice(8, None)))
+    assert rollout.num_steps == 8 * 3 * 5 and rollout.expert_samples == 8 * 5
 
 
 def test_length_of_an_intervention_is_that_of_the_last_two_rounds():
