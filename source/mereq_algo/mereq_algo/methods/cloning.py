@@ -27,9 +27,9 @@ class CloningCfg:
     learning_rate: float = 3e-4
     """Step size of Adam. Range: > 0. Source: ours; the knob that the benchmark searches."""
 
-    updates_per_round: int = 1_000
+    updates_per_round: int = 2_000
     """Updates after each supervised rollout. Range: >= 1. Source: ours: as many as MEReQ's policy gets in a round of
-    350 steps of 512 robots."""
+    Franka-Erase."""
 
     batch_size: int = 256
     """Steps in one update. Range: >= 1. Source: ours."""
