@@ -28,7 +28,8 @@ def make_record(**changes) -> RunRecord:
         "expert_samples": [300],
         "rollout_success_rate": [0.25],
         "wall_time_s": 30.0,
-        "sim_time_s": 20.0,
+        "raw_sim_time_s": 2.0,
+        "raw_env_steps": 6_000,
         "env_steps": 60_000,
     }
     return RunRecord(**(values | changes))

@@ -232,14 +232,14 @@ def test_mass_and_friction_of_the_eraser_differ_between_robots_in_the_solver(era
     assert torch.equal(torch.from_numpy(model.body_mass.numpy()).std(dim=0).max(), wanted.std())
 
 
-@pytest.mark.parametrize(("name", "low", "high"), [("prior", 0.0, 0.6), ("expert", 0.95, 1.0)])
-def test_shipped_prior_leaves_ink_and_shipped_expert_does_not(erase_task, name, low, high):
-    """The prior leaves at least 40 % of the ink, the expert at most 5 %: over 112 episodes."""
+def test_shipped_prior_leaves_ink_and_shipped_expert_does_not(erase_task):
+    """The prior leaves at least 40 % of the ink, the expert at most 5 %; their cards have it over 100 episodes."""
     env, spec = erase_task.env, TaskSpec(**erase_task.names)
-    file = POLICIES / f"{name}.safetensors"
-    assert file.stat().st_size < 2e6
+    files = {name: POLICIES / f"{name}.safetensors" for name in ("prior", "expert")}
+    assert all(file.stat().st_size < 2e6 for file in files.values())
     torch.manual_seed(0)
     env.reset()
-    evaluations = evaluate(env, {name: load_checkpoint(file)[0]}, spec, 112, torch.Generator().manual_seed(0))
-    assert evaluations[name].episodes == 112
-    assert low <= evaluations[name].metrics["ink_removed"].mean <= high
+    policies = {name: load_checkpoint(file)[0] for name, file in files.items()}
+    found = evaluate(env, policies, spec, 32, torch.Generator().manual_seed(0))
+    assert found["prior"].metrics["ink_removed"].mean <= 0.6
+    assert found["expert"].metrics["ink_removed"].mean >= 0.95
