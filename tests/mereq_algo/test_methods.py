@@ -24,20 +24,10 @@ from mereq_algo.methods import (
     run_inner_loop,
 )
 from mereq_algo.residual import LinearReward, build_residual_sac
-from mereq_algo.runner import ConfigError, RunFolder, SupervisionRunner, TimedEnv
+from mereq_algo.runner import TIMES, ConfigError, RunFolder, SupervisionRunner, TimedEnv
 
 from .analytic_envs import linear_gaussian_policy
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
-
-TIMES = {
-    "wall_time_s",
-    "sim_time_s",
-    "round_wall_time_s",
-    "env_steps_per_s",
-    "raw_env_steps_per_s",
-    "raw_sim_time_s",
-    "simulation_share",
-}
 
 
 def rollout(num_steps: int, person_robots: int, robot_robots: int, robot_offset: float = 0.0) -> SupervisedRollout:

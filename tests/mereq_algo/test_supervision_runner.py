@@ -15,6 +15,7 @@ import torch
 from mereq_algo.methods import FeatureWindow
 from mereq_algo.networks import load_checkpoint
 from mereq_algo.runner import (
+    TIMES,
     BrokenPhysicsError,
     ConfigError,
     RunFolder,
@@ -28,16 +29,6 @@ from mereq_algo.runner import (
 )
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
-
-TIMES = {
-    "wall_time_s",
-    "sim_time_s",
-    "round_wall_time_s",
-    "env_steps_per_s",
-    "raw_env_steps_per_s",
-    "raw_sim_time_s",
-    "simulation_share",
-}
 
 
 class InterruptIn:

@@ -9,13 +9,14 @@ from .evaluation import Estimate, Evaluation, evaluate
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .policy_training import train_policy
 from .run_folder import RunFolder, RunFolderError
-from .run_record import RunRecord
+from .run_record import TIMES, RunRecord
 from .supervision_runner import RunListener, SupervisionRunner
 from .task_spec import TaskError, TaskSpec
 from .tensorboard_log import TensorBoardLog
 from .timed_env import TimedEnv
 
 __all__ = [
+    "TIMES",
     "BrokenPhysicsError",
     "ConfigError",
     "ConsoleDisplay",

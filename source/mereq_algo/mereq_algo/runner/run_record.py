@@ -8,6 +8,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+TIMES = frozenset(
+    (
+        "wall_time_s",
+        "sim_time_s",
+        "raw_sim_time_s",
+        "round_wall_time_s",
+        "env_steps_per_s",
+        "raw_env_steps_per_s",
+        "simulation_share",
+    )
+)
+"""Entries of summary.json that two runs of one seed need not share."""
+
 
 @dataclass
 class RunRecord:
