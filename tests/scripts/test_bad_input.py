@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,14 +21,46 @@ TASK = ("--task", "Franka-Erase")
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
 
 
-def refusal(script: str, *arguments: str | Path) -> str:
-    """Runs a script that must refuse, and returns its one line."""
-    command = [sys.executable, str(REPOSITORY / "scripts" / script), *map(str, arguments)]
+def one_line(output: str, errors: str) -> str:
+    """The one line that a script refused with."""
+    (line,) = (line for line in errors.splitlines() if line.startswith("error: "))
+    assert "Traceback" not in output + errors
+    return line
+
+
+@pytest.fixture
+def refusal(monkeypatch, capsys) -> Callable[..., str]:
+    """Runs a script that must refuse before it opens a simulator, in this process, and returns its one line."""
+
+    def run(script: str, *arguments: str | Path) -> str:
+        path = REPOSITORY / "scripts" / script
+        monkeypatch.syspath_prepend(path.parent)
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_info:
+            runpy.run_path(str(path), run_name="__main__")
+        assert exit_info.value.code == 2
+        return one_line(*capsys.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((*TASK, "--num_envs", "5"), ("num_envs is 5 and num_supervised 10",)),
+        ((*TASK, "env.preference.weights.ink_remvoed=1"), ("unknown feature 'ink_remvoed'", "ink_removed?")),
+    ],
+    ids=lambda value: value[-1] if value[0] == "--task" else "",
+)
+def test_what_only_the_simulator_shows_is_refused_as_well(arguments, told, tmp_path):
+    """In a process of its own: a simulator is opened."""
+    command = [sys.executable, str(REPOSITORY / "scripts" / "train_mereq.py"), *arguments, "--logs", str(tmp_path)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert result.returncode == 2, result.stdout + result.stderr
-    (line,) = (line for line in result.stderr.splitlines() if line.startswith("error: "))
-    assert "Traceback" not in result.stdout + result.stderr
-    return line
+    line = one_line(result.stdout, result.stderr)
+    for part in told:
+        assert part in line
+    assert not list(tmp_path.rglob("summary.json")) and not list(tmp_path.rglob("params"))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +69,6 @@ def refusal(script: str, *arguments: str | Path) -> str:
         (("--task", "Franka-Erse"), ("unknown task 'Franka-Erse'", "did you mean Franka-Erase?")),
         ((*TASK, "--num_envs", "0"), ("num_envs is 0", "at least 1")),
         ((*TASK, "env.scene.num_envs=0"), ("num_envs is 0", "at least 1")),
-        ((*TASK, "--num_envs", "5"), ("num_envs is 5 and num_supervised 10",)),
         ((*TASK, "--device", "cuda:99"), ("'cuda:99' is not there", "this machine has cpu")),
         ((*TASK, "--device", "tpu"), ("unknown device 'tpu'", "cpu, cuda or cuda:N")),
         ((*TASK, "--seed", "-1"), ("seed is -1", "between 0 and")),
@@ -46,7 +79,6 @@ def refusal(script: str, *arguments: str | Path) -> str:
         ((*TASK, "agent.max_rounds=many"), ("max_rounds", "many")),
         ((*TASK, "agent.person.rule=mood"), ("unknown person.rule 'mood'", "advantage_gap or action_distance")),
         ((*TASK, "env.episode_length=3"), ("episode_length", "did you mean episode_length_s?")),
-        ((*TASK, "env.preference.weights.ink_remvoed=1"), ("unknown feature 'ink_remvoed'", "ink_removed?")),
         pytest.param(
             (*TASK, "physics=isaacsim_physx"),
             ("PhysX needs Isaac Sim", "physics=newton_mjwarp"),
@@ -55,33 +87,33 @@ def refusal(script: str, *arguments: str | Path) -> str:
     ],
     ids=lambda value: value[-1] if isinstance(value, tuple) and value[0].startswith("--") else "",
 )
-def test_one_line_says_what_is_wrong_and_what_is_allowed(arguments, told, tmp_path):
+def test_one_line_says_what_is_wrong_and_what_is_allowed(refusal, arguments, told, tmp_path):
     line = refusal("train_mereq.py", *arguments, "--logs", tmp_path / "logs")
     for part in told:
         assert part in line
     assert not list(tmp_path.rglob("summary.json")) and not list(tmp_path.rglob("params"))
 
 
-def test_log_folder_that_cannot_be_written_is_refused(tmp_path):
+def test_log_folder_that_cannot_be_written_is_refused(refusal, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     line = refusal("train_mereq.py", *TASK, "--logs", tmp_path / "file" / "logs")
     assert "log folder cannot be written" in line and "is not a folder" in line
 
 
 @pytest.mark.parametrize("content", [b"", b"\x02" + bytes(7) + b"{}", b"not a policy at all"])
-def test_damaged_policy_is_refused(tmp_path, content):
+def test_damaged_policy_is_refused(refusal, tmp_path, content):
     (tmp_path / "bad.safetensors").write_bytes(content)
     assert "bad.safetensors" in refusal("play.py", *TASK, "--policy", tmp_path / "bad.safetensors")
 
 
-def test_cut_off_policy_is_refused(tmp_path):
+def test_cut_off_policy_is_refused(refusal, tmp_path):
     whole = (REPOSITORY / "assets" / "policies" / "Franka-Erase" / "prior.safetensors").read_bytes()
     (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     assert "cut.safetensors" in refusal("play.py", *TASK, "--policy", tmp_path / "cut.safetensors")
 
 
 @pytest.mark.parametrize(("script", "option"), [("play.py", "--policy"), ("train_mereq.py", "--resume")])
-def test_run_of_another_task_is_refused(tmp_path, script, option):
+def test_run_of_another_task_is_refused(refusal, tmp_path, script, option):
     run = tmp_path / "run"
     run.mkdir()
     (run / "summary.json").write_text(json.dumps({"task": "Other"}))
@@ -90,15 +122,15 @@ def test_run_of_another_task_is_refused(tmp_path, script, option):
     assert [path.name for path in run.iterdir()] == ["summary.json"]
 
 
-def test_folder_that_is_no_run_is_refused(tmp_path):
+def test_folder_that_is_no_run_is_refused(refusal, tmp_path):
     assert str(tmp_path) in refusal("train_mereq.py", *TASK, "--resume", tmp_path)
 
 
-def test_evaluation_of_one_episode_is_refused():
+def test_evaluation_of_one_episode_is_refused(refusal):
     assert "episodes is 1" in refusal("play.py", *TASK, "--policy", "prior", "--episodes", "1")
 
 
-def test_training_for_no_step_is_refused(tmp_path):
+def test_training_for_no_step_is_refused(refusal, tmp_path):
     line = refusal(
         "train_policy.py", *TASK, "--reward", "prior", "--steps", "0", "--output", tmp_path / "p.safetensors"
     )
