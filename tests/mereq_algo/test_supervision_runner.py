@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from mereq_algo.methods import FeatureWindow
 from mereq_algo.networks import load_checkpoint
 from mereq_algo.runner import (
     TIMES,
@@ -25,7 +24,6 @@ from mereq_algo.runner import (
     TaskError,
     TaskSpec,
     TimedEnv,
-    supervision_runner,
 )
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
@@ -139,35 +137,6 @@ def test_a_content_person_ends_the_run_at_once(tmp_path):
     assert record.intervention_rate == [0.0] and 0.0 < record.intervention_rate_upper[0] < 0.05
 
 
-@pytest.mark.parametrize(("takeover_threshold", "num_episodes"), [(0.4, 8 * 2), (3.0, 8 * 6)])
-def test_a_person_who_hardly_intervenes_watches_on_in_the_same_round(tmp_path, takeover_threshold, num_episodes):
-    """8 robots, episodes of 5 steps, goal 5 %: 2 episodes of each robot tell of a rate above that, 6 of one below."""
-    hysteresis = {"takeover_threshold": takeover_threshold, "handback_threshold": 0.3}
-    person = {"rule": "action_distance", "hysteresis": hysteresis}
-    runner = _build(tmp_path, episodes_per_robot=2, final_episodes_per_robot=6, person=person)
-    runner.env.reset()
-    rollout = runner._supervise(FeatureWindow(5, slice(8, None)))
-    _, num_steps = rollout.steps_per_episode()
-    assert num_steps.tolist() == [5] * num_episodes
-    assert (rollout.intervention_rate <= 0.05) == (num_episodes == 8 * 6)
-
-
-def test_watching_on_ends_where_the_rate_rises_above_the_goal(tmp_path, monkeypatch):
-    """Two episodes of each robot without an intervention, then one under control all the time: 3, not 6."""
-    runner = _build(tmp_path, episodes_per_robot=2, final_episodes_per_robot=6)
-    collect = supervision_runner.collect_supervised_rollout
-
-    def collect_and_control(*args, episodes_per_robot, **kwargs):
-        rollout = collect(*args, episodes_per_robot=episodes_per_robot, **kwargs)
-        rollout.in_control = torch.full_like(rollout.in_control, episodes_per_robot == 1)
-        return rollout
-
-    monkeypatch.setattr(supervision_runner, "collect_supervised_rollout", collect_and_control)
-    runner.env.reset()
-    rollout = runner._supervise(FeatureWindow(5, slice(8, None)))
-    assert rollout.num_steps == 8 * 3 * 5 and rollout.expert_samples == 8 * 5
-
-
 def test_length_of_an_intervention_is_that_of_the_last_two_rounds():
     record = RunRecord("Linear", "mereq", 0, "cpu", 32, 0.05, ["state", "push"])
     assert record.intervention_length() == 0.0
@@ -191,7 +160,7 @@ def test_a_lucky_round_does_not_end_a_run_of_long_interventions(tmp_path):
         runner._start = 0.0
         if length:
             runner.record.num_takeovers, runner.record.expert_samples = [8], [8 * length]
-        runner._judge(runner._supervise(FeatureWindow(5, slice(8, None))))
+        runner._judge(runner.supervision.run(runner.policy, 0, lambda: None).rollout)
         assert runner.record.num_takeovers[-1] == 0
         uppers += runner.record.intervention_rate_upper
     assert uppers[1] > 2.0 * uppers[0]
@@ -286,11 +255,6 @@ def test_a_state_of_another_run_is_refused(tmp_path):
 def test_an_unknown_rule_is_refused():
     with pytest.raises(ConfigError, match=r"unknown person\.rule 'advantage'; choose advantage_gap"):
         small_cfg(person={"rule": "advantage"})
-
-
-def test_too_few_robots_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="num_envs is 8 and num_supervised 8"):
-        _build(tmp_path, num_envs=8)
 
 
 @pytest.mark.parametrize(

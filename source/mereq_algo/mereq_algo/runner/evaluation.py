@@ -14,7 +14,7 @@ from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
 from ..networks import GaussianPolicy
-from ..storage import transition_from_step
+from ..storage import BrokenPhysicsError, transition_from_step
 from .task_spec import TaskSpec
 
 NUM_BINS = 50
@@ -146,7 +146,13 @@ class EpisodeRecorder:
         return torch.cat(self._finished)[:, 2 : 2 + len(self._spec.feature_names)]
 
     def result(self, episodes: int | None = None) -> Evaluation:
-        """Summarise the first episodes that ended, or all of them."""
+        """Summarise the first episodes that ended, or all of them.
+
+        Raises:
+            BrokenPhysicsError: Not one episode was whole and finite.
+        """
+        if self.num_finished == 0:
+            raise BrokenPhysicsError(f"physics broke: not one of {self.num_broken} episodes is whole and finite")
         rows = torch.cat(self._finished)[:episodes]
         counts = torch.cat(self._finished_counts)[:episodes].sum(dim=0).long().view(-1, NUM_BINS)
         num_features = len(self._spec.feature_names)

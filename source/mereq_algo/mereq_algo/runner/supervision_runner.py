@@ -6,31 +6,23 @@
 from __future__ import annotations
 
 import copy
-import functools
 import random
 import time
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
-from tensordict import TensorDict
 
-from ..intervention import (
-    ActionDistanceRule,
-    AdvantageGapRule,
-    Hysteresis,
-    SupervisedRollout,
-    SyntheticPerson,
-    collect_supervised_rollout,
-)
+from ..intervention import SupervisedRollout
 from ..irl import intervention_rate_bound
 from ..methods import FeatureWindow, InnerLoopProgress, build_learner
 from ..networks import CheckpointInfo, GaussianPolicy, TrainedPolicy, save_checkpoint
-from .evaluation import EpisodeRecorder, Evaluation, evaluate
-from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
+from .evaluation import evaluate
+from .mereq_cfg import ConfigError, MEReQCfg
 from .run_folder import RunFolder, interrupts_put_off
 from .run_record import RunRecord
+from .supervision import SupervisedRound, Supervision
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
 
@@ -47,18 +39,6 @@ class RunListener(Protocol):
             inner: Where the inner loop stands, while it runs.
         """
         ...
-
-
-def make_person(cfg: PersonCfg, expert: TrainedPolicy, num_robots: int, seed: int, device: str) -> SyntheticPerson:
-    """Build the synthetic person."""
-    rule = (
-        AdvantageGapRule(expert.policy, expert.critic)
-        if cfg.rule == "advantage_gap"
-        else ActionDistanceRule(expert.policy)
-    )
-    hysteresis = Hysteresis(num_robots, cfg.hysteresis, device)
-    generator = torch.Generator(device).manual_seed(seed)
-    return SyntheticPerson(expert.policy, rule, hysteresis, generator)
 
 
 class SupervisionRunner:
@@ -96,11 +76,6 @@ class SupervisionRunner:
             ConfigError: Fewer robots than supervised ones.
         """
         spec.check(env)
-        if not 1 <= cfg.num_supervised <= env.num_envs - 2:
-            raise ConfigError(
-                f"num_envs is {env.num_envs} and num_supervised {cfg.num_supervised}: at least one robot must be"
-                " supervised, and two must be free to show what the policy does alone"
-            )
         self.env = env
         self.spec = spec
         self.prior = prior
@@ -118,6 +93,7 @@ class SupervisionRunner:
             threshold=cfg.intervention_threshold,
             feature_names=list(spec.feature_names),
         )
+        self.supervision = Supervision(env, spec, expert, cfg)
         self.learner = build_learner(cfg, env, prior, spec.feature_names, seed)
         self._next_round = 0
         self._resumed_wall_time = 0.0
@@ -162,76 +138,38 @@ class SupervisionRunner:
         """Supervise, and learn from it unless the person is content or this was the last round."""
         self._begin(index)
         self._notify("supervised rollout")
-        window = FeatureWindow(self.cfg.inner.window, slice(self._first_staggered, self.env.num_envs))
-        rollout = self._supervise(window)
-        self._judge(rollout)
+        shown = self.supervision.run(self.policy, self._round_seed(index), lambda: self._notify("watching on"))
+        self._note_supervision(shown)
+        self.learner.observe(shown.rollout, shown.transitions, shown.episode_features)
+        self._judge(shown.rollout)
         if not self.record.converged and index + 1 < self.cfg.max_rounds:
-            self._align(window)
+            self._align(shown.window)
         self._next_round = index + 1
         self._save()
 
-    @property
-    def _first_staggered(self) -> int:
-        """Robots from here on are in different phases of their episodes; those before start them with the person."""
-        num_free = self.env.num_envs - self.cfg.num_supervised
-        return self.cfg.num_supervised + min(self.cfg.num_alone, num_free // 2)
+    def _round_seed(self, index: int) -> int:
+        return 1_000 * self.seed + index
 
     def _begin(self, index: int) -> None:
         """Give every round its own seed, so that a resumed run draws what an uninterrupted one would have drawn."""
-        round_seed = 1_000 * self.seed + index
+        round_seed = self._round_seed(index)
         random.seed(round_seed)
         np.random.seed(round_seed)
         torch.manual_seed(round_seed)
         self.env.reset()
 
-    def _stagger(self) -> None:
-        """Cut the first episodes of the staggered robots short, so that they are in all phases when it ends."""
-        length = self.env.episode_length_buf.clone()
-        max_length = int(torch.as_tensor(self.env.max_episode_length).max())
-        length[self._first_staggered :] = torch.randint_like(length[self._first_staggered :], max_length)
-        self.env.episode_length_buf = length
-
-    def _supervise(self, window: FeatureWindow) -> SupervisedRollout:
-        """Let the person watch a few robots, while others show what the policy does alone and the rest stagger.
-
-        A person who hardly intervened watches on, as long as it stays so: only many episodes can show that they are
-        content, and a rate above the goal already shows that they are not.
-        """
-        num_supervised = self.cfg.num_supervised
-        alone = slice(num_supervised, self._first_staggered)
-        recorder = EpisodeRecorder(self.spec, self._first_staggered - num_supervised, self.env.device)
-        self._stagger()
-        transitions: list[TensorDict] = []
-
-        def on_step(transition: TensorDict, dones: torch.Tensor, extras: dict[str, Any]) -> None:
-            window.add(transition["features"])
-            recorder.add(transition[alone], dones[alone], extras, alone)
-            transitions.append(transition)
-
-        round_seed = 1_000 * self.seed + self._next_round
-        watch = functools.partial(
-            collect_supervised_rollout,
-            self.env,
-            self.policy,
-            make_person(self.cfg.person, self.expert, num_supervised, round_seed, str(self.env.device)),
-            num_supervised,
-            generator=torch.Generator(self.env.device).manual_seed(round_seed),
-            on_step=on_step,
-        )
-        seconds, num_steps = self.env.seconds, self.env.num_steps
-        rollout = watch(episodes_per_robot=self.cfg.episodes_per_robot)
-        for _ in range(self.cfg.episodes_per_robot, self.cfg.final_episodes_per_robot):
-            if rollout.intervention_rate > self.cfg.intervention_threshold:
-                break
-            self._notify("watching on")
-            rollout = rollout.followed_by(watch(episodes_per_robot=1))
-        self.record.raw_sim_time_s += self.env.seconds - seconds
-        self.record.raw_env_steps += self.env.num_steps - num_steps
-        if self._next_round == 0:
-            self.record.feature_expectation["prior"] = self._named(window.mean())
-        self.learner.observe(rollout, transitions, recorder.episode_features())
-        self._note_evaluation(recorder.result())
-        return rollout
+    def _note_supervision(self, shown: SupervisedRound) -> None:
+        """Note what the robots did that nobody supervised, and how fast the simulation alone was."""
+        record = self.record
+        record.raw_sim_time_s += shown.seconds
+        record.raw_env_steps += shown.env_steps
+        if "prior" not in record.feature_expectation:
+            record.feature_expectation["prior"] = self._named(shown.window.mean())
+        metrics = {name: estimate.mean for name, estimate in shown.alone.metrics.items()}
+        record.rollout_success_rate.append(metrics["success"])
+        record.rollout_metrics.append(metrics)
+        record.rollout_return_expert_reward.append(shown.alone.return_expert_reward.mean)
+        record.rollout_return_prior_reward.append(shown.alone.return_prior_reward.mean)
 
     def _judge(self, rollout: SupervisedRollout) -> None:
         """Note what the person did, and whether they are content."""
@@ -284,13 +222,6 @@ class SupervisionRunner:
         gap = returns["expert"] - returns["prior"]
         record.expert_return_gap_closed = (returns["aligned"] - returns["prior"]) / gap if gap else None
         self._note_progress()
-
-    def _note_evaluation(self, evaluation: Evaluation) -> None:
-        metrics = {name: estimate.mean for name, estimate in evaluation.metrics.items()}
-        self.record.rollout_success_rate.append(metrics["success"])
-        self.record.rollout_metrics.append(metrics)
-        self.record.rollout_return_expert_reward.append(evaluation.return_expert_reward.mean)
-        self.record.rollout_return_prior_reward.append(evaluation.return_prior_reward.mean)
 
     def _note_progress(self) -> None:
         record = self.record

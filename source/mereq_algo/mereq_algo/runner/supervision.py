@@ -1,0 +1,156 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""A round of supervision: a person watches a few robots, the others show what the policy does alone."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from tensordict import TensorDict
+
+from ..intervention import (
+    ActionDistanceRule,
+    AdvantageGapRule,
+    Hysteresis,
+    SupervisedRollout,
+    SyntheticPerson,
+    collect_supervised_rollout,
+)
+from ..methods import FeatureWindow
+from ..networks import GaussianPolicy, TrainedPolicy
+from .evaluation import EpisodeRecorder, Evaluation
+from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
+from .task_spec import TaskSpec
+from .timed_env import TimedEnv
+
+
+@dataclass
+class SupervisedRound:
+    """What a round of supervision showed."""
+
+    rollout: SupervisedRollout
+    """The supervised robots."""
+
+    transitions: list[TensorDict]
+    """Steps of all robots under the same policy. Batch size of each: (num_envs,)"""
+
+    window: FeatureWindow
+    """The last features of the staggered robots."""
+
+    alone: Evaluation
+    """The robots that ran whole episodes of the policy alone."""
+
+    episode_features: torch.Tensor
+    """Mean features of each of their episodes. Shape: (num_episodes, num_features)"""
+
+    seconds: float
+    """Time spent in the environment, in which nothing was learned [s]."""
+
+    env_steps: int
+    """Steps of all robots together."""
+
+
+def make_person(cfg: PersonCfg, expert: TrainedPolicy, num_robots: int, seed: int, device: str) -> SyntheticPerson:
+    """Build the synthetic person."""
+    rule = (
+        AdvantageGapRule(expert.policy, expert.critic)
+        if cfg.rule == "advantage_gap"
+        else ActionDistanceRule(expert.policy)
+    )
+    hysteresis = Hysteresis(num_robots, cfg.hysteresis, device)
+    generator = torch.Generator(device).manual_seed(seed)
+    return SyntheticPerson(expert.policy, rule, hysteresis, generator)
+
+
+class Supervision:
+    """Splits the robots into three groups: supervised, alone, and staggered.
+
+    The first two start their episodes together. The staggered ones are in all phases of an episode at any time, so that
+    a short window of their features tells of the newest policy.
+    """
+
+    def __init__(self, env: TimedEnv, spec: TaskSpec, expert: TrainedPolicy, cfg: MEReQCfg) -> None:
+        """Decide who is in which group.
+
+        Args:
+            env: The environment.
+            spec: Names of the task.
+            expert: Stands for the person.
+            cfg: Settings of the run.
+
+        Raises:
+            ConfigError: Fewer robots than supervised ones.
+        """
+        if not 1 <= cfg.num_supervised <= env.num_envs - 2:
+            raise ConfigError(
+                f"num_envs is {env.num_envs} and num_supervised {cfg.num_supervised}: at least one robot must be"
+                " supervised, and two must be free to show what the policy does alone"
+            )
+        self._env = env
+        self._spec = spec
+        self._expert = expert
+        self._cfg = cfg
+        num_free = env.num_envs - cfg.num_supervised
+        first_staggered = cfg.num_supervised + min(cfg.num_alone, num_free // 2)
+        self.alone = slice(cfg.num_supervised, first_staggered)
+        self.staggered = slice(first_staggered, env.num_envs)
+
+    def run(self, policy: GaussianPolicy, seed: int, on_watching_on: Callable[[], None]) -> SupervisedRound:
+        """Let the person watch whole episodes, from the start of all robots' episodes on.
+
+        A person who hardly intervened watches on, as long as it stays so: only many episodes can show that they are
+        content, and a rate above the goal already shows that they are not.
+
+        Args:
+            policy: What drives the robots.
+            seed: Seed of the person's and of the policy's actions.
+            on_watching_on: Called before each further episode.
+        """
+        env, cfg = self._env, self._cfg
+        window = FeatureWindow(cfg.inner.window, self.staggered)
+        recorder = EpisodeRecorder(self._spec, self.alone.stop - self.alone.start, env.device)
+        transitions: list[TensorDict] = []
+
+        def on_step(transition: TensorDict, dones: torch.Tensor, extras: dict[str, Any]) -> None:
+            window.add(transition["features"])
+            recorder.add(transition[self.alone], dones[self.alone], extras, self.alone)
+            transitions.append(transition)
+
+        watch = functools.partial(
+            collect_supervised_rollout,
+            env,
+            policy,
+            make_person(cfg.person, self._expert, cfg.num_supervised, seed, str(env.device)),
+            cfg.num_supervised,
+            generator=torch.Generator(env.device).manual_seed(seed),
+            on_step=on_step,
+        )
+        self._stagger()
+        seconds, num_steps = env.seconds, env.num_steps
+        rollout = watch(episodes_per_robot=cfg.episodes_per_robot)
+        for _ in range(cfg.episodes_per_robot, cfg.final_episodes_per_robot):
+            if rollout.intervention_rate > cfg.intervention_threshold:
+                break
+            on_watching_on()
+            rollout = rollout.followed_by(watch(episodes_per_robot=1))
+        return SupervisedRound(
+            rollout=rollout,
+            transitions=transitions,
+            window=window,
+            alone=recorder.result(),
+            episode_features=recorder.episode_features(),
+            seconds=env.seconds - seconds,
+            env_steps=env.num_steps - num_steps,
+        )
+
+    def _stagger(self) -> None:
+        """Cut the first episodes of the staggered robots short, so that they are in all phases when it ends."""
+        length = self._env.episode_length_buf.clone()
+        max_length = int(torch.as_tensor(self._env.max_episode_length).max())
+        length[self.staggered] = torch.randint_like(length[self.staggered], max_length)
+        self._env.episode_length_buf = length
