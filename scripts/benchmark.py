@@ -5,7 +5,7 @@
 
 Examples:
     ./isaaclab.sh -p scripts/benchmark.py --tasks Franka-Erase --methods all --seeds 5
-    ./isaaclab.sh -p scripts/benchmark.py --tasks Franka-Erase --methods all --search
+    ./isaaclab.sh -p scripts/benchmark.py --tasks Franka-Erase --methods all --search agent.max_rounds=3
 
 Interrupted, it goes on where it stopped when it is started again with the same output folder.
 """
@@ -13,13 +13,18 @@ Interrupted, it goes on where it stopped when it is started again with the same 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from _common import REPOSITORY, check_writable, one_line_errors
 from mereq_tasks.arguments import TaskUsageError, check_name, task_names
+
+if TYPE_CHECKING:
+    from mereq_algo.benchmark import Job
 
 FAST = ("agent.max_rounds=2", "agent.inner.max_steps=20", "agent.inner.min_steps=10", "agent.evaluation_episodes=4")
 FAST += ("agent.num_supervised=4", "agent.sac.learning_starts=64", "agent.cloning.updates_per_round=20")
@@ -47,9 +52,19 @@ def main() -> None:
             raise TaskUsageError(f"{name} is {value}; at least 1 is needed")
     check_writable("output", args.output / "benchmark.csv")
 
-    from mereq_algo.benchmark import ABLATIONS, SEARCHES, Job, as_csv, as_markdown, run_jobs, write_plots
+    jobs = plan(args, (*settings, *(FAST if args.fast else ())))
+    summaries = carry_out(jobs, args.output / "runs", args.jobs)
+    report(args.output, jobs, summaries, args.search)
+
+
+def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
+    """Returns all runs of the benchmark, or of the search.
+
+    Raises:
+        TaskUsageError: There is no such method, or no search for it.
+    """
+    from mereq_algo.benchmark import ABLATIONS, SEARCHES, Job
     from mereq_algo.methods import METHODS
-    from mereq_algo.runner.run_folder import write_atomically
 
     groups = {"all": list(METHODS), "ablations": list(ABLATIONS)}
     methods = [method for name in args.methods for method in groups.get(name, [name])]
@@ -57,39 +72,47 @@ def main() -> None:
         check_name("method", method, [*METHODS, *ABLATIONS, *groups])
         if args.search and method not in SEARCHES:
             raise TaskUsageError(f"there is no search for {method}; choose {', '.join(SEARCHES)}")
-    settings = (*settings, *(FAST if args.fast else ()))
-    jobs = []
-    for task in args.tasks:
-        for method in methods:
-            if args.search:
-                knob, values = SEARCHES[method]
-                tried = [(f"agent.{knob}={value:g}",) for value in values]
-                jobs += [Job(task, method, SEARCH_SEED, (*choice, *settings)) for choice in tried]
-            else:
-                jobs += [Job(task, method, seed, settings) for seed in range(args.seeds)]
+    if not args.search:
+        return [Job(*job, settings) for job in itertools.product(args.tasks, methods, range(args.seeds))]
+    return [
+        Job(task, method, SEARCH_SEED, (setting, *settings))
+        for task, method in itertools.product(args.tasks, methods)
+        for setting in SEARCHES[method]
+    ]
+
+
+def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> list[dict[str, Any]]:
+    """Runs what is not finished and returns the summaries of all."""
+    from mereq_algo.benchmark import run_jobs
 
     console = Console()
-    runs = args.output / "runs"
     console.print(f"{sum(not job.is_finished(runs) for job in jobs)} of {len(jobs)} runs to do, logs in {runs}")
     program = [sys.executable, str(REPOSITORY / "scripts" / "train_mereq.py")]
-    run_jobs(jobs, program, runs, args.jobs, lambda job: console.print(f"done: {job.task} {job.name}", highlight=False))
-
+    run_jobs(
+        jobs, program, runs, num_at_once, lambda job: console.print(f"done: {job.task} {job.name}", highlight=False)
+    )
     found = [job.find(runs) for job in jobs]
-    summaries = [run[1] for run in found if run is not None]
-    if args.search:
-        for job, summary in zip(jobs, summaries, strict=True):
-            console.print(
-                f"{job.task} {job.name}: last intervention rate {100 * summary['intervention_rate'][-1]:.1f} %,"
-                f" {summary['expert_samples'][-1]} expert samples,"
-                f" gap closed {100 * summary['expert_return_gap_closed']:.0f} %",
-                highlight=False,
-            )
-        return
-    for name, text in (("benchmark.csv", as_csv(summaries)), ("benchmark.md", as_markdown(summaries, methods))):
-        write_atomically(args.output / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
-    write_plots(args.output, summaries, methods)
-    console.print(as_markdown(summaries, methods), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"benchmark: {args.output}")
+    return [run[1] for run in found if run is not None]
+
+
+def report(output: Path, jobs: list[Job], summaries: list[dict[str, Any]], is_search: bool) -> None:
+    """Writes tables and plots, and prints the tables."""
+    from mereq_algo.benchmark import as_csv, as_markdown, as_search_markdown, write_plots
+    from mereq_algo.runner.run_folder import write_atomically
+
+    if is_search:
+        tables = as_search_markdown([(job.settings[0], run) for job, run in zip(jobs, summaries, strict=True)])
+        texts = {"search.md": tables}
+    else:
+        methods = list(dict.fromkeys(job.method for job in jobs))
+        tables = as_markdown(summaries, methods)
+        texts = {"benchmark.csv": as_csv(summaries), "benchmark.md": tables}
+        write_plots(output, summaries, methods)
+    for name, text in texts.items():
+        write_atomically(output / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+    console = Console()
+    console.print(tables, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"benchmark: {output}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import sys
 
@@ -15,17 +16,20 @@ from omegaconf import OmegaConf
 
 from mereq_algo.benchmark import (
     ABLATIONS,
+    SEARCHES,
     Job,
     JobError,
     SampleCount,
     as_csv,
     as_markdown,
+    as_search_markdown,
     divergence_from_expert,
     median_count,
     run_jobs,
     samples_to_threshold,
     write_plots,
 )
+from mereq_algo.methods import METHODS
 from mereq_algo.runner import MEReQCfg
 
 
@@ -83,8 +87,9 @@ def summary(method: str, seed: int, rates: list[float], expert_samples: list[int
         "seed": seed,
         "status": "converged",
         "rounds": num_rounds,
-        "intervention_rate": rates,
-        "intervention_rate_upper": [rate + 0.1 for rate in rates],
+        "intervention_rate": [0.0] * num_rounds,  # what five episodes showed decides nothing
+        "rollout_intervention_rate": rates,
+        "rollout_intervention_rate_upper": [rate + 0.1 for rate in rates],
         "expert_samples": expert_samples,
         "rollout_success_rate": [0.5] * num_rounds,
         "rollout_return_expert_reward": [-50.0 + 20.0 * index for index in range(num_rounds)],
@@ -108,6 +113,7 @@ def test_csv_has_a_row_a_round():
     assert len(rows) == 2 + 2 + 3 + 3
     second = rows[1]
     assert (second["task"], second["method"], second["seed"], second["round"]) == ("T", "mereq", "0", "2")
+    assert float(second["intervention_rate"]) == 0.01 and float(second["watched_intervention_rate"]) == 0.0
     # Prior -50, expert 50, this round -30: a fifth of the gap. The own reward fell from 2 to 1.
     assert float(second["return_gap_closed"]) == pytest.approx(0.2)
     assert float(second["prior_return_lost"]) == pytest.approx(1.0)
@@ -119,6 +125,22 @@ def test_table_gives_medians_and_ratios_and_marks_what_is_censored():
     assert "| mereq | 2 | 150 (125 to 175) | 1.00 | 150 (125 to 175) | 1.00 | 150 (125 to 175) | 1.00 |" in table
     assert "> 425 (412 to 438) | > 2.83" in table
     assert "| mereq | 90 % | 75 % | 0.5 | 0.000 | 0.000 |" in table
+
+
+def test_search_table_has_a_row_a_value():
+    table = as_search_markdown([("agent.irl.learning_rate=0.02", RUNS[2])])
+    # Prior -50, aligned 40, expert 50: nine tenths of the gap.
+    assert "| T | iwr_ft | `agent.irl.learning_rate=0.02` | 30, 20, 8 % | 500 | 90 % |" in table
+
+
+@pytest.mark.parametrize("setting", sorted(set(itertools.chain(*SEARCHES.values(), *ABLATIONS.values()))))
+def test_what_is_searched_or_ablated_is_a_setting_with_a_value_that_it_may_have(setting):
+    MEReQCfg.from_dict(OmegaConf.to_container(OmegaConf.from_dotlist([setting]))["agent"])
+
+
+def test_every_method_has_a_search_of_three_values():
+    assert set(SEARCHES) == set(METHODS)
+    assert {len(settings) for settings in SEARCHES.values()} == {3}
 
 
 def test_plots_are_written_as_png_and_pdf(tmp_path):
@@ -191,5 +213,3 @@ def test_ablation_is_mereq_with_other_settings_under_its_own_name(tmp_path, prog
     run_jobs([job], program, tmp_path)
     found = job.find(tmp_path)
     assert found is not None and found[1]["method"] == ablation and ablation in found[0].name
-    # Every name in it is a setting, and every value one that it may have.
-    MEReQCfg.from_dict(OmegaConf.to_container(OmegaConf.from_dotlist(list(ABLATIONS[ablation])))["agent"])

@@ -123,24 +123,17 @@ def test_synthetic_person_intervenes_until_the_robot_agrees():
     assert collect_supervised_rollout(LinearEnv(), EXPERT, _synthetic_person(9), 9).intervention_rate == 0.0
 
 
-def test_a_rollout_that_goes_on_counts_like_one_that_never_paused():
-    """Robots are in different phases, so that some are in the middle of an episode where it pauses."""
-
-    def collect(*episodes: int):
+def test_part_of_the_first_robots_is_what_they_alone_would_have_shown():
+    def collect(num_supervised: int):
         env = LinearEnv(num_envs=4, max_episode_length=5, seed=5)
-        env.episode_length_buf = torch.tensor([0, 2, 0, 3])
-        person = ScriptedPerson({1, 2, 4})
-        return [collect_supervised_rollout(env, ROBOT, person, 3, number) for number in episodes]
+        return collect_supervised_rollout(env, ROBOT, _synthetic_person(num_supervised), num_supervised, 2)
 
-    first, second = collect(1, 2)
-    joined = first.followed_by(second)
-    (whole,) = collect(3)
-    assert joined.num_steps == whole.num_steps == 3 * 3 * 5
-    assert joined.expert_samples == whole.expert_samples
-    assert joined.num_takeovers == whole.num_takeovers == first.num_takeovers + second.num_takeovers
-    for counted, expected in zip(joined.steps_per_episode(), whole.steps_per_episode(), strict=True):
+    part, alone = collect(4).of_first(3), collect(3)
+    assert part.num_supervised == 3 and part.num_steps == 3 * 2 * 5
+    assert part.expert_samples == alone.expert_samples > 0 and part.num_takeovers == alone.num_takeovers
+    for counted, expected in zip(part.steps_per_episode(), alone.steps_per_episode(), strict=True):
         assert counted.tolist() == expected.tolist()
-    assert joined.valid_transitions().batch_size == whole.valid_transitions().batch_size
+    assert torch.equal(part.valid_transitions()["action"], alone.valid_transitions()["action"])
 
 
 def test_every_step_of_every_robot_is_reported():

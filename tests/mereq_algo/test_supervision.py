@@ -1,60 +1,68 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""A round of supervision, on an analytic task: 8 robots of 32 with a person, episodes of 5 steps, goal 5 %."""
+"""A round of supervision, on an analytic task with episodes of 5 steps; the goal is a rate of 5 %."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from mereq_algo.runner import ConfigError, TimedEnv, supervision
-from mereq_algo.runner.supervision import Supervision
+from mereq_algo.runner import ConfigError, TimedEnv
+from mereq_algo.runner.supervision import SupervisedRound, Supervision, watch_on
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
 
-def _run(**overrides):
-    """Run a round; return what it showed and how often the person was said to watch on."""
-    env = TimedEnv(SupervisedLinearEnv(num_envs=32))
+def _run(num_envs: int = 64, **overrides) -> SupervisedRound:
+    env = TimedEnv(SupervisedLinearEnv(num_envs=num_envs))
     env.reset()
-    watched_on = []
-    part = Supervision(env, SPEC, trained(1.0), small_cfg(**overrides))
-    return part.run(trained(0.0).policy, 0, lambda: watched_on.append(1)), len(watched_on)
+    return Supervision(env, SPEC, trained(1.0), small_cfg(**overrides)).run(trained(0.0).policy, 0)
 
 
-def test_robots_are_supervised_alone_or_staggered():
-    shown, _ = _run(num_alone=10)
-    assert shown.rollout.transitions.shape == (5, 8)
-    assert shown.alone.episodes == 10 and shown.episode_features.shape == (10, 2)
-    assert len(shown.transitions) == 5 and shown.env_steps == 5 * 32
-    assert shown.window.samples().shape == (5 * (32 - 8 - 10), 2)
-
-
-@pytest.mark.parametrize(("takeover_threshold", "num_episodes"), [(0.4, 8 * 2), (3.0, 8 * 6)])
-def test_a_person_who_hardly_intervenes_watches_on_in_the_same_round(takeover_threshold, num_episodes):
-    """2 episodes of each robot tell of a rate above the goal, 6 of one below."""
+def _person(takeover_threshold: float) -> dict:
     hysteresis = {"takeover_threshold": takeover_threshold, "handback_threshold": 0.3}
-    person = {"rule": "action_distance", "hysteresis": hysteresis}
-    shown, watched_on = _run(episodes_per_robot=2, final_episodes_per_robot=6, person=person)
-    _, num_steps = shown.rollout.steps_per_episode()
-    assert num_steps.tolist() == [5] * num_episodes
-    assert (shown.rollout.intervention_rate <= 0.05) == (num_episodes == 8 * 6)
-    assert watched_on == num_episodes // 8 - 2
+    return {"rule": "action_distance", "hysteresis": hysteresis}
 
 
-def test_watching_on_ends_where_the_rate_rises_above_the_goal(monkeypatch):
-    """Two episodes of each robot without an intervention, then one under control all the time: 3, not 6."""
-    collect = supervision.collect_supervised_rollout
+def test_robots_are_watchable_alone_or_staggered():
+    shown = _run(num_supervised=3, max_supervised=12, num_alone=10)
+    assert shown.rollout.num_supervised == 3 and shown.all_watchable.num_supervised == 12
+    assert shown.alone.episodes == 10 and shown.episode_features.shape == (10, 2)
+    assert shown.window.samples().shape == (5 * (64 - 12 - 10), 2)
+    assert shown.env_steps == 5 * 64
 
-    def collect_and_control(*args, episodes_per_robot, **kwargs):
-        rollout = collect(*args, episodes_per_robot=episodes_per_robot, **kwargs)
-        rollout.in_control = torch.full_like(rollout.in_control, episodes_per_robot == 1)
-        return rollout
 
-    monkeypatch.setattr(supervision, "collect_supervised_rollout", collect_and_control)
-    shown, _ = _run(episodes_per_robot=2, final_episodes_per_robot=6)
-    assert shown.rollout.num_steps == 8 * 3 * 5 and shown.rollout.expert_samples == 8 * 5
+def test_at_most_a_fourth_of_the_robots_can_be_watched_unless_more_are_asked_for():
+    assert _run(num_envs=32, num_supervised=3).all_watchable.num_supervised == 32 // 4
+    assert _run(num_envs=32, num_supervised=9).all_watchable.num_supervised == 9
+
+
+def test_nobody_learns_from_robots_that_were_supervised_for_figures_only():
+    """The prior is content with 0, the person wants to push by 1 and does so at every step after a takeover."""
+    shown = _run(num_supervised=3, max_supervised=12, num_alone=10, person=_person(0.4))
+    assert shown.all_watchable.expert_samples > shown.rollout.expert_samples > 0
+    assert len(shown.transitions) == 5 and all(len(transition) == 64 - 9 for transition in shown.transitions)
+    learned_from = torch.stack([transition["action"] for transition in shown.transitions])
+    assert torch.equal(learned_from[:, :3], shown.rollout.transitions["action"])
+    assert float(learned_from[:, 3:].mean()) == pytest.approx(0.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("takeover_threshold", "num_watched"), [(0.4, 3), (3.0, 12)])
+def test_a_person_who_hardly_intervenes_watches_on(takeover_threshold, num_watched):
+    shown = _run(num_supervised=3, max_supervised=12, person=_person(takeover_threshold))
+    assert shown.rollout.num_supervised == num_watched
+    assert (shown.rollout.intervention_rate <= 0.05) == (num_watched == 12)
+
+
+def test_watching_on_ends_where_the_rate_rises_above_the_goal():
+    """3 robots without an intervention, then 3 under control all the time: 6 are watched, not 12."""
+    everything = _run(num_supervised=3, max_supervised=12, person=_person(3.0)).all_watchable
+    everything.in_control[:, 3:] = True
+    assert watch_on(everything, 3, threshold=0.05).num_supervised == 6
+    # A number that is no power of two times the first is no obstacle.
+    everything.in_control[:] = False
+    assert watch_on(everything, 5, threshold=0.05).num_supervised == 12
 
 
 def test_too_few_robots_are_refused():

@@ -160,7 +160,7 @@ def test_a_lucky_round_does_not_end_a_run_of_long_interventions(tmp_path):
         runner._start = 0.0
         if length:
             runner.record.num_takeovers, runner.record.expert_samples = [8], [8 * length]
-        runner._judge(runner.supervision.run(runner.policy, 0, lambda: None).rollout)
+        runner._judge(runner.supervision.run(runner.policy, 0).rollout)
         assert runner.record.num_takeovers[-1] == 0
         uppers += runner.record.intervention_rate_upper
     assert uppers[1] > 2.0 * uppers[0]
@@ -193,10 +193,17 @@ def test_raw_rate_is_that_of_steps_without_learning(tmp_path):
     assert record.simulation_share == pytest.approx(record.env_steps_per_s / record.raw_env_steps_per_s)
 
 
+def test_a_run_ends_with_the_round_that_spends_the_expert_samples(tmp_path):
+    record = _build(tmp_path, max_rounds=3, max_expert_samples=1).learn()
+    assert record.status == "budget_spent" and record.rounds == 1 and record.expert_samples[0] > 1
+    assert record.theta_history == []  # nobody would have watched what it learned
+
+
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
         ({"max_rounds": 0}, "max_rounds is 0"),
+        ({"max_expert_samples": 0}, "max_expert_samples is 0"),
         ({"num_supervised": 0}, "num_supervised is 0"),
         ({"evaluation_episodes": 1}, "evaluation_episodes must be at least 2"),
         ({"intervention_threshold": 0.0}, "intervention_threshold in"),

@@ -36,6 +36,13 @@ def test_fast_benchmark_exercises_every_method_once(tmp_path):
     assert again.returncode == 0 and "0 of 6 runs to do" in again.stdout
 
 
+def test_fast_search_tries_every_value_of_a_methods_main_knob(tmp_path):
+    result = benchmark(tmp_path, "--jobs", "2", "--methods", "hg_dagger_ft", "--search")
+    assert result.returncode == 0, result.stdout + result.stderr
+    table = (tmp_path / "search.md").read_text()
+    assert table.count("| Franka-Erase | hg_dagger_ft | `agent.cloning.learning_rate=") == 3
+
+
 def test_unknown_method_is_refused(tmp_path):
     result = benchmark(tmp_path, "--methods", "mereqq")
     assert result.returncode == 2

@@ -15,7 +15,7 @@ from .measures import (
     samples_to_threshold,
 )
 from .plots import write_plots
-from .report import as_csv, as_markdown
+from .report import as_csv, as_markdown, as_search_markdown
 
 __all__ = [
     "ABLATIONS",
@@ -26,6 +26,7 @@ __all__ = [
     "SampleCount",
     "as_csv",
     "as_markdown",
+    "as_search_markdown",
     "divergence_from_expert",
     "gap_closed",
     "median_count",

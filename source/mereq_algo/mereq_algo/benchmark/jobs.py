@@ -17,15 +17,18 @@ from typing import Any
 FINISHED = ("converged", "budget_spent")
 """What ``status`` says of a run that needs nothing more."""
 
-SEARCHES: dict[str, tuple[str, tuple[float, ...]]] = {
-    "mereq": ("irl.learning_rate", (0.005, 0.01, 0.02)),
-    "mereq_np": ("irl.learning_rate", (0.005, 0.01, 0.02)),
-    "maxent": ("irl.learning_rate", (0.005, 0.01, 0.02)),
-    "maxent_ft": ("irl.learning_rate", (0.005, 0.01, 0.02)),
-    "hg_dagger_ft": ("cloning.learning_rate", (1e-4, 3e-4, 1e-3)),
-    "iwr_ft": ("cloning.learning_rate", (1e-4, 3e-4, 1e-3)),
+_THETA_RATES = tuple(f"agent.irl.learning_rate={rate:g}" for rate in (0.005, 0.01, 0.02))
+_CLONING_RATES = tuple(f"agent.cloning.learning_rate={rate:g}" for rate in (1e-4, 3e-4, 1e-3))
+
+SEARCHES: dict[str, tuple[str, ...]] = {
+    "mereq": _THETA_RATES,
+    "mereq_np": _THETA_RATES,
+    "maxent": _THETA_RATES,
+    "maxent_ft": _THETA_RATES,
+    "hg_dagger_ft": _CLONING_RATES,
+    "iwr_ft": _CLONING_RATES,
 }
-"""The main knob of each method, and the values that the search tries: three each, so that none is favoured."""
+"""The main knob of each method with the values that the search tries: three each, so that none is favoured."""
 
 ABLATIONS: dict[str, tuple[str, ...]] = {
     "mereq_newest_round": ("agent.target.memory=0",),

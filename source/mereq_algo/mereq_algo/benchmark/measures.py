@@ -51,6 +51,11 @@ def samples_to_threshold(rates: Sequence[float], expert_samples: Sequence[int], 
     return SampleCount(0 if last_above < 0 else expert_samples[last_above])
 
 
+def sample_counts(runs: Sequence[dict[str, Any]], threshold: float) -> list[SampleCount]:
+    """Return :func:`samples_to_threshold` of each run, by the rate with all robots that could be watched."""
+    return [samples_to_threshold(run["rollout_intervention_rate"], run["expert_samples"], threshold) for run in runs]
+
+
 def median_count(counts: Sequence[SampleCount]) -> SampleCount:
     """Return the median; censored where a censored run takes part in it, so that the true median may be larger."""
     ordered = sorted(counts, key=lambda count: (count.censored, count.samples))
@@ -84,7 +89,11 @@ def gap_closed(value: float, prior: float, expert: float) -> float:
 
 
 def round_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one row for each round of a run: the rows of ``benchmark.csv``."""
+    """Return one row for each round of a run: the rows of ``benchmark.csv``.
+
+    The intervention rate is that with all robots that could be watched, fifty as a rule. What the person saw of it,
+    often five robots alone, is beside it: so few would say more of luck than of the method.
+    """
     expert_return, prior_return = (
         summary["evaluation"][policy]["return_expert_reward"]["mean"] for policy in ("expert", "prior")
     )
@@ -98,8 +107,9 @@ def round_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
             "seed": summary["seed"],
             "round": index + 1,
             "expert_samples": summary["expert_samples"][index],
-            "intervention_rate": summary["intervention_rate"][index],
-            "intervention_rate_upper": summary["intervention_rate_upper"][index],
+            "intervention_rate": summary["rollout_intervention_rate"][index],
+            "intervention_rate_upper": summary["rollout_intervention_rate_upper"][index],
+            "watched_intervention_rate": summary["intervention_rate"][index],
             "return_gap_closed": gap_closed(
                 summary["rollout_return_expert_reward"][index], prior_return, expert_return
             ),

@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from .measures import THRESHOLDS, median_count, quartiles, samples_to_threshold
+from .measures import THRESHOLDS, median_count, quartiles, sample_counts
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -77,7 +77,7 @@ def _rate_at(grid: np.ndarray, run: dict[str, Any]) -> np.ndarray:
     """Return the rate of the policy that a number of samples had bought; the last one from there on."""
     bought = np.array([0, *run["expert_samples"][:-1]])
     index = np.searchsorted(bought, grid, side="right") - 1
-    return np.array(run["intervention_rate"])[index]
+    return np.array(run["rollout_intervention_rate"])[index]
 
 
 def _bars(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
@@ -86,7 +86,7 @@ def _bars(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, s
     width = 0.8 / len(runs)
     for index, (method, found) in enumerate(runs.items()):
         for place, delta in enumerate(THRESHOLDS):
-            counts = [samples_to_threshold(run["intervention_rate"], run["expert_samples"], delta) for run in found]
+            counts = sample_counts(found, delta)
             count, (low, high) = median_count(counts), quartiles(counts)
             axis.bar(
                 place + (index - (len(runs) - 1) / 2) * width,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from statistics import mean, median
+from statistics import median
 from typing import Any
 
 from .measures import (
@@ -19,7 +19,7 @@ from .measures import (
     median_count,
     quartiles,
     round_rows,
-    samples_to_threshold,
+    sample_counts,
 )
 
 
@@ -46,18 +46,30 @@ def as_markdown(summaries: Sequence[dict[str, Any]], methods: Sequence[str]) -> 
     return "\n".join(parts)
 
 
+def as_search_markdown(runs: Sequence[tuple[str, dict[str, Any]]]) -> str:
+    """Return ``search.md``: what each value of a method's main knob came to.
+
+    Args:
+        runs: Setting and summary of each run.
+    """
+    lines = [
+        "| task | method | setting | intervention rate, round by round | expert samples | gap closed |",
+        "|---|---|---|---|---:|---:|",
+    ]
+    for setting, run in runs:
+        rates = ", ".join(f"{100 * rate:.0f}" for rate in run["rollout_intervention_rate"])
+        cells = (run["task"], run["method"], f"`{setting}`", f"{rates} %", run["expert_samples"][-1])
+        lines.append("| " + " | ".join(map(str, cells)) + f" | {100 * _final_gap(run):.0f} % |")
+    return "\n".join([*lines, ""])
+
+
 def _sample_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Return expert samples until the intervention rate stays below δ."""
-    counts = {
-        method: {
-            delta: [samples_to_threshold(run["intervention_rate"], run["expert_samples"], delta) for run in found]
-            for delta in THRESHOLDS
-        }
-        for method, found in runs.items()
-    }
+    counts = {method: {delta: sample_counts(found, delta) for delta in THRESHOLDS} for method, found in runs.items()}
     lines = [
         "Expert samples until the intervention rate stays below δ: median over seeds (interquartile range), and the"
-        " ratio of the median to MEReQ's. `>` marks a median that includes a run which never got there (censored).",
+        " ratio of the median to MEReQ's. `>` marks a median that includes a run which never got there (censored); in"
+        " quartiles such a run counts with the samples that it had.",
         "",
         "| method | seeds | " + " | ".join(f"δ = {delta:.2f} | ratio" for delta in THRESHOLDS) + " |",
         "|---|---:|" + "---:|---:|" * len(THRESHOLDS),
@@ -101,7 +113,7 @@ def _quality_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
         divergences = [divergence_from_expert(run["evaluation"]) for run in found]
         cells = [
             f"{100 * median(_final_gap(run) for run in found):.0f} %",
-            f"{100 * mean(run['success_rate'] for run in found):.0f} %",
+            f"{100 * median(run['success_rate'] for run in found):.0f} %",
             f"{median(lost):.1f}",
             *(f"{median(divergence[name] for divergence in divergences):.3f}" for name in features),
         ]

@@ -69,10 +69,25 @@ class SupervisedRollout:
         was_in_control[1:] = self.in_control[:-1] & ~self.done[:-1]
         return int((self.in_control & ~was_in_control).sum())
 
+    @property
+    def num_supervised(self) -> int:
+        """Number of robots."""
+        return self.in_control.shape[1]
+
+    def of_first(self, num_robots: int) -> SupervisedRollout:
+        """Return the part of the first few robots."""
+        robots = slice(0, num_robots)
+        return SupervisedRollout(
+            transitions=self.transitions[:, robots],
+            robot_action=self.robot_action[:, robots],
+            in_control=self.in_control[:, robots],
+            done=self.done[:, robots],
+            episode=self.episode[:, robots],
+        )
+
     def episode_names(self) -> torch.Tensor:
         """Return a number that tells each episode from those of all robots. Shape: (num_steps, num_supervised)."""
-        num_robots = self.episode.shape[1]
-        return self.episode * num_robots + torch.arange(num_robots, device=self.episode.device)
+        return self.episode * self.num_supervised + torch.arange(self.num_supervised, device=self.episode.device)
 
     def steps_per_episode(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Count steps, episode by episode.
@@ -83,17 +98,6 @@ class SupervisedRollout:
         _, index, num_steps = self.episode_names()[self.valid].unique(return_inverse=True, return_counts=True)
         num_controlled = torch.zeros_like(num_steps).index_add_(0, index, self.in_control[self.valid].long())
         return num_controlled, num_steps
-
-    def followed_by(self, later: SupervisedRollout) -> SupervisedRollout:
-        """Return this rollout and a later one of the same robots as one; its episodes are counted on."""
-        num_episodes = int(self.episode.max()) + 1
-        return SupervisedRollout(
-            transitions=torch.cat((self.transitions, later.transitions)),  # type: ignore[arg-type]
-            robot_action=torch.cat((self.robot_action, later.robot_action)),
-            in_control=torch.cat((self.in_control, later.in_control)),
-            done=torch.cat((self.done, later.done)),
-            episode=torch.cat((self.episode, torch.where(later.episode < 0, -1, later.episode + num_episodes))),
-        )
 
     def valid_transitions(self) -> TensorDict:
         """Return the transitions of all episodes, for a replay buffer. Batch size: (num_steps,)."""

@@ -71,7 +71,7 @@ class ConsoleDisplay:
 
     def _panel(self, record: RunRecord, phase: str, inner: InnerLoopProgress | None) -> Panel:
         facts = Table.grid(padding=(0, 2))
-        round_number = min(record.rounds + (phase in ("supervised rollout", "watching on")), self.max_rounds)
+        round_number = min(record.rounds + (phase == "supervised rollout"), self.max_rounds)
         facts.add_row("round", f"{max(round_number, 1)} of at most {self.max_rounds}: {phase}")
         if record.rounds:
             facts.add_row(

@@ -65,8 +65,14 @@ class MEReQCfg:
     inner: InnerLoopCfg = field(default_factory=InnerLoopCfg)
     """The loop between two supervised rollouts."""
 
-    num_supervised: int = 10
-    """Robots that the person supervises; people's time is what is scarce. Source: design, ours."""
+    num_supervised: int = 5
+    """Robots that the person watches in a round; people's time is what is scarce. Source: measurement (Franka-Erase,
+    docs/results.md): ten cost twice the corrections and left no better a policy."""
+
+    max_supervised: int = 50
+    """The same, as long as they show an intervention rate of at most δ: the person then watches on, twice as many each
+    time. At most a fourth of all robots. Source: ours: a single takeover in ten episodes leaves the bound at twice δ, a
+    rate of 2 % in fifty puts it at 5 %, and watching costs a person little where they hardly intervene."""
 
     num_alone: int = 100
     """Robots that run whole episodes of the same policy beside the supervised ones, to show what it does alone; half of
@@ -74,11 +80,6 @@ class MEReQCfg:
 
     episodes_per_robot: int = 1
     """Episodes of each supervised robot in a round. Source: ours."""
-
-    final_episodes_per_robot: int = 5
-    """The same, as long as they show an intervention rate of at most δ: the person then watches on in the same round.
-    Source: ours: a single takeover in ten episodes leaves the bound at twice δ, a rate of 2 % in fifty puts it at 5 %,
-    and watching costs a person little where they hardly intervene."""
 
     intervention_threshold: float = 0.05
     """δ: converged when the upper bound of the intervention rate is below it. Source: paper (0.15, 0.10, 0.05)."""
@@ -88,6 +89,10 @@ class MEReQCfg:
 
     max_rounds: int = 8
     """Supervised rollouts at most. Source: ours."""
+
+    max_expert_samples: int | None = None
+    """Steps that the person controls before the run ends, content or not; without a number there is no such end. The
+    round in which they are reached is the last. Range: >= 1. Source: ours: people's time is what is scarce."""
 
     evaluation_episodes: int = 100
     """Episodes of each policy in the table at the end. Source: ours."""
@@ -99,6 +104,8 @@ class MEReQCfg:
         for name in ("max_rounds", "num_supervised", "num_alone", "episodes_per_robot"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.max_expert_samples is not None and self.max_expert_samples < 1:
+            raise ValueError(f"max_expert_samples is {self.max_expert_samples}; it must be at least 1")
         if self.evaluation_episodes < 2:
             raise ValueError("evaluation_episodes must be at least 2: a single one has no standard error")
         if not 0.0 < self.intervention_threshold < 1.0 or not 0.5 < self.confidence < 1.0:

@@ -59,6 +59,13 @@ class RunRecord:
     feature_expectation: dict[str, dict[str, float]] = field(default_factory=dict)
     """``target``, ``learner`` and ``prior``: mean of each feature a step."""
 
+    rollout_intervention_rate: list[float] = field(default_factory=list)
+    """The rate with all robots that the person might have watched: less noise than ``intervention_rate``, for
+    comparisons. Neither the learner nor the stop rule sees it."""
+
+    rollout_intervention_rate_upper: list[float] = field(default_factory=list)
+    """Its upper confidence bound."""
+
     rollout_success_rate: list[float] = field(default_factory=list)
     """Share of successful episodes of the robots that nobody supervised, exploration included."""
 
@@ -130,7 +137,7 @@ class RunRecord:
     def intervention_length(self, num_rounds: int = 2) -> float:
         """Return how long an intervention lasted, over the last few rounds.
 
-        A round alone may have too few to tell: ten episodes without any say nothing of how long the next one would be.
+        A round alone may have too few to tell: five episodes without any say nothing of how long the next one would be.
 
         Args:
             num_rounds: Rounds that count.

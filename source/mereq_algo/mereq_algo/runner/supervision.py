@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,10 +32,14 @@ class SupervisedRound:
     """What a round of supervision showed."""
 
     rollout: SupervisedRollout
-    """The supervised robots."""
+    """The robots that the person watched: all that they know, and all that it cost them."""
+
+    all_watchable: SupervisedRollout
+    """The same with all robots that they might have watched: for figures that must not depend on a few episodes."""
 
     transitions: list[TensorDict]
-    """Steps of all robots under the same policy. Batch size of each: (num_envs,)"""
+    """Steps of all robots under the same policy, save those that were supervised for figures only.
+    Batch size of each: (num_robots,)"""
 
     window: FeatureWindow
     """The last features of the staggered robots."""
@@ -68,10 +70,13 @@ def make_person(cfg: PersonCfg, expert: TrainedPolicy, num_robots: int, seed: in
 
 
 class Supervision:
-    """Splits the robots into three groups: supervised, alone, and staggered.
+    """Splits the robots into three groups: watchable, alone, and staggered.
 
     The first two start their episodes together. The staggered ones are in all phases of an episode at any time, so that
     a short window of their features tells of the newest policy.
+
+    Every watchable robot has a person beside it, since in simulation that costs nothing; but of most of them nobody
+    hears, unless the person watches on.
     """
 
     def __init__(self, env: TimedEnv, spec: TaskSpec, expert: TrainedPolicy, cfg: MEReQCfg) -> None:
@@ -95,21 +100,19 @@ class Supervision:
         self._spec = spec
         self._expert = expert
         self._cfg = cfg
-        num_free = env.num_envs - cfg.num_supervised
-        first_staggered = cfg.num_supervised + min(cfg.num_alone, num_free // 2)
-        self.alone = slice(cfg.num_supervised, first_staggered)
+        # Where there are few robots, most of them must be free to learn.
+        self.num_watchable = max(cfg.num_supervised, min(cfg.max_supervised, env.num_envs // 4))
+        num_free = env.num_envs - self.num_watchable
+        first_staggered = self.num_watchable + min(cfg.num_alone, num_free // 2)
+        self.alone = slice(self.num_watchable, first_staggered)
         self.staggered = slice(first_staggered, env.num_envs)
 
-    def run(self, policy: GaussianPolicy, seed: int, on_watching_on: Callable[[], None]) -> SupervisedRound:
+    def run(self, policy: GaussianPolicy, seed: int) -> SupervisedRound:
         """Let the person watch whole episodes, from the start of all robots' episodes on.
-
-        A person who hardly intervened watches on, as long as it stays so: only many episodes can show that they are
-        content, and a rate above the goal already shows that they are not.
 
         Args:
             policy: What drives the robots.
             seed: Seed of the person's and of the policy's actions.
-            on_watching_on: Called before each further episode.
         """
         env, cfg = self._env, self._cfg
         window = FeatureWindow(cfg.inner.window, self.staggered)
@@ -121,26 +124,24 @@ class Supervision:
             recorder.add(transition[self.alone], dones[self.alone], extras, self.alone)
             transitions.append(transition)
 
-        watch = functools.partial(
-            collect_supervised_rollout,
-            env,
-            policy,
-            make_person(cfg.person, self._expert, cfg.num_supervised, seed, str(env.device)),
-            cfg.num_supervised,
-            generator=torch.Generator(env.device).manual_seed(seed),
-            on_step=on_step,
-        )
         self._stagger()
         seconds, num_steps = env.seconds, env.num_steps
-        rollout = watch(episodes_per_robot=cfg.episodes_per_robot)
-        for _ in range(cfg.episodes_per_robot, cfg.final_episodes_per_robot):
-            if rollout.intervention_rate > cfg.intervention_threshold:
-                break
-            on_watching_on()
-            rollout = rollout.followed_by(watch(episodes_per_robot=1))
+        everything = collect_supervised_rollout(
+            env,
+            policy,
+            make_person(cfg.person, self._expert, self.num_watchable, seed, str(env.device)),
+            self.num_watchable,
+            cfg.episodes_per_robot,
+            torch.Generator(env.device).manual_seed(seed),
+            on_step,
+        )
+        watched = watch_on(everything, cfg.num_supervised, cfg.intervention_threshold)
+        robots = torch.arange(env.num_envs, device=env.device)
+        heard_of = (robots < watched.num_supervised) | (robots >= self.num_watchable)
         return SupervisedRound(
-            rollout=rollout,
-            transitions=transitions,
+            rollout=watched,
+            all_watchable=everything,
+            transitions=[transition[heard_of] for transition in transitions],
             window=window,
             alone=recorder.result(),
             episode_features=recorder.episode_features(),
@@ -154,3 +155,19 @@ class Supervision:
         max_length = int(torch.as_tensor(self._env.max_episode_length).max())
         length[self.staggered] = torch.randint_like(length[self.staggered], max_length)
         self._env.episode_length_buf = length
+
+
+def watch_on(everything: SupervisedRollout, num_robots: int, threshold: float) -> SupervisedRollout:
+    """Return the robots that a person watches: a few, and twice as many as long as they hardly intervene.
+
+    Only many episodes can show that a person is content, and a rate above the goal already shows that they are not.
+
+    Args:
+        everything: All robots that can be watched.
+        num_robots: How many are watched at first.
+        threshold: Intervention rate up to which the person watches on.
+    """
+    watched = everything.of_first(num_robots)
+    while watched.intervention_rate <= threshold and watched.num_supervised < everything.num_supervised:
+        watched = everything.of_first(2 * watched.num_supervised)
+    return watched

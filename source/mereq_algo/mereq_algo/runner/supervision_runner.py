@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..intervention import SupervisedRollout
-from ..irl import intervention_rate_bound
+from ..irl import RateBound, intervention_rate_bound
 from ..methods import FeatureWindow, InnerLoopProgress, build_learner
 from ..networks import CheckpointInfo, GaussianPolicy, TrainedPolicy, save_checkpoint
 from .evaluation import evaluate
@@ -120,7 +120,7 @@ class SupervisionRunner:
         self._start = time.perf_counter()
         self._completed = copy.deepcopy(self.record)
         try:
-            while not self.record.converged and self._next_round < self.cfg.max_rounds:
+            while not self.record.converged and not self._is_budget_spent(self._next_round):
                 self._run_round(self._next_round)
             self.record.status = "converged" if self.record.converged else "budget_spent"
             self._evaluate()
@@ -134,15 +134,21 @@ class SupervisionRunner:
         self._notify("done")
         return self.record
 
+    def _is_budget_spent(self, num_rounds: int) -> bool:
+        """Return whether that many rounds were the last."""
+        most = self.cfg.max_expert_samples
+        samples = self.record.expert_samples[-1] if self.record.expert_samples else 0
+        return num_rounds >= self.cfg.max_rounds or (most is not None and samples >= most)
+
     def _run_round(self, index: int) -> None:
         """Supervise, and learn from it unless the person is content or this was the last round."""
         self._begin(index)
         self._notify("supervised rollout")
-        shown = self.supervision.run(self.policy, self._round_seed(index), lambda: self._notify("watching on"))
+        shown = self.supervision.run(self.policy, self._round_seed(index))
         self._note_supervision(shown)
         self.learner.observe(shown.rollout, shown.transitions, shown.episode_features)
         self._judge(shown.rollout)
-        if not self.record.converged and index + 1 < self.cfg.max_rounds:
+        if not self.record.converged and not self._is_budget_spent(index + 1):
             self._align(shown.window)
         self._next_round = index + 1
         self._save()
@@ -159,12 +165,15 @@ class SupervisionRunner:
         self.env.reset()
 
     def _note_supervision(self, shown: SupervisedRound) -> None:
-        """Note what the robots did that nobody supervised, and how fast the simulation alone was."""
+        """Note what only reports see: robots that nobody watched, and how fast the simulation alone was."""
         record = self.record
         record.raw_sim_time_s += shown.seconds
         record.raw_env_steps += shown.env_steps
         if "prior" not in record.feature_expectation:
             record.feature_expectation["prior"] = self._named(shown.window.mean())
+        bound = self._bound(shown.all_watchable, 0.0)
+        record.rollout_intervention_rate.append(bound.rate)
+        record.rollout_intervention_rate_upper.append(bound.upper)
         metrics = {name: estimate.mean for name, estimate in shown.alone.metrics.items()}
         record.rollout_success_rate.append(metrics["success"])
         record.rollout_metrics.append(metrics)
@@ -174,21 +183,20 @@ class SupervisionRunner:
     def _judge(self, rollout: SupervisedRollout) -> None:
         """Note what the person did, and whether they are content."""
         record = self.record
-        num_controlled, num_steps = rollout.steps_per_episode()
         record.num_takeovers.append(rollout.num_takeovers)
         record.expert_samples.append((record.expert_samples or [0])[-1] + rollout.expert_samples)
-        bound = intervention_rate_bound(
-            num_controlled,
-            num_steps,
-            intervention_length=max(record.intervention_length(), self.cfg.person.hysteresis.patience_handback),
-            confidence=self.cfg.confidence,
-        )
+        bound = self._bound(rollout, record.intervention_length())
         record.intervention_rate.append(bound.rate)
         record.intervention_rate_upper.append(bound.upper)
         record.converged = bound.upper < self.cfg.intervention_threshold
         self._note_progress()
         record.round_wall_time_s.append(record.wall_time_s)
         self._notify("judged")
+
+    def _bound(self, rollout: SupervisedRollout, intervention_length: float) -> RateBound:
+        """Bound the intervention rate from above; interventions are at least as long as the hysteresis makes them."""
+        length = max(intervention_length, self.cfg.person.hysteresis.patience_handback)
+        return intervention_rate_bound(*rollout.steps_per_episode(), length, self.cfg.confidence)
 
     def _align(self, window: FeatureWindow) -> None:
         """Fit θ and the policy to what the person has shown so far."""
