@@ -71,8 +71,9 @@ class MEReQCfg:
 
     max_supervised: int = 50
     """The same, as long as they show an intervention rate of at most δ: the person then watches on, twice as many each
-    time. At most a fourth of all robots. Source: ours: a single takeover in ten episodes leaves the bound at twice δ, a
-    rate of 2 % in fifty puts it at 5 %, and watching costs a person little where they hardly intervene."""
+    time. At most a fourth of all robots; none beyond ``num_supervised`` where that is more. Source: ours: a single
+    takeover in ten episodes leaves the bound at twice δ, a rate of 2 % in fifty puts it at 5 %, and watching costs a
+    person little where they hardly intervene."""
 
     num_alone: int = 100
     """Robots that run whole episodes of the same policy beside the supervised ones, to show what it does alone; half of
