@@ -5,7 +5,7 @@
 
 Examples:
     ./isaaclab.sh -p scripts/benchmark.py --tasks Franka-Erase --methods all --seeds 5
-    ./isaaclab.sh -p scripts/benchmark.py --tasks Franka-Erase --methods all --search agent.max_rounds=3
+    ./isaaclab.sh -p scripts/benchmark.py --tasks Franka-Erase --methods all --search --seeds 1 agent.max_rounds=3
 
 Interrupted, it goes on where it stopped when it is started again with the same output folder.
 """
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 FAST = ("agent.max_rounds=2", "agent.inner.max_steps=20", "agent.inner.min_steps=10", "agent.evaluation_episodes=4")
 FAST += ("agent.num_supervised=4", "agent.sac.learning_starts=64", "agent.cloning.updates_per_round=20")
 FAST += ("env.episode_length_s=1.5", "env.scene.num_envs=12")
-SEARCH_SEED = 1_000
+FIRST_SEARCH_SEED = 1_000
+"""Values are tried on seeds that no method is judged by."""
 
 
 def main() -> None:
@@ -75,9 +76,10 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
     if not args.search:
         return [Job(*job, settings) for job in itertools.product(args.tasks, methods, range(args.seeds))]
     return [
-        Job(task, method, SEARCH_SEED, (setting, *settings))
+        Job(task, method, FIRST_SEARCH_SEED + index, (setting, *settings))
         for task, method in itertools.product(args.tasks, methods)
         for setting in SEARCHES[method]
+        for index in range(args.seeds)
     ]
 
 

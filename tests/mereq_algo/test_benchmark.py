@@ -130,7 +130,7 @@ def test_table_gives_medians_and_ratios_and_marks_what_is_censored():
 def test_search_table_has_a_row_a_value():
     table = as_search_markdown([("agent.irl.learning_rate=0.02", RUNS[2])])
     # Prior -50, aligned 40, expert 50: nine tenths of the gap.
-    assert "| T | iwr_ft | `agent.irl.learning_rate=0.02` | 30, 20, 8 % | 500 | 90 % |" in table
+    assert "| T | iwr_ft | `agent.irl.learning_rate=0.02` | 0 | 30, 20, 8 % | 500 | 90 % |" in table
 
 
 @pytest.mark.parametrize("setting", sorted(set(itertools.chain(*SEARCHES.values(), *ABLATIONS.values()))))

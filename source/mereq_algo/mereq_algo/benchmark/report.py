@@ -53,12 +53,12 @@ def as_search_markdown(runs: Sequence[tuple[str, dict[str, Any]]]) -> str:
         runs: Setting and summary of each run.
     """
     lines = [
-        "| task | method | setting | intervention rate, round by round | expert samples | gap closed |",
-        "|---|---|---|---|---:|---:|",
+        "| task | method | setting | seed | intervention rate, round by round | expert samples | gap closed |",
+        "|---|---|---|---:|---|---:|---:|",
     ]
     for setting, run in runs:
         rates = ", ".join(f"{100 * rate:.0f}" for rate in run["rollout_intervention_rate"])
-        cells = (run["task"], run["method"], f"`{setting}`", f"{rates} %", run["expert_samples"][-1])
+        cells = (run["task"], run["method"], f"`{setting}`", run["seed"], f"{rates} %", run["expert_samples"][-1])
         lines.append("| " + " | ".join(map(str, cells)) + f" | {100 * _final_gap(run):.0f} % |")
     return "\n".join([*lines, ""])
 
