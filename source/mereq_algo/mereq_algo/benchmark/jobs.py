@@ -39,6 +39,9 @@ ABLATIONS: dict[str, tuple[str, ...]] = {
 """MEReQ with one thing changed: only the newest round counts, a third of the inner loop, a θ that knows how uncertain
 φ* is, the last policy instead of the average."""
 
+ROUNDS: dict[str, tuple[str, ...]] = dict.fromkeys(("hg_dagger_ft", "iwr_ft"), ("agent.max_rounds=20",))
+"""More rounds where one takes seconds: there the budget of expert samples, the same for all, ends a run."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -87,7 +90,7 @@ class Job:
             command += ["--resume", str(found[0])]
         if self.method in ABLATIONS:
             return [*command, "agent.method=mereq", *ABLATIONS[self.method], *self.settings]
-        return [*command, f"agent.method={self.method}", *self.settings]
+        return [*command, f"agent.method={self.method}", *ROUNDS.get(self.method, ()), *self.settings]
 
 
 class JobError(ValueError):
