@@ -54,12 +54,16 @@ def _user_errors() -> tuple[type[ValueError], ...]:
     from mereq_algo.networks import CheckpointError
     from mereq_algo.runner import BrokenPhysicsError, ConfigError, RunFolderError, TaskError
 
-    errors = (BrokenPhysicsError, CheckpointError, ConfigError, RunFolderError, TaskError, TaskUsageError)
-    if "mereq_algo.benchmark" not in sys.modules:
-        return errors
-    from mereq_algo.benchmark import JobError
+    errors = [BrokenPhysicsError, CheckpointError, ConfigError, RunFolderError, TaskError, TaskUsageError]
+    if "mereq_algo.benchmark" in sys.modules:
+        from mereq_algo.benchmark import JobError
 
-    return (*errors, JobError)
+        errors.append(JobError)
+    if "mereq_algo.film" in sys.modules:
+        from mereq_algo.film import FilmError
+
+        errors.append(FilmError)
+    return tuple(errors)
 
 
 def check_writable(what: str, path: Path) -> None:
@@ -130,3 +134,19 @@ def versions() -> dict[str, str]:
     packages = ("isaaclab", "newton", "warp-lang", "mujoco-warp", "torch", "rsl-rl-lib", "mereq-tasks", "mereq-algo")
     found = {package: importlib.metadata.version(package) for package in packages}
     return {"python": platform.python_version(), **found}
+
+
+def hardware() -> dict[str, str]:
+    """Returns what a wall time depends on."""
+    import psutil
+    import torch
+
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    cpu = names[0] if names else platform.processor() or platform.machine()
+    found = {"processor": f"{cpu}, {len(os.sched_getaffinity(0))} cores"}
+    found["memory"] = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
+    if torch.cuda.is_available():
+        found["GPU"] = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+    return found

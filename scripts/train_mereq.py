@@ -22,11 +22,13 @@ from _common import (
     REPOSITORY,
     check_writable,
     command_line,
+    hardware,
     load_policy,
     one_line_errors,
     policy_file,
     versions,
 )
+from _film import film_run
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -73,6 +75,7 @@ def main() -> None:
     parser.add_argument("--name", default="mereq", help="name of the run, part of its folder's")
     parser.add_argument("--logs", type=Path, default=REPOSITORY / "logs" / "mereq", help="where run folders go")
     parser.add_argument("--resume", type=Path, help="run folder to go on with, from its last completed round")
+    parser.add_argument("--no-video", action="store_true", help="make no comparison video at the end")
     args, overrides = parse_task_args(parser)
 
     folder = None
@@ -86,6 +89,7 @@ def main() -> None:
         overrides = kept_arguments(folder, args, overrides, parser)
     files = {name: policy_file(args.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
 
+    from mereq_algo.report import write_report
     from mereq_algo.runner import (
         ConfigError,
         ConsoleDisplay,
@@ -118,7 +122,8 @@ def main() -> None:
                 folder.path.rmdir()
             raise
         if args.resume is None:
-            runner.record.command, runner.record.versions = command_line(), versions()
+            record = runner.record
+            record.command, record.versions, record.hardware = command_line(), versions(), hardware()
             keep_arguments(folder, args, overrides, settings.env_cfg.sim.device)
             folder.write_params("env", settings.env_cfg.to_dict())
             folder.write_params("agent", cfg.to_dict())
@@ -126,12 +131,18 @@ def main() -> None:
             runner.resume()
         console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False)
         log = TensorBoardLog(folder.path)
-        with ConsoleDisplay(cfg.max_rounds, console) as display:
-            runner.listeners += [log, display]
-            record = runner.learn()
-        log.close()
+        try:
+            with ConsoleDisplay(cfg.max_rounds, console) as display:
+                runner.listeners += [log, display]
+                record = runner.learn()
+        finally:
+            log.close(runner.record, cfg.to_dict())
+            write_report(folder)
     console.print(evaluation_table(record.evaluation, f"{spec.task}: prior, aligned and expert"))
     console.print(f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}")
+    if not args.no_video:
+        film_run(folder)
+    console.print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":

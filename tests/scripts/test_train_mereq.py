@@ -5,40 +5,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mereq_algo.runner import TIMES
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-TINY = ["agent.max_rounds=2", "agent.inner.max_steps=20", "agent.inner.min_steps=10", "agent.evaluation_episodes=4"]
-TINY += ["agent.num_supervised=4", "agent.sac.learning_starts=64", "env.episode_length_s=1.5"]
-OPTIONS = ["--num_envs", "12", "--seed", "1"]
+from .conftest import OPTIONS, TINY, command, run_script
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
-
-
-def _run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(REPOSITORY / "scripts" / script), "--task", "Franka-Erase", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
-
-
-def _train(logs: Path) -> Path:
-    result = _run("train_mereq.py", *OPTIONS, "--logs", str(logs), *TINY)
-    assert result.returncode == 0, result.stderr
-    (folder,) = (logs / "Franka-Erase").iterdir()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory) -> Path:
-    return _train(tmp_path_factory.mktemp("logs"))
 
 
 def test_a_run_leaves_what_the_design_promises(run_folder):
@@ -48,9 +30,25 @@ def test_a_run_leaves_what_the_design_promises(run_folder):
     assert set(summary["theta"]) == set(summary["feature_expectation"]["target"])
     assert set(summary["evaluation"]) == {"prior", "aligned", "expert"}
     assert summary["env_steps"] > 0 and 0 < summary["sim_time_s"] < summary["wall_time_s"]
-    for file in ("params/env.yaml", "params/agent.yaml", "checkpoints/policy.safetensors", "checkpoints/state.pt"):
+    files = ("params/env.yaml", "params/agent.yaml", "checkpoints/policy.safetensors", "checkpoints/state.pt")
+    for file in (*files, "report.html", "video/comparison.mp4"):
         assert (run_folder / file).is_file(), file
     assert list(run_folder.glob("events.out.tfevents.*"))
+
+
+def test_tensorboard_has_curves_settings_results_and_the_film(run_folder):
+    events = EventAccumulator(str(run_folder)).Reload()
+    groups = {tag.split("/")[0] for tag in events.Tags()["scalars"]}
+    assert groups >= {"intervention", "rollout", "irl", "theta", "learner_features", "losses", "speed", "result"}
+    summary = json.loads((run_folder / "summary.json").read_text())
+    rates = [event.value for event in events.Scalars("intervention/rate")]
+    assert rates == pytest.approx(summary["intervention_rate"])
+    assert [event.step for event in events.Scalars("intervention/rate")] == summary["expert_samples"]
+    assert events.Scalars("result/expert_samples")[0].value == summary["expert_samples"][-1]
+    assert "_hparams_/session_start_info" in events.summary_metadata
+    (film,) = events.Images("film/prior_aligned_expert")
+    with Image.open(io.BytesIO(film.encoded_image_string)) as picture:
+        assert picture.format == "GIF" and picture.n_frames > 5
 
 
 def _figures(folder: Path) -> dict:
@@ -60,9 +58,11 @@ def _figures(folder: Path) -> dict:
 
 def test_a_run_that_was_interrupted_goes_on_to_the_same_end(run_folder, tmp_path):
     """Ctrl-C in the second round; then nothing but the folder is named, since a run keeps its seed and settings."""
-    command = [sys.executable, str(REPOSITORY / "scripts" / "train_mereq.py"), "--task", "Franka-Erase"]
     process = subprocess.Popen(
-        [*command, *OPTIONS, "--logs", str(tmp_path), *TINY], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command("train_mereq.py", *OPTIONS, "--logs", str(tmp_path), *TINY),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     while process.poll() is None and not list(tmp_path.glob("*/*/checkpoints/state.pt")):
         time.sleep(0.01)
@@ -72,19 +72,24 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_end(run_folder, tmp_path
     (folder,) = (tmp_path / "Franka-Erase").iterdir()
     assert (_figures(folder)["status"], _figures(folder)["rounds"]) == ("interrupted", 1)
 
-    changed = _run("train_mereq.py", "--resume", str(folder), "agent.max_rounds=5")
+    changed = run_script("train_mereq.py", "--resume", str(folder), "agent.max_rounds=5")
     assert changed.returncode == 2 and "keeps its settings: agent.max_rounds=5 is not among them" in changed.stderr
-    changed = _run("train_mereq.py", "--resume", str(folder), "--seed", "2")
+    changed = run_script("train_mereq.py", "--resume", str(folder), "--seed", "2")
     assert changed.returncode == 2 and "keeps its seed: it is 1, not 2" in changed.stderr
 
-    resumed = _run("train_mereq.py", "--resume", str(folder))
+    resumed = run_script("train_mereq.py", "--resume", str(folder), IMAGEIO_FFMPEG_EXE="/nowhere/ffmpeg")
     assert resumed.returncode == 0, resumed.stderr
     assert _figures(folder) == _figures(run_folder)
+
+    # No ffmpeg: one line tells, the run and its report are there, and nothing of a video.
+    (line,) = (line for line in resumed.stderr.splitlines() if line.startswith("error: "))
+    assert "ffmpeg does not start: /nowhere/ffmpeg" in line and "Traceback" not in resumed.stderr
+    assert (folder / "report.html").is_file() and not list(folder.rglob("*.mp4"))
 
 
 def test_play_evaluates_a_run(run_folder, tmp_path):
     figures = tmp_path / "figures.json"
-    result = _run(
+    result = run_script(
         "play.py", "--policy", str(run_folder), "--episodes", "4", "--json", str(figures), "env.episode_length_s=1.5"
     )
     assert result.returncode == 0, result.stderr
@@ -107,6 +112,6 @@ def test_play_evaluates_a_run(run_folder, tmp_path):
 def test_a_run_of_another_task_is_refused(run_folder, tmp_path):
     summary = json.loads((run_folder / "summary.json").read_text())
     (tmp_path / "summary.json").write_text(json.dumps({**summary, "task": "Other"}))
-    result = _run("play.py", "--policy", str(tmp_path))
+    result = run_script("play.py", "--policy", str(tmp_path))
     assert result.returncode == 2
     assert "is of task Other, not Franka-Erase" in result.stderr and "Traceback" not in result.stderr

@@ -28,6 +28,10 @@ from .arguments import MEREQ_ENTRY_POINT, TaskUsageError, check_name
 from .physics import check_physics
 from .preference import HumanPreference
 from .quiet import quiet
+from .view import ViewCfg
+
+VIEW_ENTRY_POINT = "view_cfg_entry_point"
+"""Key under which a task registers how it is looked at."""
 
 
 @dataclass
@@ -98,6 +102,18 @@ def resolve_task(args: argparse.Namespace, settings: Sequence[str]) -> TaskSetti
     check_device(env_cfg.sim.device)
     env_cfg.seed = args.seed
     return TaskSettings(args.task, env_cfg, agent)
+
+
+def load_view(task: str) -> ViewCfg:
+    """Returns how a task is looked at.
+
+    Raises:
+        TaskUsageError: The task does not say.
+    """
+    if VIEW_ENTRY_POINT not in gym.spec(task).kwargs:
+        raise TaskUsageError(f"task {task} cannot be filmed: it registers no {VIEW_ENTRY_POINT}")
+    with quiet():
+        return load_cfg_from_registry(task, VIEW_ENTRY_POINT)  # type: ignore[return-value]  # a class of the task
 
 
 def _check_env_settings(env_cfg: Any, settings: Sequence[str]) -> None:

@@ -85,6 +85,7 @@ class Job:
             logs: Where run folders go.
         """
         command = [*program, "--task", self.task, "--seed", str(self.seed), "--logs", str(logs), "--name", self.name]
+        command.append("--no-video")
         found = self.find(logs)
         if found is not None and (found[0] / "checkpoints" / "state.pt").is_file():
             command += ["--resume", str(found[0])]

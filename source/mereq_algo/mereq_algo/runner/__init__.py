@@ -10,9 +10,10 @@ from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .policy_training import train_policy
 from .run_folder import RunFolder, RunFolderError
 from .run_record import TIMES, RunRecord
+from .supervision import make_person
 from .supervision_runner import RunListener, SupervisionRunner
 from .task_spec import TaskError, TaskSpec
-from .tensorboard_log import TensorBoardLog
+from .tensorboard_log import TensorBoardLog, log_video
 from .timed_env import TimedEnv
 
 __all__ = [
@@ -35,5 +36,7 @@ __all__ = [
     "TimedEnv",
     "evaluate",
     "evaluation_table",
+    "log_video",
+    "make_person",
     "train_policy",
 ]

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from ..methods import InnerLoopProgress
+from .evaluation import evaluation_rows
 from .run_record import RunRecord
 
 
@@ -121,24 +122,12 @@ def evaluation_table(evaluations: dict[str, dict[str, Any]], title: str) -> Tabl
     table.add_column("")
     for name in evaluations:
         table.add_column(name, justify="right")
-
-    def add(label: str, cells: list[dict[str, float]], percent: bool = False) -> None:
-        scale, unit, digits = (100.0, " %", 1) if percent else (1.0, "", 3)
-        table.add_row(
-            label, *(f"{scale * cell['mean']:.{digits}f} ± {scale * cell['stderr']:.{digits}f}{unit}" for cell in cells)
-        )
-
-    results = list(evaluations.values())
-    first = results[0]
-    known = {"episodes", "features", "histograms", "num_broken", "success_rate"}
-    known |= {"return_prior_reward", "return_expert_reward"}
-    add("success", [result["success_rate"] for result in results], percent=True)
-    for metric in (name for name in first if name not in known):
-        add(metric.replace("_", " "), [result[metric] for result in results], percent=True)
-    add("return, prior's reward", [result["return_prior_reward"] for result in results])
-    add("return, person's reward", [result["return_expert_reward"] for result in results])
+    figures, features = evaluation_rows(evaluations)
+    for label, cells in figures:
+        table.add_row(label, *cells)
     table.add_section()
-    for feature in first["features"]:
-        add(f"feature {feature}", [result["features"][feature] for result in results])
-    table.caption = f"mean ± standard error over {first['episodes']} episodes"
+    for label, cells in features:
+        table.add_row(f"feature {label}", *cells)
+    episodes = next(iter(evaluations.values()))["episodes"]
+    table.caption = f"mean ± standard error over {episodes} episodes"
     return table

@@ -86,6 +86,40 @@ class Evaluation:
         }
 
 
+TableRow = tuple[str, list[str]]
+"""A label, and a cell for each policy."""
+
+
+def evaluation_rows(evaluations: dict[str, dict[str, Any]]) -> tuple[list[TableRow], list[TableRow]]:
+    """Return the figures of several policies as rows of a table.
+
+    Args:
+        evaluations: By policy name, as :meth:`Evaluation.as_dict` gives them.
+
+    Returns:
+        Rows of the task's own figures and of returns, and rows of the features.
+    """
+    results = list(evaluations.values())
+    known = {"episodes", "features", "histograms", "num_broken", "success_rate"}
+    known |= {"return_prior_reward", "return_expert_reward"}
+    metrics = [name for name in results[0] if name not in known]
+
+    def row(label: str, cells: list[dict[str, float]], percent: bool = False) -> TableRow:
+        scale, unit, digits = (100.0, " %", 1) if percent else (1.0, "", 3)
+        return label, [
+            f"{scale * cell['mean']:.{digits}f} ± {scale * cell['stderr']:.{digits}f}{unit}" for cell in cells
+        ]
+
+    figures = [
+        row("success", [result["success_rate"] for result in results], percent=True),
+        *(row(name.replace("_", " "), [result[name] for result in results], percent=True) for name in metrics),
+        row("return, prior's reward", [result["return_prior_reward"] for result in results]),
+        row("return, person's reward", [result["return_expert_reward"] for result in results]),
+    ]
+    features = [row(name, [result["features"][name] for result in results]) for name in results[0]["features"]]
+    return figures, features
+
+
 class EpisodeRecorder:
     """Sums up rewards and features of each robot, and keeps the figures of every episode that ends."""
 

@@ -35,6 +35,9 @@ class RunRecord:
     """δ of the stop rule."""
 
     feature_names: list[str]
+    theta_star: dict[str, float] = field(default_factory=dict)
+    """The synthetic person's true weights, for reports; the learner never sees them."""
+
     status: str = "running"
     """``running``, ``converged``, ``budget_spent``, ``interrupted`` or ``failed``."""
 
@@ -107,6 +110,7 @@ class RunRecord:
     """Of the aligned policy."""
 
     versions: dict[str, str] = field(default_factory=dict)
+    hardware: dict[str, str] = field(default_factory=dict)
     command: str = ""
 
     @property

@@ -92,6 +92,7 @@ class SupervisionRunner:
             num_envs=env.num_envs,
             threshold=cfg.intervention_threshold,
             feature_names=list(spec.feature_names),
+            theta_star=dict(zip(spec.feature_names, spec.theta_star.tolist(), strict=True)),
         )
         self.supervision = Supervision(env, spec, expert, cfg)
         self.learner = build_learner(cfg, env, prior, spec.feature_names, seed)

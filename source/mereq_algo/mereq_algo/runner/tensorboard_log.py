@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
+import imageio_ffmpeg
+import numpy as np
+import torch
+from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from ..methods import InnerLoopProgress
 from .run_record import RunRecord
+
+VIDEO_REDUCTION, VIDEO_FRAMES_PER_S = 2, 5
+"""How much smaller a video is in TensorBoard, which stores it as a GIF, and its frames a second."""
 
 
 class TensorBoardLog:
@@ -50,6 +58,53 @@ class TensorBoardLog:
         self._writer.add_scalar("physics/robots_reset", record.num_broken, step)
         self._writer.add_scalar("physics/transitions_refused", record.num_rejected, step)
 
-    def close(self) -> None:
-        """Close the event file."""
+    def close(self, record: RunRecord, settings: dict[str, Any]) -> None:
+        """Write what was set beside what came out of it, and close the event file.
+
+        Args:
+            record: Where the run ended.
+            settings: Of the run, as nested dictionaries.
+        """
+        if record.rounds:
+            hparams = {"task": record.task, "seed": record.seed, "num_envs": record.num_envs, **_flat(settings)}
+            metrics = {
+                "result/expert_samples": record.expert_samples[-1],
+                "result/intervention_rate_upper": record.intervention_rate_upper[-1],
+                "result/success_rate": record.success_rate,
+                "result/expert_return_gap_closed": record.expert_return_gap_closed,
+            }
+            metrics = {name: value for name, value in metrics.items() if value is not None}
+            # "." puts them beside the curves, not into a run of their own.
+            self._writer.add_hparams(hparams, metrics, run_name=".")
         self._writer.close()
+
+
+def log_video(folder: Path, video: Path) -> None:
+    """Add a video to a run's TensorBoard, coarser than the file.
+
+    Args:
+        folder: The run's.
+        video: An mp4 file.
+    """
+    frames = imageio_ffmpeg.read_frames(str(video))
+    about = next(frames)
+    every = round(about["fps"] / VIDEO_FRAMES_PER_S)
+    pictures = [
+        np.asarray(Image.frombytes("RGB", about["size"], frame).reduce(VIDEO_REDUCTION))
+        for index, frame in enumerate(frames)
+        if index % every == 0
+    ]
+    clip = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).unsqueeze(0)
+    with SummaryWriter(str(folder)) as writer:
+        writer.add_video("film/prior_aligned_expert", clip, fps=VIDEO_FRAMES_PER_S)
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, str | float | bool]:
+    """Return nested settings by dotted names; lists and what else TensorBoard has no column for become text."""
+    flat: dict[str, str | float | bool] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value if isinstance(value, (str, int, float)) else str(value)
+    return flat

@@ -13,6 +13,7 @@ gym.register(
         "env_cfg_entry_point": f"{__name__}.erase_env_cfg:FrankaEraseEnvCfg",
         "rsl_rl_cfg_entry_point": f"{__name__}.agents.rsl_rl_ppo_cfg:FrankaErasePPORunnerCfg",
         "mereq_cfg_entry_point": f"{__name__}.agents:mereq.yaml",
+        "view_cfg_entry_point": f"{__name__}.view:EraseViewCfg",
         "default_agent": "rsl_rl",
     },
 )

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The comparison video of a run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from _common import REPOSITORY
+from mereq_algo.report import VIDEO
+from mereq_algo.runner import RunFolder, log_video
+
+
+def film_run(folder: RunFolder) -> bool:
+    """Films prior, aligned policy and expert of a run, in a process of its own: a simulator that learns has no camera.
+
+    Returns:
+        Whether there is a film. If not, ``compare.py`` has printed why; the run is none the worse for it.
+
+    Raises:
+        RunFolderError: The folder does not tell how the run was started.
+    """
+    kept = folder.read_params("arguments")
+    prior = kept["prior"] if kept["prior"] == "prior" else f"prior:{kept['prior']}"
+    command = [sys.executable, *(f"-W{option}" for option in sys.warnoptions), str(REPOSITORY / "scripts/compare.py")]
+    command += ["--task", folder.read_summary()["task"], "--policies", prior, f"aligned:{folder.path}", "expert"]
+    command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", kept["device"]]
+    command += ["--output", str((folder.path / VIDEO).parent), *kept["settings"]]
+    if subprocess.run(command, check=False).returncode != 0:
+        return False
+    log_video(folder.path, folder.path / VIDEO)
+    return True

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Writes ``report.html``: everything that a run has come to, in one file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import time
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ..runner.evaluation import evaluation_rows
+from ..runner.run_folder import RunFolder, write_atomically
+from .plots import feature_plots, intervention_plot, theta_plot
+
+VIDEO = Path("video") / "comparison.mp4"
+"""Where a run keeps its video, in its folder."""
+
+POSTER = Path("video") / "still_1.png"
+"""What is shown of the video before it plays."""
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write the report of a run, complete or not.
+
+    Args:
+        folder: The run; its video is taken along if there is one.
+
+    Returns:
+        The page.
+
+    Raises:
+        RunFolderError: The folder is damaged.
+    """
+    summary = folder.read_summary()
+    environment = Environment(
+        loader=PackageLoader("mereq_algo.report", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    page = environment.get_template("report.html.j2").render(
+        run=summary,
+        name=folder.path.name,
+        made=time.strftime("%Y-%m-%d"),
+        settings=folder.read_params("arguments")["settings"],
+        video=_embedded(folder.path / VIDEO, "video/mp4"),
+        poster=_embedded(folder.path / POSTER, "image/png"),
+        **_plots(summary),
+        **_tables(summary),
+    )
+    path = folder.path / "report.html"
+    write_atomically(path, lambda file: file.write_text(page, encoding="utf-8"))
+    return path
+
+
+def _plots(summary: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "rate_plot": intervention_plot(summary) if summary["rounds"] else None,
+        "theta_plot": theta_plot(summary) if summary["theta_history"] else None,
+        "feature_plots": feature_plots(summary["evaluation"]) if summary["evaluation"] else [],
+    }
+
+
+def _tables(summary: dict[str, Any]) -> dict[str, Any]:
+    figures, features = evaluation_rows(summary["evaluation"]) if summary["evaluation"] else ([], [])
+    expectation = summary["feature_expectation"]
+    weights = [
+        {
+            "name": name,
+            "theta": summary["theta"][name],
+            "theta_star": summary.get("theta_star", {}).get(name),
+            "expectation": [expectation.get(whose, {}).get(name) for whose in ("prior", "target", "learner")],
+        }
+        for name in summary["feature_names"]
+    ]
+    return {"figures": figures, "features": features, "weights": weights}
+
+
+def _embedded(file: Path, kind: str) -> str | None:
+    if not file.is_file():
+        return None
+    return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode('ascii')}"
