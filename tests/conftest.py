@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from mereq_tasks.launch import OpenTask
 
-SLOW_TO_MAKE = ("erase_task", "run_folder", "ready")
+SLOW_TO_MAKE = ("any_task", "erase_task", "push_bottle_task", "run_folder", "ready")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
@@ -26,14 +27,46 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.xdist_group(fixture))
 
 
-@pytest.fixture(scope="session")
-def erase_task() -> Iterator[OpenTask]:
-    """Franka-Erase with 16 robots on the CPU. Tests reset it themselves."""
-    from mereq_tasks.arguments import add_task_args, parse_task_args
-    from mereq_tasks.launch import open_task, resolve_task
+class TaskOpener:
+    """Opens tasks one at a time: the one before is closed first, and asking for the open one again costs nothing."""
 
-    parser = argparse.ArgumentParser()
-    add_task_args(parser)
-    command_line = ["--task", "Franka-Erase", "--num_envs", "16", "--device", "cpu", "--seed", "3"]
-    with open_task(resolve_task(*parse_task_args(parser, command_line))) as task:
-        yield task
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._open: tuple[str, OpenTask] | None = None
+
+    def open(self, name: str) -> OpenTask:
+        """A task with 16 robots on the CPU. Tests reset it themselves."""
+        from mereq_tasks.arguments import add_task_args, parse_task_args
+        from mereq_tasks.launch import open_task, resolve_task
+
+        if self._open is None or self._open[0] != name:
+            self.close()
+            parser = argparse.ArgumentParser()
+            add_task_args(parser)
+            command_line = ["--task", name, "--num_envs", "16", "--device", "cpu", "--seed", "3"]
+            task = self._stack.enter_context(open_task(resolve_task(*parse_task_args(parser, command_line))))
+            self._open = (name, task)
+        return self._open[1]
+
+    def close(self) -> None:
+        self._open = None
+        self._stack.close()
+
+
+@pytest.fixture(scope="session")
+def task_opener() -> Iterator[TaskOpener]:
+    opener = TaskOpener()
+    yield opener
+    opener.close()
+
+
+@pytest.fixture(scope="module")
+def erase_task(task_opener) -> OpenTask:
+    """Franka-Erase."""
+    return task_opener.open("Franka-Erase")
+
+
+@pytest.fixture(scope="module")
+def push_bottle_task(task_opener) -> OpenTask:
+    """Franka-PushBottle."""
+    return task_opener.open("Franka-PushBottle")

@@ -13,76 +13,15 @@ from mereq_algo.runner import TaskSpec, evaluate
 
 pytestmark = pytest.mark.sim
 
-NUM_STEPS = 200  # two episodes
 POLICIES = Path(__file__).resolve().parents[2] / "assets" / "policies" / "Franka-Erase"
 
 
-@pytest.fixture(scope="module")
-def random_steps(erase_task):
-    """What a long random rollout returned, step by step."""
-    torch.manual_seed(1)
-    env = erase_task.env
-    env.reset()
-    steps = []
-    for _ in range(NUM_STEPS):
-        obs, rewards, dones, extras = env.step(2 * torch.rand(env.num_envs, env.num_actions) - 1)
-        steps.append((obs.clone(), rewards.clone(), dones.clone(), extras["time_outs"].clone()))
-    return steps
-
-
-def test_random_actions_give_finite_numbers(random_steps):
-    for obs, rewards, _, _ in random_steps:
-        for group in ("policy", "features", "metrics"):
-            assert torch.isfinite(obs[group]).all(), group
-        assert torch.isfinite(rewards).all()
-
-
-def test_random_actions_break_no_robot(random_steps, erase_task):
-    """All robots are reset together, by time, once an episode."""
-    length = erase_task.env.max_episode_length
-    for number, (_, _, dones, time_outs) in enumerate(random_steps, start=1):
-        assert dones.bool().all() if number % length == 0 else not dones.any()
-        assert torch.equal(dones.bool(), time_outs)
-
-
-def test_features_and_metrics_are_shares(random_steps):
-    for obs, *_ in random_steps:
-        for group in ("features", "metrics"):
-            assert (obs[group] >= 0.0).all() and (obs[group] <= 1.0).all(), group
-
-
-def test_policy_observations_are_of_order_one(random_steps):
-    assert max(float(obs["policy"].abs().max()) for obs, *_ in random_steps) < 10.0
-
-
-def test_groups_are_as_wide_as_their_names(erase_task):
-    env = erase_task.env
+def test_what_the_task_is_about_has_a_name(erase_task):
     spec = TaskSpec(**erase_task.names)
-    spec.check(env)
-    obs = env.get_observations()
-    assert obs["features"].shape == (env.num_envs, len(spec.feature_names))
-    assert obs["metrics"].shape == (env.num_envs, len(spec.metric_names))
-    widths = {
-        name: width[0]
-        for name, width in zip(
-            env.unwrapped.observation_manager.active_terms["policy"],
-            env.unwrapped.observation_manager.group_obs_term_dim["policy"],
-            strict=True,
-        )
-    }
-    assert tuple(widths) == spec.obs_names
-    assert sum(widths.values()) == obs["policy"].shape[1]
     assert {"normal_force", "ink_removed", "tool_speed", "over_force_limit"} <= set(spec.feature_names)
     assert {"success", "ink_removed", "over_force_limit"} <= set(spec.metric_names)
-    assert env.num_actions == 3
-
-
-def test_theta_star_follows_the_order_of_the_features(erase_task):
-    spec = TaskSpec(**erase_task.names)
-    weights = erase_task.env.unwrapped.cfg.preference.weights
-    by_name = dict(zip(spec.feature_names, spec.theta_star.tolist(), strict=True))
-    assert by_name == pytest.approx({name: weights.get(name, 0.0) for name in spec.feature_names})
-    assert by_name["ink_removed"] > 0.0 > by_name["over_force_limit"]
+    wishes = dict(zip(spec.feature_names, spec.theta_star.tolist(), strict=True))
+    assert wishes["ink_removed"] > 0.0 > wishes["over_force_limit"]
 
 
 def test_features_describe_the_transition_just_taken(eraser):

@@ -6,6 +6,6 @@
 Importing this package registers the tasks with gymnasium and loads nothing heavy.
 """
 
-from . import erase
+from . import erase, push_bottle
 
-__all__ = ["erase"]
+__all__ = ["erase", "push_bottle"]

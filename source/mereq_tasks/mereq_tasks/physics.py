@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import cast
 
 import torch
 from isaaclab.physics import PhysxAutoCfg
@@ -37,6 +38,20 @@ class PhysicsCfg(PresetCfg):
         solver_cfg=MJWarpSolverCfg(njmax=24, nconmax=6, integrator="implicitfast", iterations=100, ls_iterations=50),
     )
     default: NewtonCfg = newton_mjwarp
+
+
+def physics_cfg(max_constraints: int, max_contacts: int) -> PhysicsCfg:
+    """Returns the backends with another budget of contacts for Newton.
+
+    Args:
+        max_constraints: Rows that the solver has room for in each environment; a contact with friction takes four.
+        max_contacts: Contacts in each environment.
+    """
+    cfg = PhysicsCfg()
+    for newton in (cfg.newton_mjwarp, cfg.default):
+        solver = cast(MJWarpSolverCfg, newton.solver_cfg)
+        solver.njmax, solver.nconmax = max_constraints, max_contacts
+    return cfg
 
 
 def check_physics(sim: SimulationCfg) -> None:

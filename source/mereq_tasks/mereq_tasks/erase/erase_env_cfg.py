@@ -11,24 +11,18 @@ from __future__ import annotations
 
 import isaaclab.sim as sim_utils
 from isaaclab.assets import ArticulationCfg, AssetBaseCfg
-from isaaclab.controllers import OperationalSpaceControllerCfg
-from isaaclab.envs import ManagerBasedRLEnvCfg
 from isaaclab.managers import EventTermCfg as EventTerm
 from isaaclab.managers import ObservationGroupCfg as ObsGroup
 from isaaclab.managers import ObservationTermCfg as ObsTerm
 from isaaclab.managers import RewardTermCfg as RewTerm
 from isaaclab.managers import SceneEntityCfg
-from isaaclab.managers import TerminationTermCfg as DoneTerm
-from isaaclab.scene import InteractiveSceneCfg
-from isaaclab.sensors import ContactSensorCfg
-from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 
 from .. import mdp as shared_mdp
-from ..physics import PhysicsCfg, default_device
 from ..preference import HumanPreference
-from ..robots import ARM_JOINTS, FR3_ERASER_CFG, FR3_HAND_PRIM
+from ..robots import FR3_ERASER_CFG
 from ..robots.fr3_description import ERASER_SIZE
+from ..task_env_cfg import TaskEnvCfg, TaskSceneCfg, contact_sensor, friction_of, mass_of, tool_steps
 from . import mdp
 from .marks import MarksCfg
 
@@ -38,16 +32,13 @@ BOARD_CENTRE = (0.5, 0.0, 0.02)
 FELT_OFFSET = (0.0, 0.0, ERASER_SIZE[2] / 2)
 """Centre of the felt in the eraser's frame [m]."""
 
-DECIMATION = 5
-"""Physics steps (100 Hz) an action (20 Hz)."""
-
 
 def _tool() -> SceneEntityCfg:
     return SceneEntityCfg("robot", body_names="eraser")
 
 
 @configclass
-class EraseSceneCfg(InteractiveSceneCfg):
+class EraseSceneCfg(TaskSceneCfg):
     """A board in front of the arm."""
 
     robot: ArticulationCfg = FR3_ERASER_CFG
@@ -64,11 +55,7 @@ class EraseSceneCfg(InteractiveSceneCfg):
         ),
     )
 
-    contact = ContactSensorCfg(prim_path="{ENV_REGEX_NS}/Robot/" + FR3_HAND_PRIM + "/eraser", history_length=DECIMATION)
-
-    light = AssetBaseCfg(
-        prim_path="/World/light", spawn=sim_utils.DomeLightCfg(color=(0.75, 0.75, 0.75), intensity=1500.0)
-    )
+    contact = contact_sensor("eraser")
 
 
 @configclass
@@ -84,22 +71,7 @@ class CommandsCfg:
 class ActionsCfg:
     """Cartesian steps of the felt: 3 numbers in [-1, 1] at 20 Hz."""
 
-    tool = shared_mdp.ToolStepActionCfg(
-        asset_name="robot",
-        joint_names=[ARM_JOINTS],
-        body_name="eraser",
-        body_offset=shared_mdp.ToolStepActionCfg.OffsetCfg(pos=FELT_OFFSET, rot=(0.0, 0.0, 0.0, 1.0)),
-        step_size=(0.05, 0.05, 0.05),
-        workspace=((0.33, -0.27, -0.05), (0.67, 0.27, 0.12)),
-        controller_cfg=OperationalSpaceControllerCfg(
-            target_types=["pose_abs"],
-            # [N/m, Nm/rad] A full step down on the board is 400 N/m * 0.05 m = 20 N, measured 20.0 N. The gains are
-            # within what libfranka's Cartesian impedance examples use (150 to 2,000 N/m, 10 to 50 Nm/rad).
-            motion_stiffness_task=(400.0, 400.0, 400.0, 50.0, 50.0, 50.0),
-            # Explicit, at 100 Hz: the rotational part must stay low. With 0.5 the wrist oscillated and diverged.
-            motion_damping_ratio_task=(1.5, 1.5, 1.5, 0.2, 0.2, 0.2),
-        ),
-    )
+    tool = tool_steps("eraser", FELT_OFFSET, step_size=0.05, workspace=((0.33, -0.27, -0.05), (0.67, 0.27, 0.12)))
 
 
 @configclass
@@ -137,7 +109,9 @@ class ObservationsCfg:
         distance_to_ink = ObsTerm(
             func=mdp.distance_to_ink, params={"board_height": BOARD_CENTRE[2], "full_scale": 0.2}, clip=(0.0, 1.0)
         )
-        tool_speed = ObsTerm(func=mdp.tool_speed, params={"full_scale": 0.5}, clip=(0.0, 1.0))
+        tool_speed = ObsTerm(
+            func=shared_mdp.tool_speed_share, params={"asset_cfg": _tool(), "full_scale": 0.5}, clip=(0.0, 1.0)
+        )
         over_force_limit = ObsTerm(func=mdp.over_force_limit, params={"full_scale": 5.0}, clip=(0.0, 1.0))
 
     @configclass
@@ -164,16 +138,6 @@ class RewardsCfg:
 
 
 @configclass
-class TerminationsCfg:
-    """Episodes end by time alone, or when physics breaks."""
-
-    time_out = DoneTerm(func=shared_mdp.time_out, time_out=True)
-    non_finite_state = DoneTerm(
-        func=shared_mdp.non_finite_state, params={"asset_cfg": SceneEntityCfg("robot"), "max_joint_vel": 50.0}
-    )
-
-
-@configclass
 class EventCfg:
     """Where the arm starts, and what differs between robots."""
 
@@ -196,44 +160,20 @@ class EventCfg:
             "velocity_range": (0.0, 0.0),
         },
     )
-    # Once, as Isaac Lab advises: the solver derives constants of the whole model from them, and with staggered episodes
-    # some robot is reset in every step. Hundreds of robots hold as many different erasers.
-    eraser_mass = EventTerm(
-        func=shared_mdp.randomize_rigid_body_mass,
-        mode="startup",
-        params={"asset_cfg": _tool(), "mass_distribution_params": (0.7, 1.5), "operation": "scale"},
-    )
-    felt_friction = EventTerm(
-        func=shared_mdp.randomize_rigid_body_material,
-        mode="startup",
-        params={
-            "asset_cfg": _tool(),
-            "static_friction_range": (0.2, 0.4),
-            "dynamic_friction_range": (0.2, 0.4),
-            "restitution_range": (0.0, 0.0),
-            "num_buckets": 64,
-        },
-    )
+    eraser_mass = mass_of(_tool(), 0.7, 1.5)
+    felt_friction = friction_of(_tool(), 0.2, 0.4)
 
 
 @configclass
-class FrankaEraseEnvCfg(ManagerBasedRLEnvCfg):
-    """The task. 512 robots by default: what two CPU cores handle best."""
+class FrankaEraseEnvCfg(TaskEnvCfg):
+    """The task."""
 
-    scene: EraseSceneCfg = EraseSceneCfg(num_envs=512, env_spacing=2.0)
-    sim: SimulationCfg = SimulationCfg(
-        dt=0.01, render_interval=DECIMATION, device=default_device(), physics=PhysicsCfg()
-    )
+    scene: EraseSceneCfg = EraseSceneCfg()
     commands: CommandsCfg = CommandsCfg()
     actions: ActionsCfg = ActionsCfg()
     observations: ObservationsCfg = ObservationsCfg()
     rewards: RewardsCfg = RewardsCfg()
-    terminations: TerminationsCfg = TerminationsCfg()
     events: EventCfg = EventCfg()
-
-    decimation: int = DECIMATION
-    episode_length_s: float = 5.0
-    compute_final_obs: bool = True
 
     preference: HumanPreference = HumanPreference(
         weights={
@@ -243,4 +183,3 @@ class FrankaEraseEnvCfg(ManagerBasedRLEnvCfg):
             "tool_speed": -0.2,
         }
     )
-    """What the synthetic person wants beyond the reward."""

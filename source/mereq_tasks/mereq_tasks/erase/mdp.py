@@ -121,14 +121,6 @@ def distance_to_ink(env: ManagerBasedRLEnv, board_height: float, full_scale: flo
     return (marks.ink * distance).mean(dim=1, keepdim=True) / full_scale
 
 
-def tool_speed(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:
-    """Feature: speed of the tool as a share of a full scale [m/s]. Shape: (num_envs, 1)."""
-    from .. import mdp
-
-    velocity = mdp.tool_velocity(env, _marks(env).cfg.tool_cfg)
-    return velocity.norm(dim=1, keepdim=True) / full_scale
-
-
 def over_force_limit(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:
     """Feature: normal force beyond the person's limit, as a share of a full scale [N]. Shape: (num_envs, 1)."""
     marks = _marks(env)

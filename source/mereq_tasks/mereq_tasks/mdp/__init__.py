@@ -6,7 +6,42 @@
 from isaaclab.envs.mdp import *  # noqa: F403
 
 from .actions import ToolStepAction, ToolStepActionCfg
-from .observations import tool_position, tool_velocity
+from .events import reset_joints_between
+from .objects import (
+    TableGoal,
+    TableGoalCfg,
+    at_goal,
+    goal_distance,
+    goal_distance_share,
+    goal_metric,
+    goal_offset,
+    object_position,
+    object_tilt,
+    object_up,
+    object_velocity,
+    tilt_share,
+)
+from .observations import tool_position, tool_speed_share, tool_velocity
 from .terminations import non_finite_state
 
-__all__ = ["ToolStepAction", "ToolStepActionCfg", "non_finite_state", "tool_position", "tool_velocity"]
+__all__ = [
+    "TableGoal",
+    "TableGoalCfg",
+    "ToolStepAction",
+    "ToolStepActionCfg",
+    "at_goal",
+    "goal_distance",
+    "goal_distance_share",
+    "goal_metric",
+    "goal_offset",
+    "non_finite_state",
+    "object_position",
+    "object_tilt",
+    "object_up",
+    "object_velocity",
+    "reset_joints_between",
+    "tilt_share",
+    "tool_position",
+    "tool_speed_share",
+    "tool_velocity",
+]

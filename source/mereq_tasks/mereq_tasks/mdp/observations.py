@@ -42,5 +42,10 @@ def tool_velocity(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Tens
     return env.scene[asset_cfg.name].data.body_link_lin_vel_w.torch[:, _body(asset_cfg)]
 
 
+def tool_speed_share(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg, full_scale: float) -> torch.Tensor:
+    """Feature: speed of the tool's body as a share of a full scale [m/s]. Shape: (num_envs, 1)."""
+    return tool_velocity(env, asset_cfg).norm(dim=1, keepdim=True) / full_scale
+
+
 def _body(asset_cfg: SceneEntityCfg) -> int:
     return cast(list[int], asset_cfg.body_ids)[0]

@@ -5,6 +5,7 @@
 
 * :obj:`FR3_GRIPPER_CFG`: arm and two-finger hand, torque-driven arm, position-driven fingers.
 * :obj:`FR3_ERASER_CFG`: the hand is closed on an eraser; only the arm moves.
+* :obj:`FR3_PUSHER_CFG`: the hand is closed; only the arm moves.
 
 Both are driven by joint torques from an operational-space controller, with gravity compensated, as libfranka's torque
 interface does on the arm.
@@ -86,3 +87,8 @@ FR3_GRIPPER_CFG.actuators["hand"] = ImplicitActuatorCfg(
     damping=1e2,  # [N s/m]
 )
 """FR3 with the two-finger Franka Hand."""
+
+FR3_PUSHER_CFG = clone(FR3_ERASER_CFG)
+FR3_PUSHER_CFG.spawn.tool = "pusher"  # type: ignore[attr-defined]  # it is an Fr3UsdCfg
+FR3_PUSHER_CFG.spawn.collision_props = None  # that of the felt  # type: ignore[union-attr]
+"""FR3 whose closed fingers push."""

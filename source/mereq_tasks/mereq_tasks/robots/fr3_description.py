@@ -33,6 +33,18 @@ ERASER_FELT_Z = 0.1034 + 0.03
 GRIPPED_FINGER_OPENING = 0.02
 """Position of each finger that holds the eraser [m]: half the width of the handle."""
 
+FINGER_BASE_Z = 0.0584
+"""Height of the fingers' own frames below the hand's flange [m]."""
+
+FINGERTIPS_SIZE = (0.0175, 0.0304, 0.0185)
+"""Box around the tips of the two closed fingers [m]: those of the packaged fingers, side by side."""
+
+FINGERTIPS_Z = FINGER_BASE_Z + 0.04525
+"""Height of that box's centre below the hand's flange [m]."""
+
+TOOLS = ("gripper", "eraser", "pusher")
+"""What the hand can be: two sliding fingers, fingers that hold an eraser, closed fingers."""
+
 
 def packaged_urdf() -> Path:
     """Returns the path of the packaged FR3 description, without importing the package (it would need pinocchio).
@@ -50,20 +62,25 @@ def build_urdf(tool: str) -> ET.Element:
     """Derives the URDF of the arm with one of the tools.
 
     Args:
-        tool: ``"gripper"`` (two sliding fingers) or ``"eraser"`` (fingers closed on an eraser, all one body).
+        tool: ``"gripper"`` (two sliding fingers), ``"eraser"`` (fingers closed on an eraser, all one body) or
+            ``"pusher"`` (closed fingers, all one body).
 
     Raises:
         ValueError: Unknown tool.
     """
-    if tool not in ("gripper", "eraser"):
-        raise ValueError(f"unknown tool {tool!r}: choose gripper or eraser")
+    if tool not in TOOLS:
+        raise ValueError(f"unknown tool {tool!r}: choose {', '.join(TOOLS)}")
     source = packaged_urdf()
     robot = ET.parse(source).getroot()
     _drop_bodiless_links(robot)
     _use_absolute_meshes(robot, source.parent)
     _simplify_colliders(robot)
     if tool == "eraser":
+        _freeze_fingers(robot, GRIPPED_FINGER_OPENING)
         _hold_eraser(robot)
+    elif tool == "pusher":
+        _freeze_fingers(robot, 0.0)
+        _add_fingertips(robot)
     return robot
 
 
@@ -110,12 +127,12 @@ def _simplify_colliders(robot: ET.Element) -> None:
     _add_collision(_link(robot, "fr3_hand"), "0 0 0.0335", "box", {"size": " ".join(map(str, HAND_SIZE))})
 
 
-def _hold_eraser(robot: ET.Element) -> None:
-    """Freezes the fingers at the width of the eraser's handle and fixes the eraser between their tips."""
+def _freeze_fingers(robot: ET.Element, opening: float) -> None:
+    """Makes hand and fingers one rigid body whose fingers touch nothing; each finger is ``opening`` [m] from closed."""
     for name, side in (("fr3_finger_joint1", 1.0), ("fr3_finger_joint2", -1.0)):
         joint = _joint(robot, name)
         joint.set("type", "fixed")
-        joint.find("origin").set("xyz", f"0 {side * GRIPPED_FINGER_OPENING} 0.0584")
+        joint.find("origin").set("xyz", f"0 {side * opening} {FINGER_BASE_Z}")
         for tag in ("axis", "limit", "mimic", "dynamics"):
             if (element := joint.find(tag)) is not None:
                 joint.remove(element)
@@ -124,6 +141,9 @@ def _hold_eraser(robot: ET.Element) -> None:
         for collision in finger.findall("collision"):
             finger.remove(collision)
 
+
+def _hold_eraser(robot: ET.Element) -> None:
+    """Fixes the eraser between the tips of the fingers."""
     length, width, height = ERASER_SIZE
     centre_z = ERASER_FELT_Z - height / 2
     eraser = ET.SubElement(robot, "link", name="eraser")
@@ -137,10 +157,26 @@ def _hold_eraser(robot: ET.Element) -> None:
     # Solid box: I = m/12 (a² + b²).
     ixx, iyy, izz = (ERASER_MASS / 12 * (a**2 + b**2) for a, b in ((width, height), (length, height), (length, width)))
     ET.SubElement(inertial, "inertia", ixx=f"{ixx:.3e}", iyy=f"{iyy:.3e}", izz=f"{izz:.3e}", ixy="0", ixz="0", iyz="0")
-    joint = ET.SubElement(robot, "joint", name="eraser_joint", type="fixed")
+    _fix_to_hand(robot, "eraser", centre_z)
+
+
+def _add_fingertips(robot: ET.Element) -> None:
+    """Adds one box that touches things in place of both fingertips, whose mass stays with the fingers."""
+    fingertips = ET.SubElement(robot, "link", name="fingertips")
+    _add_collision(fingertips, "0 0 0", "box", {"size": " ".join(map(str, FINGERTIPS_SIZE))})
+    inertial = ET.SubElement(fingertips, "inertial")
+    ET.SubElement(inertial, "origin", xyz="0 0 0", rpy="0 0 0")
+    # A body needs some mass; a gram of it changes nothing.
+    ET.SubElement(inertial, "mass", value="1e-3")
+    ET.SubElement(inertial, "inertia", ixx="1e-7", iyy="1e-7", izz="1e-7", ixy="0", ixz="0", iyz="0")
+    _fix_to_hand(robot, "fingertips", FINGERTIPS_Z)
+
+
+def _fix_to_hand(robot: ET.Element, link: str, z: float) -> None:
+    joint = ET.SubElement(robot, "joint", name=f"{link}_joint", type="fixed")
     ET.SubElement(joint, "parent", link="fr3_hand")
-    ET.SubElement(joint, "child", link="eraser")
-    ET.SubElement(joint, "origin", xyz=f"0 0 {centre_z}", rpy="0 0 0")
+    ET.SubElement(joint, "child", link=link)
+    ET.SubElement(joint, "origin", xyz=f"0 0 {z}", rpy="0 0 0")
 
 
 def _add_box_visual(link: ET.Element, name: str, xyz: str, size: tuple[float, float, float], rgba: str) -> None:

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Observations, rewards and features that only Franka-PushBottle has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from isaaclab.managers import SceneEntityCfg
+
+from .. import mdp
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnv
+
+TOUCH_FORCE = 0.2
+"""Force that counts as a touch [N]; above the noise of a contact at rest."""
+
+
+def push_force(env: ManagerBasedRLEnv, sensor: str) -> torch.Tensor:
+    """Returns the force of the bottle on the fingertips, mean over the step [N]. Shape: (num_envs, 1)."""
+    forces = env.scene[sensor].data.net_forces_w_history.torch[:, :, 0]
+    return forces.mean(dim=1).norm(dim=1, keepdim=True)
+
+
+def push_height(env: ManagerBasedRLEnv, sensor: str, tool_cfg: SceneEntityCfg) -> torch.Tensor:
+    """Returns the height above the table at which the fingertips push [m]; 0 while they touch nothing.
+
+    Returns:
+        Shape: (num_envs, 1)
+    """
+    height = mdp.tool_position(env, tool_cfg, (0.0, 0.0, 0.0))[:, 2:]
+    return torch.where(push_force(env, sensor) > TOUCH_FORCE, height, 0.0)
+
+
+def push_height_share(env: ManagerBasedRLEnv, sensor: str, tool_cfg: SceneEntityCfg, full_scale: float) -> torch.Tensor:
+    """Feature: height at which the fingertips push, as a share of a full scale [m]. Shape: (num_envs, 1)."""
+    return push_height(env, sensor, tool_cfg) / full_scale
+
+
+def effort(env: ManagerBasedRLEnv, sensor: str, full_scale: float) -> torch.Tensor:
+    """Feature: force on the fingertips, as a share of a full scale [N]. Shape: (num_envs, 1)."""
+    return push_force(env, sensor) / full_scale
+
+
+def object_from_tool(
+    env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg, tool_cfg: SceneEntityCfg, offset: Sequence[float]
+) -> torch.Tensor:
+    """Returns where the object is as seen from the tool [m]. Shape: (num_envs, 3)."""
+    return mdp.object_position(env, asset_cfg) - mdp.tool_position(env, tool_cfg, offset)
+
+
+def distance_to_pushing_place(
+    env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg, tool_cfg: SceneEntityCfg, gap: float
+) -> torch.Tensor:
+    """Reward: distance over the table from the fingertips to where they push the bottle towards its spot [m].
+
+    Their height does not matter: that is what the person minds and the prior does not.
+
+    Args:
+        env: The environment.
+        asset_cfg: The bottle.
+        tool_cfg: Robot and the body that pushes.
+        gap: From the middle of the bottle to the middle of the fingertips when they touch [m].
+
+    Returns:
+        Shape: (num_envs,)
+    """
+    bottle = mdp.object_position(env, asset_cfg)[:, :2]
+    towards = torch.nn.functional.normalize(mdp.goal_offset(env), dim=1)
+    tool = mdp.tool_position(env, tool_cfg, (0.0, 0.0, 0.0))[:, :2]
+    return (bottle - gap * towards - tool).norm(dim=1)

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What must hold for every task of the suite, on the real environment. A new task is tested by being registered."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+import torch
+
+from mereq_algo.residual import LinearReward
+from mereq_algo.runner import TaskSpec
+from mereq_algo.storage import transition_from_step
+from mereq_tasks.arguments import add_task_args, parse_task_args, task_names
+from mereq_tasks.launch import resolve_task
+
+pytestmark = pytest.mark.sim
+
+
+@pytest.fixture(scope="module", params=task_names())
+def any_task(request, task_opener):
+    return task_opener.open(request.param)
+
+
+@pytest.fixture(scope="module")
+def random_steps(any_task) -> list[tuple]:
+    """What two episodes of random actions returned, step by step."""
+    torch.manual_seed(1)
+    env = any_task.env
+    env.reset()
+    steps = []
+    for _ in range(2 * env.max_episode_length):
+        before = env.get_observations().clone()
+        action = 2 * torch.rand(env.num_envs, env.num_actions) - 1
+        obs, rewards, dones, extras = env.step(action)
+        transition = transition_from_step(before["policy"], action, obs, rewards, dones, extras)
+        steps.append((obs.clone(), rewards.clone(), dones.clone(), extras["time_outs"].clone(), transition.clone()))
+    return steps
+
+
+def test_the_suite_has_its_tasks():
+    assert {"Franka-Erase", "Franka-PushBottle"} <= set(task_names())
+
+
+def test_random_actions_give_finite_numbers(random_steps):
+    assert len(random_steps) >= 200
+    for obs, rewards, *_ in random_steps:
+        for group in ("policy", "features", "metrics"):
+            assert torch.isfinite(obs[group]).all(), group
+        assert torch.isfinite(rewards).all()
+
+
+def test_random_actions_break_no_robot(random_steps, any_task):
+    """All robots are reset together, by time, once an episode."""
+    length = any_task.env.max_episode_length
+    for number, (_, _, dones, time_outs, _) in enumerate(random_steps, start=1):
+        assert dones.bool().all() if number % length == 0 else not dones.any()
+        assert torch.equal(dones.bool(), time_outs)
+
+
+def test_features_and_metrics_are_shares(random_steps):
+    for obs, *_ in random_steps:
+        for group in ("features", "metrics"):
+            assert (obs[group] >= 0.0).all() and (obs[group] <= 1.0).all(), group
+
+
+def test_policy_observations_are_of_order_one(random_steps):
+    assert max(float(obs["policy"].abs().max()) for obs, *_ in random_steps) < 10.0
+
+
+def test_every_feature_tells_something(random_steps):
+    """A feature that never changes can explain no correction."""
+    features = torch.stack([obs["features"] for obs, *_ in random_steps]).flatten(0, 1)
+    assert (features.amax(dim=0) > features.amin(dim=0)).all()
+
+
+def test_groups_are_as_wide_as_their_names(any_task):
+    env, spec = any_task.env, TaskSpec(**any_task.names)
+    spec.check(env)
+    obs, manager = env.get_observations(), env.unwrapped.observation_manager
+    assert obs["features"].shape == (env.num_envs, len(spec.feature_names))
+    assert obs["metrics"].shape == (env.num_envs, len(spec.metric_names))
+    dims = manager.group_obs_term_dim["policy"]
+    widths = {name: dim[0] for name, dim in zip(manager.active_terms["policy"], dims, strict=True)}
+    assert tuple(widths) == spec.obs_names and sum(widths.values()) == obs["policy"].shape[1]
+    actions = env.unwrapped.action_manager.action
+    assert actions.shape == (env.num_envs, env.num_actions)
+
+
+def test_the_person_wishes_for_features_of_the_task(any_task):
+    spec = TaskSpec(**any_task.names)
+    weights = any_task.env.unwrapped.cfg.preference.weights
+    by_name = dict(zip(spec.feature_names, spec.theta_star.tolist(), strict=True))
+    assert by_name == pytest.approx({name: weights.get(name, 0.0) for name in spec.feature_names})
+    assert any(spec.theta_star != 0.0)
+
+
+def test_the_experts_reward_is_the_tasks_and_what_the_person_wishes(any_task, random_steps):
+    """r + θ*ᵀf: r from the environment's own terms, f from the features of the same transition."""
+    spec = TaskSpec(**any_task.names)
+    reward = LinearReward(1.0, spec.theta_star)
+    weights = any_task.env.unwrapped.cfg.preference.weights
+    for obs, rewards, dones, _, transition in random_steps:
+        going_on = ~dones.bool()
+        wished = sum(w * obs["features"][:, spec.feature_names.index(name)] for name, w in weights.items())
+        torch.testing.assert_close(reward(transition)[going_on], (rewards + wished)[going_on])
+
+
+def test_train_and_play_see_the_same(any_task):
+    """One robot, as when a policy is played, has the groups, widths and limits that many have in training."""
+    parser = argparse.ArgumentParser()
+    add_task_args(parser)
+    name = any_task.names["task"]
+    one = resolve_task(*parse_task_args(parser, ["--task", name, "--num_envs", "1", "--device", "cpu"])).env_cfg
+    many = any_task.env.unwrapped.cfg
+    for group in ("policy", "features", "metrics"):
+        ours, theirs = getattr(one.observations, group).to_dict(), getattr(many.observations, group).to_dict()
+        assert {term: (value or {}).get("clip") for term, value in ours.items() if isinstance(value, dict)} == {
+            term: (value or {}).get("clip") for term, value in theirs.items() if isinstance(value, dict)
+        }
+        assert not getattr(one.observations, group).enable_corruption
+    assert one.actions.to_dict().keys() == many.actions.to_dict().keys()
+    assert one.episode_length_s == many.episode_length_s
+
+
+def test_reset_forgets_the_episode(any_task):
+    """Two episodes from one seed begin alike, whatever was done in between."""
+    env = any_task.env
+    starts = []
+    for action in (0.0, 1.0):
+        for _ in range(20):
+            env.step(torch.full((env.num_envs, env.num_actions), action))
+        torch.manual_seed(5)
+        env.reset()
+        starts.append(env.get_observations().clone())
+    for group in ("policy", "metrics"):
+        assert torch.equal(starts[0][group], starts[1][group]), group
+    assert (starts[0]["metrics"] == 0.0).all()
+    assert (starts[0]["policy"].std(dim=0) > 0.0).any(), "every robot starts elsewhere"
