@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 LAUNCHER = Path(__file__).parents[1] / "isaaclab.sh"
+TASKS = ("Franka-Erase", "Franka-PushBottle")
 TASK = ("--task", "Franka-Erase", "--num_envs", "4")
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
@@ -29,9 +30,11 @@ def isaaclab(tmp_path):
     return run
 
 
-def test_list_envs_shows_the_task_and_its_learning_library(isaaclab):
-    (line,) = (line for line in isaaclab("list_envs").splitlines() if "Franka-Erase" in line)
-    assert "rsl_rl" in line
+def test_list_envs_shows_the_tasks_and_their_learning_library(isaaclab):
+    lines = isaaclab("list_envs").splitlines()
+    for task in TASKS:
+        (line,) = (line for line in lines if task in line)
+        assert "rsl_rl" in line
 
 
 @pytest.mark.parametrize("agent", ["zero_agent", "random_agent"])
@@ -39,8 +42,10 @@ def test_agents_without_a_policy_step_the_task(isaaclab, agent):
     isaaclab(agent, *TASK, "--max_steps", "5")
 
 
-def test_rsl_rl_trains_on_the_task_and_saves_a_policy(isaaclab, tmp_path):
-    output = isaaclab("train", "--backend", "rsl_rl", *TASK, "--max_iterations", "1")
+@pytest.mark.parametrize("task", TASKS)
+def test_rsl_rl_trains_on_the_task_and_saves_a_policy(isaaclab, tmp_path, task):
+    options = ("--task", task, "--num_envs", "4", "--max_iterations", "1")
+    output = isaaclab("train", "--backend", "rsl_rl", *options)
     assert "Learning iteration 0/1" in output
     assert list((tmp_path / "logs" / "rsl_rl").glob("*/*/model_*.pt"))
 

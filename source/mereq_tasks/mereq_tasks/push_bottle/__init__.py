@@ -11,7 +11,9 @@ gym.register(
     disable_env_checker=True,
     kwargs={
         "env_cfg_entry_point": f"{__name__}.push_bottle_env_cfg:FrankaPushBottleEnvCfg",
+        "rsl_rl_cfg_entry_point": f"{__name__}.agents.rsl_rl_ppo_cfg:FrankaPushBottlePPORunnerCfg",
         "mereq_cfg_entry_point": f"{__name__}.agents:mereq.yaml",
         "view_cfg_entry_point": f"{__name__}.view:PushBottleViewCfg",
+        "default_agent": "rsl_rl",
     },
 )
