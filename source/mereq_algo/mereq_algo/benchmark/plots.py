@@ -105,7 +105,8 @@ def _bars(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, s
         f"{task}: samples until the intervention rate stays below δ\nmedian and quartiles; hatched: never got there",
         fontsize=10,
     )
-    axis.legend(frameon=False, ncols=2)
+    axis.set_ylim(0, 1.25 * axis.get_ylim()[1])  # room for the legend above the bars
+    axis.legend(frameon=False, ncols=3, loc="upper left")
     return figure
 
 
