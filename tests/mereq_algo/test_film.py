@@ -246,7 +246,7 @@ def test_a_broken_encoder_is_told_in_one_line_and_leaves_no_file(script, told, t
     with pytest.raises(FilmError, match=told) as error:
         make_film(BarStage(SupervisedLinearEnv(num_envs=1), 1), {"one": [episode(20)]}, "Bars", TRACE, STEP_DT, folder)
     assert "\n" not in str(error.value)
-    assert not list(folder.glob("*.mp4")) and not list(folder.glob(".*")) and not list(folder.glob("*.webp"))
+    assert not folder.exists() or not list(folder.iterdir())
 
 
 def test_an_interrupted_film_leaves_no_file(tmp_path):

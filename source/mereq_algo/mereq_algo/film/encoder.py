@@ -14,11 +14,9 @@ from types import TracebackType
 import imageio_ffmpeg
 import numpy as np
 
-WEBP_WIDTH = 800
-"""Width of the animated picture [px]: a README is about as wide."""
-
-WEBP_FRAMES_PER_S = 10
-"""Frames a second of the animated picture: enough to follow an arm."""
+WEBP_STEPS = ((800, 10, 80), (800, 10, 50), (640, 8, 40), (480, 6, 30), (400, 4, 20))
+"""Width of the animated picture [px], its frames a second and its quality, from what looks best in a README to what
+still shows an arm."""
 
 WEBP_LIMIT = 4_000_000
 """Largest animated picture [bytes]; a README has to load on a phone."""
@@ -151,21 +149,10 @@ def write_webp(video: Path, path: Path) -> None:
     """
     temporary = path.with_name(f".{uuid.uuid4().hex}_{path.name}")
     try:
-        for quality in (80, 60, 40, 20):
-            filters = f"fps={WEBP_FRAMES_PER_S},scale={WEBP_WIDTH}:-1:flags=lanczos"
-            _run(
-                "-i",
-                str(video),
-                "-vf",
-                filters,
-                "-c:v",
-                "libwebp_anim",
-                "-q:v",
-                str(quality),
-                "-loop",
-                "0",
-                str(temporary),
-            )
+        for width, frames_per_s, quality in WEBP_STEPS:
+            filters = f"fps={frames_per_s},scale={width}:-1:flags=lanczos"
+            encoder = ("-c:v", "libwebp_anim", "-q:v", str(quality), "-loop", "0")
+            _run("-i", str(video), "-vf", filters, *encoder, str(temporary))
             if temporary.stat().st_size <= WEBP_LIMIT:
                 temporary.replace(path)
                 return

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ def make_film(
     steps = max(episode.num_steps for scene in scenes for episode in scene)
     painter = FramePainter(title, list(episodes), trace, steps, step_dt)
     files = FilmFiles(folder / "comparison.mp4", folder / "comparison.webp", [])
+    stills: list[bytes] = []  # compressed, and written when there is a film that they are of
     with VideoEncoder(files.video, WIDTH, HEIGHT, FRAMES_PER_S) as video:
         for number, scene in enumerate(scenes, start=1):
             moving = _moving_frames(scene, step_dt)
@@ -98,11 +100,15 @@ def make_film(
                 video.add(frame)
                 on_frame()
                 if index in (int(STILL_AT * moving), moving - 1):
-                    files.stills.append(folder / f"still_{len(files.stills) + 1}.png")
-                    Image.fromarray(frame).save(files.stills[-1])
+                    picture = io.BytesIO()
+                    Image.fromarray(frame).save(picture, "PNG")
+                    stills.append(picture.getvalue())
             for _ in range(_held_frames()):
                 video.add(frame)
                 on_frame()
+    for number, still in enumerate(stills, start=1):
+        files.stills.append(folder / f"still_{number}.png")
+        files.stills[-1].write_bytes(still)
     write_webp(files.video, files.animation)
     return files
 
