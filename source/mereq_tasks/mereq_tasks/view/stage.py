@@ -13,6 +13,7 @@ import math
 from typing import Any
 
 import isaaclab.sim as sim_utils
+import numpy as np
 import torch
 import warp as wp
 from isaaclab.assets import AssetBaseCfg
@@ -22,8 +23,8 @@ from isaaclab.sim import SimulationContext
 from isaaclab.utils.math import create_rotation_matrix_from_view, quat_from_matrix
 from isaaclab_newton.physics import NewtonBackendCfg
 from isaaclab_newton.renderers import NewtonWarpRendererCfg
+from PIL import Image
 from tensordict import TensorDict
-from torch.nn.functional import conv2d, interpolate, pad
 
 from .view_cfg import PropState, ViewCfg
 
@@ -37,8 +38,8 @@ LINEAR_UP_TO = 0.7
 """Share of the brightest light up to which a picture is as bright as what it shows; above, ever less, so that a white
 arm keeps its shading."""
 
-SMOOTHING = (0.2, 0.6, 0.2)
-"""Weights of neighbouring rays along each side: takes the steps off edges for the price of a little sharpness."""
+BRIGHTEST = 4.0
+"""Light that is drawn white; a lamp that shines straight at a white surface gives about half of it."""
 
 SUPERSAMPLING = 1.25
 """Rays a pixel along each side. 1 leaves jagged edges; a frame of three panes took 0.48 s of one core with it, 1.05 s
@@ -107,6 +108,8 @@ class Stage:
         # The renderer reads these arrays anew in every frame.
         self._shape_transform = wp.to_torch(backend.model.shape_transform)
         self._shape_colour = wp.to_torch(backend.model.shape_color)
+        # A table costs a tenth of the arithmetic; steps this fine stay below one of the 255 even in the dark.
+        self._encoded = _encode(torch.linspace(0.0, BRIGHTEST, 16_384, device=env.device))
 
     def snapshot(self) -> TensorDict:
         """Returns all that :meth:`show` needs, and the trace. Batch size: (num_envs,)."""
@@ -165,11 +168,19 @@ class Stage:
 
     def _develop(self, light: torch.Tensor) -> torch.Tensor:
         """Turns linear light into a picture. Shape of light: (num_envs, rows, columns, 3)."""
-        light = light.permute(0, 3, 1, 2)
-        rest = 1.0 - LINEAR_UP_TO
-        light = torch.where(light < LINEAR_UP_TO, light, 1.0 - rest * torch.exp((LINEAR_UP_TO - light) / rest))
-        weights = torch.outer(light.new_tensor(SMOOTHING), light.new_tensor(SMOOTHING))
-        light = conv2d(pad(light, (1, 1, 1, 1), mode="replicate"), weights.expand(3, 1, 3, 3), groups=3)
-        light = interpolate(light, self._size, mode="bilinear", antialias=True)
-        encoded = torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clamp(min=1e-6) ** (1 / 2.4) - 0.055)
-        return (255.0 * encoded.clamp(0.0, 1.0)).round().to(torch.uint8).permute(0, 2, 3, 1)
+        place = (light * (len(self._encoded) / BRIGHTEST)).clamp_(0, len(self._encoded) - 1).int()
+        height, width = self._size
+        # Pillow's filter on bytes takes a fifth of the time of torch's on floats.
+        pictures = [
+            np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
+            for picture in self._encoded[place].cpu().numpy()
+        ]
+        return torch.from_numpy(np.stack(pictures))
+
+
+def _encode(light: torch.Tensor) -> torch.Tensor:
+    """Returns linear light as sRGB bytes."""
+    rest = 1.0 - LINEAR_UP_TO
+    light = torch.where(light < LINEAR_UP_TO, light, 1.0 - rest * torch.exp((LINEAR_UP_TO - light) / rest))
+    encoded = torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clamp(min=1e-6) ** (1 / 2.4) - 0.055)
+    return (255.0 * encoded).round().to(torch.uint8)
