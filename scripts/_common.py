@@ -13,6 +13,8 @@ import importlib.metadata
 import os
 import platform
 import shlex
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +36,11 @@ POLICIES = REPOSITORY / "assets" / "policies"
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turns what a user can get wrong into one line and exit status 2, and Ctrl-C into 130."""
+    """Turns what a user can get wrong into one line and exit status 2, Ctrl-C into 130, and a request to end into 143.
+
+    The latter ends a program at once unless it is told otherwise, and half a file would stay.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield
     except ValueError as error:
@@ -46,6 +52,16 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted", style="yellow")
         sys.exit(130)
+
+
+@contextlib.contextmanager
+def told_in_one_line(what: str) -> Iterator[None]:
+    """Tells of any error in one line and goes on: for what is done on the way out, where another error may be known."""
+    try:
+        yield
+    except Exception as error:
+        line = " ".join(f"{what}: {type(error).__name__}: {error}".split())
+        Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
 
 
 def _user_errors() -> tuple[type[ValueError], ...]:
@@ -133,7 +149,17 @@ def versions() -> dict[str, str]:
     """Returns the versions that a figure depends on."""
     packages = ("isaaclab", "newton", "warp-lang", "mujoco-warp", "torch", "rsl-rl-lib", "mereq-tasks", "mereq-algo")
     found = {package: importlib.metadata.version(package) for package in packages}
-    return {"python": platform.python_version(), **found}
+    return {**_revision(), "python": platform.python_version(), **found}
+
+
+def _revision() -> dict[str, str]:
+    """Returns the commit of this repository, marked where files differ from it; nothing where it is no clone."""
+    command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # no git
+        return {}
+    return {"revision": done.stdout.strip()} if done.returncode == 0 else {}
 
 
 def hardware() -> dict[str, str]:

@@ -28,7 +28,21 @@ def film_run(folder: RunFolder) -> bool:
     command += ["--task", folder.read_summary()["task"], "--policies", prior, f"aligned:{folder.path}", "expert"]
     command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", kept["device"]]
     command += ["--output", str((folder.path / VIDEO).parent), *kept["settings"]]
-    if subprocess.run(command, check=False).returncode != 0:
+    if _run(command) != 0:
         return False
     log_video(folder.path, folder.path / VIDEO)
     return True
+
+
+def _run(command: list[str]) -> int:
+    """Runs a program to its end, and on Ctrl-C, which it got as well, gives it time to clean up."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        raise

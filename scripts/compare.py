@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
 
     from mereq_algo.film import FilmedEpisode
+    from mereq_algo.intervention import SyntheticPerson
     from mereq_algo.networks import TrainedPolicy
     from mereq_algo.runner import PersonCfg
     from mereq_tasks.launch import OpenTask
@@ -80,9 +81,15 @@ def run_episodes(
     def load(file: Path) -> TrainedPolicy:
         return load_policy(file, spec, num_obs, env.num_actions, env.device)
 
-    episodes, expert = {}, load(policy_file(args.task, "expert"))
+    def watched_by() -> SyntheticPerson | None:
+        if person_cfg is None:
+            return None
+        expert = load(policy_file(args.task, "expert"))
+        return make_person(person_cfg, expert, len(files), args.seed, str(env.device))
+
+    episodes = {}
     for name, file in files.items():
-        person = make_person(person_cfg, expert, len(files), args.seed, str(env.device)) if person_cfg else None
+        person = watched_by()
         with console.status(f"running {args.episodes} episodes: {name}"):
             episodes[name] = film_episodes(
                 env, stage, load(file).policy, spec.metric_names, args.episodes, args.seed, person, args.deterministic
@@ -128,12 +135,19 @@ def main() -> None:
         env = cast("ManagerBasedRLEnv", task.env.unwrapped)
         stage = Stage(env, view, *size)
         episodes = run_episodes(task, stage, files, person_cfg, args, console)
-        trace = Trace(view.trace.label, view.trace.unit, view.trace.preferred, view.trace.limits)
+        trace = Trace(view.trace.label, view.trace.unit, view.trace.preferred(env), view.trace.limits)
         counted = (BarColumn(), MofNCompleteColumn(), TextColumn("frames,"), TimeRemainingColumn())
         with Progress(TextColumn("drawing"), *counted, console=console) as progress:
             bar = progress.add_task("", total=num_frames(episodes, env.step_dt))
             film = make_film(
-                stage, episodes, args.task, trace, env.step_dt, output, args.supervised, lambda: progress.advance(bar)
+                stage,
+                episodes,
+                (args.task, settings.env_cfg.goal),
+                trace,
+                env.step_dt,
+                output,
+                args.supervised,
+                lambda: progress.advance(bar),
             )
     for name, filmed in episodes.items():
         outcome = f"{sum(episode.success for episode in filmed)} of {len(filmed)} successful"

@@ -13,6 +13,7 @@ A run that is resumed keeps its own.
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from _common import (
     load_policy,
     one_line_errors,
     policy_file,
+    told_in_one_line,
     versions,
 )
 from _film import film_run
@@ -89,7 +91,7 @@ def main() -> None:
         overrides = kept_arguments(folder, args, overrides, parser)
     files = {name: policy_file(args.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
 
-    from mereq_algo.report import write_report
+    from mereq_algo.report import VIDEO, write_report
     from mereq_algo.runner import (
         ConfigError,
         ConsoleDisplay,
@@ -129,15 +131,17 @@ def main() -> None:
             folder.write_params("agent", cfg.to_dict())
         else:
             runner.resume()
+            shutil.rmtree((folder.path / VIDEO).parent, ignore_errors=True)  # of a policy that is no longer the last
         console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False)
-        log = TensorBoardLog(folder.path)
+        log = TensorBoardLog(folder.path, runner.record.rounds)
         try:
             with ConsoleDisplay(cfg.max_rounds, console) as display:
                 runner.listeners += [log, display]
                 record = runner.learn()
         finally:
             log.close(runner.record, cfg.to_dict())
-            write_report(folder)
+            with told_in_one_line("no report"):
+                write_report(folder)
     console.print(evaluation_table(record.evaluation, f"{spec.task}: prior, aligned and expert"))
     console.print(f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}")
     if not args.no_video:

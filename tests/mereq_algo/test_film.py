@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import stat
-import tracemalloc
+import subprocess
+import sys
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import psutil
 import pytest
 import torch
 from tensordict import TensorDict
@@ -26,12 +29,15 @@ from mereq_algo.film import (
     PaneView,
     Trace,
     VideoEncoder,
+    check_encoder,
     film_episodes,
     make_film,
     num_frames,
     pane_size,
     write_webp,
 )
+from mereq_algo.film.frame import HEADER, MARGIN, NAME
+from mereq_algo.film.frame import TRACE as TRACE_HEIGHT
 from mereq_algo.runner import make_person
 
 from .supervised_env import SupervisedLinearEnv, small_cfg, trained
@@ -132,7 +138,7 @@ def test_a_takeover_is_a_change_of_hands():
 
 
 def test_every_pane_is_where_it_belongs_and_nothing_is_painted_over_it():
-    painter = FramePainter("Title", ["one", "two"], TRACE, 10, STEP_DT)
+    painter = FramePainter(("Title", "What is asked."), ["one", "two"], TRACE, 10, STEP_DT)
     frame = painter.paint([pane(40), pane(200)], "note")
     assert frame.shape == (HEIGHT, WIDTH, 3)
     width, height = pane_size(2)
@@ -141,7 +147,7 @@ def test_every_pane_is_where_it_belongs_and_nothing_is_painted_over_it():
 
 
 def test_the_person_is_seen_while_they_act():
-    painter = FramePainter("Title", ["one", "two"], TRACE, 10, STEP_DT)
+    painter = FramePainter(("Title", "What is asked."), ["one", "two"], TRACE, 10, STEP_DT)
     acting = torch.tensor([False, False, True, True, True])
     orange = (230, 126, 0)
 
@@ -154,13 +160,55 @@ def test_the_person_is_seen_while_they_act():
 
 
 def test_success_and_failure_are_told_apart():
-    painter = FramePainter("Title", ["one", "two"], TRACE, 10, STEP_DT)
+    painter = FramePainter(("Title", "What is asked."), ["one", "two"], TRACE, 10, STEP_DT)
     frames = [painter.paint([pane(success=success), pane()], "") for success in (None, True, False)]
     assert not (frames[0] == frames[1]).all() and not (frames[1] == frames[2]).all()
 
 
+CURVE, SHADE = (0, 92, 175), (209, 236, 224)
+
+
+def plot_rows(frame: np.ndarray, step: float, colour: tuple[int, int, int]) -> np.ndarray:
+    """Rows of a colour in the first pane's plot, at a step of 10, as values of the trace."""
+    tolerance = 90 if colour == CURVE else 12  # a thin line is blended with what is around it
+    width, height = pane_size(2)
+    left, right, top, bottom = 40, 10, 32, 12  # room around the plot within its strip
+    x = round(MARGIN + left + (width - left - right) * step / 9)
+    strip = frame[HEADER + NAME + height : HEIGHT - MARGIN, x].astype(int)
+    rows = np.flatnonzero(np.abs(strip - colour).max(axis=1) < tolerance)
+    return 1.0 - (rows - top) / (TRACE_HEIGHT - top - bottom)
+
+
+def test_the_trace_is_drawn_to_scale_with_what_the_person_likes_shaded():
+    painter = FramePainter(("Title", "What is asked."), ["one", "two"], TRACE, 10, STEP_DT)
+    values = torch.tensor([0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9])
+    frame = painter.paint([pane(trace=values, in_control=torch.zeros(7, dtype=torch.bool)), pane()], "")
+    shaded = plot_rows(frame, 8.5, SHADE)
+    assert shaded.min() == pytest.approx(0.2, abs=0.03) and shaded.max() == pytest.approx(0.6, abs=0.03)
+    for step, value in ((1.5, 0.1), (4.5, 0.9)):
+        assert plot_rows(frame, step, CURVE).mean() == pytest.approx(value, abs=0.04)
+
+
+def test_where_the_figure_has_no_value_there_is_a_gap():
+    painter = FramePainter(("Title", "What is asked."), ["one", "two"], TRACE, 10, STEP_DT)
+    values = torch.tensor([0.5, 0.5, torch.nan, torch.nan, 0.5, 0.5, 0.5])
+    frame = painter.paint([pane(trace=values, in_control=torch.zeros(7, dtype=torch.bool)), pane()], "")
+    drawn = {step: len(plot_rows(frame, step, CURVE)) > 0 for step in (0.5, 1.5, 2.5, 3.5, 4.5, 5.5)}
+    assert drawn == {0.5: True, 1.5: False, 2.5: False, 3.5: False, 4.5: True, 5.5: True}
+
+
+def test_a_long_name_makes_room_for_the_outcome():
+    name = "2026-11-23_17-38-20_of_a_run_whose_name_is_far_too_long_for_a_pane"
+    painter = FramePainter(("Title", "What is asked."), [name, "two"], TRACE, 10, STEP_DT)
+    without = FramePainter(("Title", "What is asked."), ["", "two"], TRACE, 10, STEP_DT)
+    views = [pane(success=True), pane()]
+    width, _ = pane_size(2)
+    line = np.s_[HEADER : HEADER + NAME, MARGIN + width - 120 : MARGIN + width]
+    assert (painter.paint(views, "")[line] == without.paint(views, "")[line]).all()
+
+
 def test_a_trace_beyond_the_axis_is_drawn_at_its_end():
-    painter = FramePainter("Title", ["one", "two"], TRACE, 10, STEP_DT)
+    painter = FramePainter(("Title", "What is asked."), ["one", "two"], TRACE, 10, STEP_DT)
     high, higher = (painter.paint([pane(trace=torch.full((5,), value)), pane()], "") for value in (1.0, 50.0))
     assert (high == higher).all()
 
@@ -176,7 +224,13 @@ def film(tmp_path_factory):
     folder = tmp_path_factory.mktemp("film")
     seen = []
     files = make_film(
-        BarStage(env, 2), episodes, "Bars", TRACE, STEP_DT, folder, on_frame=lambda: seen.append(len(seen))
+        BarStage(env, 2),
+        episodes,
+        ("Bars", "Push the bars."),
+        TRACE,
+        STEP_DT,
+        folder,
+        on_frame=lambda: seen.append(len(seen)),
     )
     return episodes, files, seen
 
@@ -208,14 +262,22 @@ def test_stills_and_an_animated_picture_come_with_it(film):
 
 
 def test_memory_does_not_grow_with_length(tmp_path):
+    """Of the whole process, so that Pillow's and torch's own memory counts. 270 frames are 750 MB."""
     env = SupervisedLinearEnv(num_envs=1)
-    peaks = []
-    for steps in (20, 80):
-        tracemalloc.start()
-        make_film(BarStage(env, 1), {"one": [episode(steps)]}, "Bars", TRACE, STEP_DT, tmp_path)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] - peaks[0] < HEIGHT * WIDTH * 3, "the longer film has 90 frames more; not one may be kept"
+    process = psutil.Process()
+    seen = []
+    for lengths in ([20], [20], [60, 60, 60]):  # the first fills caches
+        seen.append([])
+        make_film(
+            BarStage(env, 1),
+            {"one": [episode(steps) for steps in lengths]},
+            ("Bars", "Push the bars."),
+            TRACE,
+            STEP_DT,
+            tmp_path,
+            on_frame=lambda: seen[-1].append(process.memory_info().rss),
+        )
+    assert max(seen[2]) - max(seen[1]) < 30e6
 
 
 # --- encoders that do not work ----------------------------------------------------------------------------------------
@@ -233,20 +295,95 @@ def fake_ffmpeg(folder: Path, script: str) -> str:
     [
         (None, "ffmpeg does not start"),
         ("echo 'Unknown encoder libx264' >&2; exit 1", "ffmpeg failed: Unknown encoder libx264"),
-        # Encodes the trial frame, and gives up in the middle of the film.
-        ('case "$*" in *lavfi*) exit 0;; esac; head -c 3000000 >/dev/null; echo "disk full" >&2; exit 1', "ffmpeg"),
+        # Encodes the trial frames, and gives up in the middle of the film.
+        (
+            'case "$*" in *lavfi*) exit 0;; esac; head -c 3000000 >/dev/null; echo "disk full" >&2; exit 1',
+            "ffmpeg failed: disk full",
+        ),
         # Takes everything and writes nothing.
-        ('case "$*" in *lavfi*) exit 0;; esac; cat >/dev/null', "ffmpeg wrote no readable video"),
+        ('case "$*" in *lavfi*) exit 0;; esac; cat >/dev/null', "ffmpeg failed: exit status 0"),
     ],
     ids=["missing", "no H.264", "gives up", "writes nothing"],
 )
-def test_a_broken_encoder_is_told_in_one_line_and_leaves_no_file(script, told, tmp_path, monkeypatch):
+def test_a_broken_encoder_is_told_in_one_line_and_leaves_no_file(script, told, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", fake_ffmpeg(tmp_path, script) if script else str(tmp_path / "missing"))
     folder = tmp_path / "film"
     with pytest.raises(FilmError, match=told) as error:
-        make_film(BarStage(SupervisedLinearEnv(num_envs=1), 1), {"one": [episode(20)]}, "Bars", TRACE, STEP_DT, folder)
-    assert "\n" not in str(error.value)
+        make_film(
+            BarStage(SupervisedLinearEnv(num_envs=1), 1),
+            {"one": [episode(20)]},
+            ("Bars", "Push the bars."),
+            TRACE,
+            STEP_DT,
+            folder,
+        )
+    assert "\n" not in str(error.value) and capfd.readouterr().err == ""
     assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_what_cannot_be_encoded_is_found_out_before_anything_is_drawn(tmp_path, monkeypatch):
+    script = 'case "$*" in *libwebp*) echo "Unknown encoder libwebp_anim" >&2; exit 1;; esac'
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", fake_ffmpeg(tmp_path, script))
+    with pytest.raises(FilmError, match="libwebp_anim"):
+        check_encoder()
+
+
+def test_a_film_takes_the_place_of_an_earlier_one_when_it_is_ready(tmp_path, monkeypatch):
+    stage = BarStage(SupervisedLinearEnv(num_envs=1), 1)
+
+    def film(*lengths: int) -> None:
+        make_film(stage, {"one": [episode(n) for n in lengths]}, ("Bars", ""), TRACE, STEP_DT, tmp_path)
+
+    def files() -> dict[str, bytes]:
+        return {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    film(4, 4)
+    first = files()
+    assert set(first) == {"comparison.mp4", "comparison.webp", *(f"still_{n}.png" for n in (1, 2, 3, 4))}
+    (tmp_path / ".unfinished_film_killed").mkdir()
+    monkeypatch.setattr("mereq_algo.film.film.write_webp", lambda *files: (_ for _ in ()).throw(FilmError("full")))
+    with pytest.raises(FilmError, match="full"):
+        film(8)
+    assert files() == first, "the earlier film stays as it was, and nothing is left of the other"
+    monkeypatch.undo()
+    film(8)
+    assert set(files()) == {"comparison.mp4", "comparison.webp", "still_1.png", "still_2.png"}
+
+
+DRAW_FOREVER = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+from _common import one_line_errors
+from tests.mereq_algo.test_film import *
+
+class SlowStage(BarStage):
+    def show(self, snapshot):
+        print("drawing", flush=True)
+        return super().show(snapshot)
+
+with one_line_errors():
+    stage = SlowStage(SupervisedLinearEnv(num_envs=1), 1)
+    make_film(stage, {"one": [episode(100_000)]}, ("Bars", ""), TRACE, STEP_DT, Path(sys.argv[3]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "asked to end"])
+def test_a_program_that_is_ended_while_it_draws_leaves_no_file(number, tmp_path):
+    repository = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", DRAW_FOREVER, str(repository / "scripts"), str(repository), str(tmp_path)]
+    # A shell that starts tests in the background has them ignore Ctrl-C.
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout is not None and process.stdout.readline() == b"drawing\n"
+    assert [file.name for file in tmp_path.iterdir()], "the film is being made"
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_interrupted_film_leaves_no_file(tmp_path):

@@ -9,6 +9,7 @@ import argparse
 import ast
 import contextlib
 import dataclasses
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -191,7 +192,7 @@ def _simulation(env_cfg: Any) -> Iterator[None]:
 
 
 def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
-    """Returns the names of a task's observation groups, and the person's true weights.
+    """Returns the names of a task's observation groups, the person's true weights, and what people are told of both.
 
     Raises:
         TaskUsageError: The preference weighs a feature that the task does not have.
@@ -207,4 +208,19 @@ def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
         "feature_names": tuple(terms["features"]),
         "metric_names": tuple(terms["metrics"]),
         "theta_star": preference.theta(terms["features"]).to(env.device),
+        "texts": {
+            "goal": unwrapped.cfg.goal,
+            "wish": preference.wish,
+            "features": {name: _feature_text(unwrapped.cfg.observations.features, name) for name in terms["features"]},
+            "step_s": unwrapped.step_dt,
+        },
     }
+
+
+def _feature_text(features: Any, name: str) -> str:
+    """Returns the first sentence of what a feature's function says of itself, and its full scale."""
+    term = getattr(features, name)
+    sentence = (inspect.getdoc(term.func) or "").partition("\n\n")[0].replace("\n", " ").partition(". Shape")[0]
+    text = sentence.removeprefix("Feature: ").rstrip(".")
+    scale = term.params.get("full_scale")
+    return text if scale is None else text.replace("a full scale", f"{scale:g}")

@@ -18,6 +18,9 @@ class HumanPreference:
     The expert is trained with the task's reward r plus this one. The learner never sees it.
     """
 
+    wish: str = ""
+    """The same in words: a sentence."""
+
     weights: dict[str, float] = {}
     """Weight of each feature in reward a step; features that are not named weigh 0."""
 

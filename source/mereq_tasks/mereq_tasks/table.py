@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import isaaclab.sim as sim_utils
+from isaaclab.assets import AssetBaseCfg
 from isaaclab.sim.spawners.shapes.shapes import spawn_geom_from_prim_type
 from isaaclab.sim.utils import clone
 from isaaclab.utils import configclass
@@ -31,3 +32,14 @@ class TableCfg(sim_utils.CuboidCfg):
     func = spawn_table
     size: tuple[float, float, float] = (1.2, 1.2, 0.0)
     collision_props = sim_utils.UsdPhysicsCollisionCfg()
+
+
+def table() -> AssetBaseCfg:
+    """Returns a table that is smoother than all that lies on it: of two friction coefficients the larger counts."""
+    return AssetBaseCfg(
+        prim_path="{ENV_REGEX_NS}/Table",
+        spawn=TableCfg(
+            physics_material=sim_utils.RigidBodyMaterialCfg(static_friction=0.1, dynamic_friction=0.1),
+            visual_material=sim_utils.PreviewSurfaceCfg(diffuse_color=(0.42, 0.34, 0.26)),
+        ),
+    )

@@ -39,8 +39,9 @@ def tool_steps(
     step_size: float,
     workspace: tuple[tuple[float, float, float], tuple[float, float, float]],
     orientation: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0),
+    yaw_step: float | None = None,
 ) -> mdp.ToolStepActionCfg:
-    """Returns an action of Cartesian steps of a tool: 3 numbers in [-1, 1] at 20 Hz.
+    """Returns an action of Cartesian steps of a tool: 3 or 4 numbers in [-1, 1] at 20 Hz.
 
     Args:
         body: Body that carries the tool.
@@ -48,6 +49,7 @@ def tool_steps(
         step_size: Largest step along each axis [m].
         workspace: Lowest and highest commanded position in the base frame [m].
         orientation: What the tool keeps [xyzw]; straight down when left out.
+        yaw_step: Largest turn about the vertical [rad]; none when left out.
     """
     return mdp.ToolStepActionCfg(
         asset_name="robot",
@@ -56,6 +58,7 @@ def tool_steps(
         body_offset=mdp.ToolStepActionCfg.OffsetCfg(pos=offset, rot=(0.0, 0.0, 0.0, 1.0)),
         step_size=(step_size, step_size, step_size),
         orientation=orientation,
+        yaw_step=yaw_step,
         workspace=workspace,
         controller_cfg=OperationalSpaceControllerCfg(
             target_types=["pose_abs"],
@@ -135,5 +138,12 @@ class TaskEnvCfg(ManagerBasedRLEnvCfg):
     episode_length_s: float = 5.0
     compute_final_obs: bool = True
 
+    goal: str = MISSING
+    """What the task asks for, in a sentence that a stranger understands; a film shows it under the task's name."""
+
     preference: HumanPreference = MISSING
     """What the synthetic person wants beyond the reward."""
+
+    training_curriculum: object | None = None
+    """What makes the task easier for a policy that learns it from nothing; ``scripts/train_policy.py`` puts it in
+    place. A policy that is aligned, judged or played meets the task as it is."""

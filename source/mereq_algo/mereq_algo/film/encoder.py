@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import uuid
-from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
 
@@ -34,24 +34,33 @@ def _ffmpeg() -> str:
 
 
 def check_encoder() -> None:
-    """Encode one tiny frame, before minutes of drawing end in nothing.
+    """Encode one tiny frame in both formats, before minutes of drawing end in nothing.
 
     Raises:
-        FilmError: There is no ffmpeg, or it cannot encode H.264.
+        FilmError: There is no ffmpeg, or it cannot encode H.264 or WebP.
     """
     source = ("-f", "lavfi", "-i", "color=size=64x64:rate=30", "-frames:v", "1")
-    _run(*source, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-f", "null", "-")
+    for codec in ("libx264", "libwebp_anim"):
+        _run(*source, "-c:v", codec, "-pix_fmt", "yuv420p", "-f", "null", "-")
+
+
+def _command(*arguments: str) -> list[str]:
+    return [_ffmpeg(), "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *arguments]
 
 
 def _run(*arguments: str) -> None:
-    command = [_ffmpeg(), "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *arguments]
+    command = _command(*arguments)
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     except OSError as error:
         raise FilmError(f"ffmpeg does not start: {command[0]} ({error.strerror})") from error
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise FilmError(f"ffmpeg failed: {lines[-1]} ({command[0]})")
+        raise FilmError(_what_failed(command[0], done.returncode, done.stderr))
+
+
+def _what_failed(program: str, status: int, printed: str) -> str:
+    lines = printed.strip().splitlines() or [f"exit status {status}"]
+    return f"ffmpeg failed: {lines[-1]} ({program})"
 
 
 class VideoEncoder:
@@ -62,35 +71,35 @@ class VideoEncoder:
 
         Args:
             path: An mp4 file.
-            width: A multiple of 16 [px].
-            height: A multiple of 16 [px].
+            width: A multiple of 2 [px].
+            height: A multiple of 2 [px].
             frames_per_s: Frames a second.
         """
         self._path = path
-        self._size = (width, height)
-        self._frames_per_s = frames_per_s
         self._temporary = path.with_name(f".{uuid.uuid4().hex}_{path.name}")
-        self._frames: Generator[None, np.ndarray | None] | None = None
-        self._num_frames = 0
+        self._command = _command(
+            *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(frames_per_s), "-i", "-"),
+            # A constant quality that keeps type sharp; the index at the front, so that browsers play while they load.
+            *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "20", "-preset", "veryfast"),
+            *("-movflags", "+faststart", "-f", "mp4", str(self._temporary)),
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115 (closed on exit)
 
     def __enter__(self) -> VideoEncoder:
         """Start ffmpeg.
 
         Raises:
-            FilmError: There is none, or it does not start.
+            FilmError: It does not start.
         """
-        check_encoder()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._frames = frames = imageio_ffmpeg.write_frames(
-            str(self._temporary),
-            self._size,
-            fps=self._frames_per_s,
-            codec="libx264",
-            quality=None,  # type: ignore[arg-type]  # documented: none but that of the parameters below
-            # A constant quality that keeps type sharp; the index at the front, so that browsers play while they load.
-            output_params=["-crf", "20", "-preset", "veryfast", "-movflags", "+faststart", "-f", "mp4"],
-        )
-        frames.send(None)
+        try:
+            # In a session of its own: Ctrl-C is for the program that draws, which then ends this one.
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stderr=self._printed, start_new_session=True
+            )
+        except OSError as error:
+            raise FilmError(f"ffmpeg does not start: {self._command[0]} ({error.strerror})") from error
         return self
 
     def add(self, frame: np.ndarray) -> None:
@@ -102,12 +111,11 @@ class VideoEncoder:
         Raises:
             FilmError: ffmpeg has given up.
         """
-        assert self._frames is not None
+        assert self._process is not None and self._process.stdin is not None
         try:
-            self._frames.send(np.ascontiguousarray(frame))
+            self._process.stdin.write(np.ascontiguousarray(frame).data)
         except OSError as error:
-            raise FilmError(f"ffmpeg gave up: {' '.join(str(error).split())[-200:]}") from error
-        self._num_frames += 1
+            raise self._failure() from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -115,26 +123,30 @@ class VideoEncoder:
         """Finish the file, or remove what there is of it.
 
         Raises:
-            FilmError: Fewer frames arrived in the file than were added.
+            FilmError: ffmpeg has given up.
         """
-        assert self._frames is not None
+        assert self._process is not None and self._process.stdin is not None
         try:
-            self._frames.close()
             if kind is not None:
+                self._process.kill()
                 return
-            self._check()
+            try:
+                self._process.stdin.close()
+            except OSError as broken:
+                raise self._failure() from broken
+            if self._process.wait() != 0 or not self._temporary.is_file():
+                raise self._failure()
             self._temporary.replace(self._path)
         finally:
+            self._process.wait()
+            self._printed.close()
             self._temporary.unlink(missing_ok=True)
 
-    def _check(self) -> None:
-        # ffmpeg's exit status does not come through; a full disk would pass unnoticed.
-        try:
-            found, _ = imageio_ffmpeg.count_frames_and_secs(str(self._temporary))
-        except (OSError, RuntimeError) as error:
-            raise FilmError(f"ffmpeg wrote no readable video: {self._path}") from error
-        if found != self._num_frames:
-            raise FilmError(f"ffmpeg wrote {found} of {self._num_frames} frames: {self._path}")
+    def _failure(self) -> FilmError:
+        assert self._process is not None
+        status = self._process.wait()
+        self._printed.seek(0)
+        return FilmError(_what_failed(self._command[0], status, self._printed.read().decode(errors="replace")))
 
 
 def write_webp(video: Path, path: Path) -> None:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import io
 import math
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ FRAMES_PER_S = 30
 HOLD_S = 1.2
 """How long the end of an episode stays, with its outcome [s]."""
 
+_UNFINISHED = ".unfinished_film_"
+"""How the names of folders begin in which a film is being made."""
+
 STILL_AT = 0.55
 """Share of an episode at which a still is taken: the arm is at work, and the curves have a shape."""
 
@@ -35,6 +39,20 @@ class FilmFiles:
     video: Path
     animation: Path
     stills: list[Path]
+
+    @classmethod
+    def inside(cls, folder: Path) -> FilmFiles:
+        """Return the files that a folder is to have, without stills yet."""
+        return cls(folder / "comparison.mp4", folder / "comparison.webp", [])
+
+    def move_to(self, folder: Path) -> FilmFiles:
+        """Put the files in the place of an earlier film's."""
+        for still in folder.glob("still_*.png"):
+            still.unlink()
+        video, animation, *stills = (
+            file.replace(folder / file.name) for file in (self.video, self.animation, *self.stills)
+        )
+        return FilmFiles(video, animation, stills)
 
 
 def num_frames(episodes: Mapping[str, Sequence[FilmedEpisode]], step_dt: float) -> int:
@@ -59,19 +77,19 @@ def _held_frames() -> int:
 def make_film(
     stage: Stage,
     episodes: Mapping[str, Sequence[FilmedEpisode]],
-    title: str,
+    title: tuple[str, str],
     trace: Trace,
     step_dt: float,
     folder: Path,
     supervised: bool = False,
     on_frame: Callable[[], None] = lambda: None,
 ) -> FilmFiles:
-    """Draw episodes side by side; one frame is in memory at a time.
+    """Draw episodes side by side; one frame is in memory at a time. Files appear together, when all is well.
 
     Args:
         stage: Draws them, one robot a pane.
         episodes: Of every pane, by its name, in the same order and from the same initial states.
-        title: Stands at the top.
+        title: Two lines at the top: the task's name, and what it asks for.
         trace: How the figure to watch is drawn.
         step_dt: Time of a step [s].
         folder: Where ``comparison.mp4``, ``comparison.webp`` and ``still_<n>.png`` go.
@@ -82,35 +100,34 @@ def make_film(
         The files.
 
     Raises:
-        FilmError: The video cannot be encoded; nothing is left of it.
+        FilmError: The film cannot be encoded; nothing is left of it, and an earlier one stays.
     """
     scenes = list(zip(*episodes.values(), strict=True))
     steps = max(episode.num_steps for scene in scenes for episode in scene)
     painter = FramePainter(title, list(episodes), trace, steps, step_dt)
-    files = FilmFiles(folder / "comparison.mp4", folder / "comparison.webp", [])
-    stills: list[bytes] = []  # compressed, and written when there is a film that they are of
-    with VideoEncoder(files.video, WIDTH, HEIGHT, FRAMES_PER_S) as video:
-        for number, scene in enumerate(scenes, start=1):
-            moving = _moving_frames(scene, step_dt)
-            for index in range(moving):
-                time = index / FRAMES_PER_S
-                note = f"episode {number} of {len(scenes)} · {time:.1f} s"
-                panes = _panes(stage, scene, time / step_dt, supervised, ended=index == moving - 1)
-                frame = painter.paint(panes, note)
-                video.add(frame)
-                on_frame()
-                if index in (int(STILL_AT * moving), moving - 1):
-                    picture = io.BytesIO()
-                    Image.fromarray(frame).save(picture, "PNG")
-                    stills.append(picture.getvalue())
-            for _ in range(_held_frames()):
-                video.add(frame)
-                on_frame()
-    for number, still in enumerate(stills, start=1):
-        files.stills.append(folder / f"still_{number}.png")
-        files.stills[-1].write_bytes(still)
-    write_webp(files.video, files.animation)
-    return files
+    folder.mkdir(parents=True, exist_ok=True)
+    for abandoned in folder.glob(f"{_UNFINISHED}*"):  # by a process that was killed
+        shutil.rmtree(abandoned)
+    with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as unfinished:
+        files = FilmFiles.inside(Path(unfinished))
+        with VideoEncoder(files.video, WIDTH, HEIGHT, FRAMES_PER_S) as video:
+            for number, scene in enumerate(scenes, start=1):
+                moving = _moving_frames(scene, step_dt)
+                for index in range(moving):
+                    time = index / FRAMES_PER_S
+                    note = f"episode {number} of {len(scenes)} · {time:.1f} s"
+                    panes = _panes(stage, scene, time / step_dt, supervised, ended=index == moving - 1)
+                    frame = painter.paint(panes, note)
+                    video.add(frame)
+                    on_frame()
+                    if index in (int(STILL_AT * moving), moving - 1):
+                        files.stills.append(Path(unfinished) / f"still_{len(files.stills) + 1}.png")
+                        Image.fromarray(frame).save(files.stills[-1])
+                for _ in range(_held_frames()):
+                    video.add(frame)
+                    on_frame()
+        write_webp(files.video, files.animation)
+        return files.move_to(folder)
 
 
 def _panes(stage: Stage, scene: Sequence[FilmedEpisode], step: float, supervised: bool, ended: bool) -> list[PaneView]:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,8 +19,8 @@ from PIL import Image, ImageDraw, ImageFont
 WIDTH, HEIGHT = 1280, 720
 """Size of a frame [px]."""
 
-HEADER, NAME, TRACE, MARGIN = 56, 44, 136, 8
-"""Heights of the line at the top, of the line with the name of a pane and of its trace, and space around [px]."""
+HEADER, NAME, TRACE, MARGIN = 60, 40, 136, 8
+"""Heights of the lines at the top, of the line with the name of a pane and of its trace, and space around [px]."""
 
 PAPER, INK, FAINT = (250, 250, 252), (28, 30, 36), (120, 124, 132)
 PREFERRED, PERSON = (209, 236, 224), (230, 126, 0)
@@ -77,14 +79,25 @@ def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(found, size)
 
 
+def _shortened(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+    """Return as much of a text as fits [px], with dots where something is left out."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
+
+
 class FramePainter:
     """Paints frames of one film."""
 
-    def __init__(self, title: str, names: Sequence[str], trace: Trace, episode_steps: int, step_dt: float) -> None:
+    def __init__(
+        self, title: tuple[str, str], names: Sequence[str], trace: Trace, episode_steps: int, step_dt: float
+    ) -> None:
         """Paint what stays the same.
 
         Args:
-            title: Stands at the top.
+            title: Two lines at the top: the task's name, and what it asks for.
             names: Of the panes.
             trace: The figure to watch.
             episode_steps: Steps of the longest episode, the length of the time axis.
@@ -97,7 +110,8 @@ class FramePainter:
         self._width, self._height = pane_size(len(names))
         self._empty = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
         draw = ImageDraw.Draw(self._empty)
-        draw.text((MARGIN + 4, HEADER // 2), title, INK, _font(26, bold=True), anchor="lm")
+        draw.text((MARGIN + 4, 20), title[0], INK, _font(24, bold=True), anchor="lm")
+        draw.text((MARGIN + 4, 46), title[1], FAINT, _font(17), anchor="lm")
         self._axis = self._paint_axis()
 
     def paint(self, panes: Sequence[PaneView], note: str) -> np.ndarray:
@@ -112,7 +126,7 @@ class FramePainter:
         """
         frame = self._empty.copy()
         draw = ImageDraw.Draw(frame)
-        draw.text((WIDTH - MARGIN - 4, HEADER // 2), note, FAINT, _font(22), anchor="rm")
+        draw.text((WIDTH - MARGIN - 4, 20), note, FAINT, _font(20), anchor="rm")
         for index, (name, pane) in enumerate(zip(self._names, panes, strict=True)):
             left = MARGIN + index * (self._width + MARGIN)
             self._paint_pane(frame, draw, left, name, pane)
@@ -121,23 +135,28 @@ class FramePainter:
     def _paint_pane(self, frame: Image.Image, draw: ImageDraw.ImageDraw, left: int, name: str, pane: PaneView) -> None:
         top, right = HEADER + NAME, left + self._width
         person_acts = pane.num_takeovers is not None and len(pane.in_control) > 0 and bool(pane.in_control[-1])
-        draw.text((left + 6, HEADER + NAME // 2), name, INK, _font(22, bold=True), anchor="lm")
-        self._paint_state(draw, right, pane, person_acts)
+        taken = self._paint_state(draw, right, pane, person_acts)
+        font = _font(22, bold=True)
+        name = _shortened(name, font, self._width - 20 - taken)
+        draw.text((left + 6, HEADER + NAME // 2), name, INK, font, anchor="lm")
         frame.paste(Image.fromarray(pane.picture), (left, top))
         if person_acts:
             draw.rectangle((left, top, right - 1, top + self._height - 1), outline=PERSON, width=6)
         frame.paste(self._paint_trace(pane), (left, top + self._height))
 
-    def _paint_state(self, draw: ImageDraw.ImageDraw, right: int, pane: PaneView, person_acts: bool) -> None:
-        """Write at the right of the name how it ended, or who acts."""
-        at = (right - 6, HEADER + NAME // 2)
+    def _paint_state(self, draw: ImageDraw.ImageDraw, right: int, pane: PaneView, person_acts: bool) -> int:
+        """Write at the right of the name how it ended, or who acts. Returns the width of it [px]."""
         if pane.success is not None:
             text, colour = ("✓ success", GOOD) if pane.success else ("✗ not done", BAD)
-            draw.text(at, text, colour, _font(20, bold=True), anchor="rm")
+            font = _font(20, bold=True)
         elif pane.num_takeovers is not None:
             times = f"{pane.num_takeovers} takeover{'' if pane.num_takeovers == 1 else 's'}"
             text, colour = (f"person acts · {times}", PERSON) if person_acts else (f"robot acts · {times}", FAINT)
-            draw.text(at, text, colour, _font(16, bold=person_acts), anchor="rm")
+            font = _font(16, bold=person_acts)
+        else:
+            return 0
+        draw.text((right - 6, HEADER + NAME // 2), text, colour, font, anchor="rm")
+        return round(draw.textlength(text, font)) + 12
 
     # The plot's corner within the trace's strip, and what stays free at its right and at its bottom [px].
     _PLOT_LEFT, _PLOT_TOP, _PLOT_RIGHT, _PLOT_BOTTOM = 40, 32, 10, 12
@@ -156,12 +175,21 @@ class FramePainter:
         draw = ImageDraw.Draw(strip)
         low, high = self._trace.preferred
         draw.rectangle((self._x(0), self._y(high), self._x(self._episode_steps - 1), self._y(low)), fill=PREFERRED)
-        for value in (*self._trace.limits, low, high):
-            draw.text((self._PLOT_LEFT - 6, self._y(value)), f"{value:g}", FAINT, _font(14), anchor="rm")
+        written: list[float] = []
+        for value in (*self._trace.limits, high, low):
+            y = self._y(value)
+            if all(abs(y - other) >= 14 for other in written):
+                draw.text((self._PLOT_LEFT - 6, y), f"{value:g}", FAINT, _font(14), anchor="rm")
+                written.append(y)
         for value in self._trace.limits:
             draw.line((self._x(0), self._y(value), self._x(self._episode_steps - 1), self._y(value)), (214, 216, 222))
         label = f"{self._trace.label} [{self._trace.unit}]"
         draw.text((6, 12), label, INK, _font(16), anchor="lm")
+        legend = "as the person likes it"
+        left = self._width - self._PLOT_RIGHT - draw.textlength(legend, _font(14))
+        if left - 24 > draw.textlength(label, _font(16)) + 12:
+            draw.rectangle((left - 20, 6, left - 6, 18), fill=PREFERRED)
+            draw.text((left, 12), legend, FAINT, _font(14), anchor="lm")
         return strip
 
     def _paint_trace(self, pane: PaneView) -> Image.Image:
@@ -171,13 +199,19 @@ class FramePainter:
         scale = 3  # lines are drawn large and made small: PIL's own are jagged
         large = strip.resize((scale * strip.width, scale * strip.height), Image.Resampling.NEAREST)
         draw = ImageDraw.Draw(large)
-        points = [(scale * self._x(i), scale * self._y(float(value))) for i, value in enumerate(pane.trace)]
-        acted = pane.in_control.tolist()
-        for i in range(1, len(points)):
+        values, acted = pane.trace.tolist(), pane.in_control.tolist()
+        points = [
+            None if math.isnan(value) else (scale * self._x(i), scale * self._y(value))
+            for i, value in enumerate(values)
+        ]
+        for i, (first, second) in enumerate(itertools.pairwise(points), start=1):
+            if first is None or second is None:  # a gap: there the figure has no value
+                continue
             colour = PERSON if pane.num_takeovers is not None and acted[i] else CURVE
-            draw.line((points[i - 1], points[i]), colour, width=2 * scale)
-        x, y = points[-1]
-        draw.ellipse((x - 4 * scale, y - 4 * scale, x + 4 * scale, y + 4 * scale), fill=INK)
+            draw.line((first, second), colour, width=2 * scale)
+        if points[-1] is not None:
+            x, y = points[-1]
+            draw.ellipse((x - 4 * scale, y - 4 * scale, x + 4 * scale, y + 4 * scale), fill=INK)
         smooth = large.resize(strip.size, Image.Resampling.LANCZOS)
         # Type that went through the resizing would be blurred: keep the left edge and the line of the label.
         smooth.paste(strip.crop((0, 0, self._PLOT_LEFT - 5, strip.height)), (0, 0))

@@ -23,6 +23,12 @@ POSTER = Path("video") / "still_1.png"
 """What is shown of the video before it plays."""
 
 
+NOT_NOTED: dict[str, Any] = {"theta_star": {}, "texts": {}, "versions": {}, "hardware": {}, "command": ""}
+"""What runs of earlier versions did not note."""
+
+NO_TEXTS: dict[str, Any] = {"goal": "", "wish": "", "features": {}, "step_s": None}
+
+
 def write_report(folder: RunFolder) -> Path:
     """Write the report of a run, complete or not.
 
@@ -35,7 +41,8 @@ def write_report(folder: RunFolder) -> Path:
     Raises:
         RunFolderError: The folder is damaged.
     """
-    summary = folder.read_summary()
+    summary = NOT_NOTED | folder.read_summary()
+    summary["texts"] = NO_TEXTS | summary["texts"]
     environment = Environment(
         loader=PackageLoader("mereq_algo.report", ""),
         autoescape=True,
@@ -48,6 +55,7 @@ def write_report(folder: RunFolder) -> Path:
         name=folder.path.name,
         made=time.strftime("%Y-%m-%d"),
         settings=folder.read_params("arguments")["settings"],
+        texts=summary["texts"],
         video=_embedded(folder.path / VIDEO, "video/mp4"),
         poster=_embedded(folder.path / POSTER, "image/png"),
         **_plots(summary),
@@ -73,7 +81,8 @@ def _tables(summary: dict[str, Any]) -> dict[str, Any]:
         {
             "name": name,
             "theta": summary["theta"][name],
-            "theta_star": summary.get("theta_star", {}).get(name),
+            "theta_star": summary["theta_star"].get(name),
+            "text": summary["texts"]["features"].get(name),
             "expectation": [expectation.get(whose, {}).get(name) for whose in ("prior", "target", "learner")],
         }
         for name in summary["feature_names"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 POLICY_COLOURS = {"prior": "#8a8f98", "aligned": "#2f7ed8", "expert": "#e67e00"}
 """Readable on white and on black, and for all kinds of colour vision."""
@@ -50,11 +51,11 @@ def _svg(name: str, title: str, draw: Callable[[Axes], None]) -> str:
     """Draw one plot and return it as an element of a page.
 
     Args:
-        name: Told apart from the page's other plots by it.
+        name: Told apart from the page's other plots by it; letters, digits and hyphens.
         title: What a screen reader says.
         draw: Fills the axes.
     """
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name, "text.parse_math": False}):
         figure, axes = plt.subplots(figsize=_SIZE, layout="constrained")
         draw(axes)
         buffer = io.StringIO()
@@ -64,10 +65,13 @@ def _svg(name: str, title: str, draw: Callable[[Axes], None]) -> str:
     text = text[text.index("<svg") :].replace(_TEXT, "currentColor")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     # Names of clip paths and glyphs hold for the whole page, so each plot gets its own.
-    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    text = re.sub(r'(id="|url\(#|href="#)', lambda found: f"{found[1]}{name}-", text)
     text = re.sub(r"font: ([0-9.]+px) [^;\"]*", r"font-size: \1", text)  # the family is the page's
     return re.sub(
-        r'<svg [^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{title}">', text, count=1
+        r'<svg [^>]*viewBox="([^"]*)"[^>]*>',
+        lambda found: f'<svg viewBox="{found[1]}" role="img" aria-label="{html.escape(title)}">',
+        text,
+        count=1,
     )
 
 
@@ -76,8 +80,8 @@ def intervention_plot(summary: Mapping[str, Any]) -> str:
 
     def draw(axes: Axes) -> None:
         samples = summary["expert_samples"]
-        rate = 100 * np.array(summary["intervention_rate"])
-        upper = 100 * np.array(summary["intervention_rate_upper"])
+        rate = 100 * np.array(summary["intervention_rate"], dtype=float)
+        upper = 100 * np.array(summary["intervention_rate_upper"], dtype=float)
         axes.fill_between(samples, rate, upper, color="#2f7ed8", alpha=0.18, linewidth=0, label="up to its 95 % bound")
         axes.plot(samples, rate, "o-", color="#2f7ed8", label="intervention rate")
         goal = 100 * summary["threshold"]
@@ -98,7 +102,7 @@ def theta_plot(summary: Mapping[str, Any]) -> str:
         for name, colour in zip(names, _colours(len(names)), strict=True):
             values = [0.0, *(theta[name] for theta in history)]
             axes.plot(rounds, values, "o-", color=colour, label=name.replace("_", " "), markersize=4)
-            if name in summary.get("theta_star", {}):
+            if name in summary["theta_star"]:
                 axes.axhline(summary["theta_star"][name], color=colour, linestyle=":", linewidth=1.2)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="rounds learned from", ylabel="weight in reward a step")
@@ -109,12 +113,14 @@ def theta_plot(summary: Mapping[str, Any]) -> str:
 
 def feature_plots(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Draw how often each value of each feature occurs. Returns names and pictures."""
-    return [(name, _feature_plot(evaluation, name)) for name in evaluation["expert"]["histograms"]]
+    names = next(iter(evaluation.values()))["histograms"]
+    return [(name, _feature_plot(evaluation, name, number)) for number, name in enumerate(names)]
 
 
-def _feature_plot(evaluation: Mapping[str, Any], name: str) -> str:
+def _feature_plot(evaluation: Mapping[str, Any], name: str, number: int) -> str:
     def draw(axes: Axes) -> None:
-        for policy, colour in POLICY_COLOURS.items():
+        for policy in evaluation:
+            colour = POLICY_COLOURS[policy]
             counts = np.array(evaluation[policy]["histograms"][name], dtype=float)
             share, edges = 100 * counts / counts.sum(), np.linspace(0, 1, len(counts) + 1)
             if policy == "prior":
@@ -122,9 +128,12 @@ def _feature_plot(evaluation: Mapping[str, Any], name: str) -> str:
             else:
                 axes.stairs(share, edges, color=colour, label=policy, linewidth=1.6)
         axes.set(xlabel=name.replace("_", " "), ylabel="share of steps [%]", yscale="log", xlim=(0, 1))
+        # Its own labels are mathematical type, which is off: names of features are not.
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.legend(fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
-    return _svg(f"feature-{name}", f"Distribution of {name}", draw)
+    return _svg(f"feature-{number}", f"Distribution of {name}", draw)
 
 
 def _colours(count: int) -> Sequence[str]:

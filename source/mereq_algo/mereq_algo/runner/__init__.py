@@ -12,7 +12,7 @@ from .run_folder import RunFolder, RunFolderError
 from .run_record import TIMES, RunRecord
 from .supervision import make_person
 from .supervision_runner import RunListener, SupervisionRunner
-from .task_spec import TaskError, TaskSpec
+from .task_spec import TaskError, TaskSpec, TaskTexts
 from .tensorboard_log import TensorBoardLog, log_video
 from .timed_env import TimedEnv
 
@@ -32,6 +32,7 @@ __all__ = [
     "SupervisionRunner",
     "TaskError",
     "TaskSpec",
+    "TaskTexts",
     "TensorBoardLog",
     "TimedEnv",
     "evaluate",

@@ -97,27 +97,38 @@ def evaluation_rows(evaluations: dict[str, dict[str, Any]]) -> tuple[list[TableR
         evaluations: By policy name, as :meth:`Evaluation.as_dict` gives them.
 
     Returns:
-        Rows of the task's own figures and of returns, and rows of the features.
+        Rows of the task's own figures (a share, or metres where the name ends with ``_m``) and of returns, and rows of
+        the features.
     """
     results = list(evaluations.values())
     known = {"episodes", "features", "histograms", "num_broken", "success_rate"}
     known |= {"return_prior_reward", "return_expert_reward"}
     metrics = [name for name in results[0] if name not in known]
 
-    def row(label: str, cells: list[dict[str, float]], percent: bool = False) -> TableRow:
-        scale, unit, digits = (100.0, " %", 1) if percent else (1.0, "", 3)
-        return label, [
-            f"{scale * cell['mean']:.{digits}f} ± {scale * cell['stderr']:.{digits}f}{unit}" for cell in cells
-        ]
+    def row(label: str, cells: list[dict[str, float | None]], percent: bool = False) -> TableRow:
+        return label, [_cell(cell["mean"], cell["stderr"], percent) for cell in cells]
+
+    def metric_row(name: str) -> TableRow:
+        cells = [result[name] for result in results]
+        if name.endswith("_m"):
+            return row(f"{name.removesuffix('_m').replace('_', ' ')} [m]", cells)
+        return row(name.replace("_", " "), cells, percent=True)
 
     figures = [
         row("success", [result["success_rate"] for result in results], percent=True),
-        *(row(name.replace("_", " "), [result[name] for result in results], percent=True) for name in metrics),
+        *map(metric_row, metrics),
         row("return, prior's reward", [result["return_prior_reward"] for result in results]),
         row("return, person's reward", [result["return_expert_reward"] for result in results]),
     ]
     features = [row(name, [result["features"][name] for result in results]) for name in results[0]["features"]]
     return figures, features
+
+
+def _cell(mean: float | None, stderr: float | None, percent: bool) -> str:
+    """Return an estimate as text; one of too few episodes has no error, or no mean either."""
+    scale, unit, digits = (100.0, " %", 1) if percent else (1.0, "", 3)
+    known = [f"{scale * value:.{digits}f}" for value in (mean, stderr) if value is not None and math.isfinite(value)]
+    return " ± ".join(known) + unit if known else "–"
 
 
 class EpisodeRecorder:

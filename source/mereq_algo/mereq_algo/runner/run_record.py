@@ -38,6 +38,9 @@ class RunRecord:
     theta_star: dict[str, float] = field(default_factory=dict)
     """The synthetic person's true weights, for reports; the learner never sees them."""
 
+    texts: dict[str, Any] = field(default_factory=dict)
+    """What people are told about the task; see :class:`TaskTexts`."""
+
     status: str = "running"
     """``running``, ``converged``, ``budget_spent``, ``interrupted`` or ``failed``."""
 

@@ -9,6 +9,7 @@ import copy
 import random
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Protocol
 
 import numpy as np
@@ -93,6 +94,7 @@ class SupervisionRunner:
             threshold=cfg.intervention_threshold,
             feature_names=list(spec.feature_names),
             theta_star=dict(zip(spec.feature_names, spec.theta_star.tolist(), strict=True)),
+            texts=asdict(spec.texts),
         )
         self.supervision = Supervision(env, spec, expert, cfg)
         self.learner = build_learner(cfg, env, prior, spec.feature_names, seed)

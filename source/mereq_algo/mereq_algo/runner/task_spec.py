@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from rsl_rl.env import VecEnv
@@ -13,6 +13,23 @@ from rsl_rl.env import VecEnv
 
 class TaskError(ValueError):
     """A task does not keep what it promises. The message is one line."""
+
+
+@dataclass(frozen=True)
+class TaskTexts:
+    """What a report tells about a task; nothing is learned from it."""
+
+    goal: str = ""
+    """What the task asks for: a sentence."""
+
+    wish: str = ""
+    """What the person wants beyond that: a sentence."""
+
+    features: dict[str, str] = field(default_factory=dict)
+    """What each feature is."""
+
+    step_s: float | None = None
+    """Duration of a step [s]."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,14 @@ class TaskSpec:
     theta_star: torch.Tensor
     """True weights of the features, for the expert's training and for reports; never given to the learner.
     Shape: (num_features,)"""
+
+    texts: TaskTexts = field(default_factory=TaskTexts)
+    """What people are told about the task; a dictionary of its fields will do."""
+
+    def __post_init__(self) -> None:
+        """Take texts as plain data, so that a task need not import the learner."""
+        if isinstance(self.texts, dict):
+            object.__setattr__(self, "texts", TaskTexts(**self.texts))
 
     def check(self, env: VecEnv) -> None:
         """Compare the names with what the environment delivers.

@@ -25,10 +25,15 @@ VIDEO_REDUCTION, VIDEO_FRAMES_PER_S = 2, 5
 class TensorBoardLog:
     """Writes one point a round against expert samples, and one a step of θ against env-steps."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the event file in the run folder."""
+    def __init__(self, folder: Path, num_rounds: int = 0) -> None:
+        """Open another event file in the run folder.
+
+        Args:
+            folder: The run's.
+            num_rounds: Rounds that are written already, when the run goes on.
+        """
         self._writer = SummaryWriter(str(folder))
-        self._num_rounds = 0
+        self._num_rounds = num_rounds
 
     def update(self, record: RunRecord, phase: str, inner: InnerLoopProgress | None) -> None:
         """Write what is new; see :class:`RunListener`."""
@@ -41,6 +46,8 @@ class TensorBoardLog:
             self._writer.add_scalar("intervention/takeovers", record.num_takeovers[index], samples)
             for name, value in record.rollout_metrics[index].items():
                 self._writer.add_scalar(f"rollout/{name}", value, samples)
+            for name, value in record.theta_star.items():
+                self._writer.add_scalar(f"theta_star/{name}", value, record.env_steps)
         self._num_rounds = record.rounds
         self._writer.flush()
 
@@ -76,7 +83,27 @@ class TensorBoardLog:
             metrics = {name: value for name, value in metrics.items() if value is not None}
             # "." puts them beside the curves, not into a run of their own.
             self._writer.add_hparams(hparams, metrics, run_name=".")
+            self._write_features(record)
         self._writer.close()
+
+    def _write_features(self, record: RunRecord) -> None:
+        """Write how often each feature has which value, by policy."""
+        for policy, evaluation in record.evaluation.items():
+            for name, counts in evaluation["histograms"].items():
+                edges = np.linspace(0.0, 1.0, len(counts) + 1)
+                middles = (edges[:-1] + edges[1:]) / 2
+                counts = np.asarray(counts, dtype=float)
+                self._writer.add_histogram_raw(
+                    f"features_{policy}/{name}",
+                    min=0.0,
+                    max=1.0,
+                    num=float(counts.sum()),
+                    sum=float(counts @ middles),
+                    sum_squares=float(counts @ middles**2),
+                    bucket_limits=edges[1:].tolist(),
+                    bucket_counts=counts.tolist(),
+                    global_step=record.env_steps,
+                )
 
 
 def log_video(folder: Path, video: Path) -> None:

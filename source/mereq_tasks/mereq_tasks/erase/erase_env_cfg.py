@@ -175,11 +175,13 @@ class FrankaEraseEnvCfg(TaskEnvCfg):
     rewards: RewardsCfg = RewardsCfg()
     events: EventCfg = EventCfg()
 
+    goal: str = "Touch every mark on the board with the eraser, gently."
     preference: HumanPreference = HumanPreference(
+        wish="Press hard enough for the ink to come off, but not beyond the force limit.",
         weights={
             "ink_removed": 9.6,  # 4 for each of the 12 marks (a fifth of one in a step): ink matters more than effort
             "distance_to_ink": -2.0,
             "over_force_limit": -4.0,
             "tool_speed": -0.2,
-        }
+        },
     )

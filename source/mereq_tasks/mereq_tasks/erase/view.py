@@ -37,6 +37,12 @@ def place_ink(env: ManagerBasedRLEnv) -> PropState:
     return PropState(torch.cat((marks.position, height), dim=2), colour)
 
 
+def enough_force(env: ManagerBasedRLEnv) -> tuple[float, float]:
+    """Returns the forces from which all ink comes off and beyond which the person minds [N]."""
+    marks = cast(Marks, env.command_manager.get_term("marks")).cfg
+    return marks.full_erase_force, marks.force_limit
+
+
 @configclass
 class EraseViewCfg(ViewCfg):
     """The board from the front right and from above, where the hand hides least of the stroke."""
@@ -66,6 +72,6 @@ class EraseViewCfg(ViewCfg):
         label="force on the felt",
         unit="N",
         func=mdp.normal_force,
-        preferred=(MarksCfg().full_erase_force, MarksCfg().force_limit),
+        preferred=enough_force,
         limits=(0.0, 25.0),
     )

@@ -90,7 +90,11 @@ class TableGoal(CommandTerm):
         start = object_position(self._env, self.cfg.object_cfg)[env_ids, :2]
         distance = sample_uniform(*self.cfg.distance, (len(env_ids), 1), self.device)
         heading = sample_uniform(*self.cfg.heading, (len(env_ids), 1), self.device)
-        self._position[env_ids] = start + distance * torch.cat((heading.cos(), heading.sin()), dim=1)
+        away = distance * torch.cat((heading.cos(), heading.sin()), dim=1)
+        low, high = start.new_tensor(self.cfg.area)
+        target = start + away
+        leaves = ((target < low) | (target > high)).any(dim=1, keepdim=True)
+        self._position[env_ids] = torch.where(leaves, start - away, target).clamp(low, high)
 
 
 @configclass
@@ -108,6 +112,9 @@ class TableGoalCfg(CommandTermCfg):
 
     heading: tuple[float, float] = MISSING
     """Range of the direction of the way; 0 is away from the robot [rad]."""
+
+    area: tuple[tuple[float, float], tuple[float, float]] = ((-10.0, -10.0), (10.0, 10.0))
+    """Least and greatest x and y of the spot [m]. A way that leads out is turned around, and cut off at the edge."""
 
     success_distance: float = 0.03
     """Distance from the spot within which the object has arrived [m]."""

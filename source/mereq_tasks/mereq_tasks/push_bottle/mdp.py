@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from isaaclab.managers import SceneEntityCfg
@@ -73,3 +73,13 @@ def distance_to_pushing_place(
     towards = torch.nn.functional.normalize(mdp.goal_offset(env), dim=1)
     tool = mdp.tool_position(env, tool_cfg, (0.0, 0.0, 0.0))[:, :2]
     return (bottle - gap * towards - tool).norm(dim=1)
+
+
+def height_drift(env: ManagerBasedRLEnv, action: str) -> torch.Tensor:
+    """Returns how much higher the fingertips are than when the episode began [m]. Shape: (num_envs, 1)."""
+    return cast(mdp.ToolStepAction, env.action_manager.get_term(action)).drift()[:, 2:]
+
+
+def leaving_the_plane(env: ManagerBasedRLEnv, action: str) -> torch.Tensor:
+    """Reward: distance of the fingertips from the height at which the episode began [m]. Shape: (num_envs,)."""
+    return height_drift(env, action).squeeze(1).abs()

@@ -3,14 +3,15 @@
 
 """Franka-PushBottle: push a standing bottle to a spot with the closed gripper.
 
-The task's own reward asks for the bottle to be on the spot and for little motion of the arm; it is pushed at whatever
-height the fingertips happen to be, and pushed high it tips over. The person wants it pushed near the base.
+The task's own reward asks for the bottle to be on the spot and for an arm that moves little and in a plane, as planar
+pushing is mostly done: at whatever height the fingertips happen to be, and pushed high the bottle tips over. The person
+wants it pushed near the base.
 """
 
 from __future__ import annotations
 
 import isaaclab.sim as sim_utils
-from isaaclab.assets import ArticulationCfg, AssetBaseCfg, RigidObjectCfg
+from isaaclab.assets import ArticulationCfg, RigidObjectCfg
 from isaaclab.managers import EventTermCfg as EventTerm
 from isaaclab.managers import ObservationGroupCfg as ObsGroup
 from isaaclab.managers import ObservationTermCfg as ObsTerm
@@ -23,7 +24,7 @@ from .. import mdp as shared_mdp
 from ..physics import physics_cfg
 from ..preference import HumanPreference
 from ..robots import FR3_PUSHER_CFG
-from ..table import TableCfg
+from ..table import table
 from ..task_env_cfg import TaskEnvCfg, TaskSceneCfg, contact_sensor, friction_of, mass_of, simulation, tool_steps
 from . import mdp
 from .bottle import BottleCfg
@@ -34,8 +35,8 @@ TIP_OFFSET = (0.0, 0.0, 0.0)
 LOW_POSE = {"fr3_joint2": 0.688, "fr3_joint4": -2.786, "fr3_joint6": 4.172}
 """Arm with the fingertips at (0.42, 0, 0.03) m, tilted forward by 40 degrees [rad]."""
 
-HIGH_POSE = {"fr3_joint2": 0.027, "fr3_joint4": -2.999, "fr3_joint6": 3.724}
-"""The same 14 cm higher [rad]. In between, the tilt stays and x is within 12 mm."""
+HIGH_POSE = {"fr3_joint2": 0.159, "fr3_joint4": -2.956, "fr3_joint6": 3.814}
+"""The same 11 cm higher [rad]. In between, the tilt stays and x is within 12 mm."""
 
 TILTED_FORWARD = (0.9397, 0.0, 0.3420, 0.0)
 """Orientation of the hand [xyzw]: down and 40 degrees forward, so that the tips lead. Upright, the crossbar of the
@@ -62,14 +63,7 @@ class PushBottleSceneCfg(TaskSceneCfg):
 
     robot: ArticulationCfg = _robot()
 
-    table = AssetBaseCfg(
-        prim_path="{ENV_REGEX_NS}/Table",
-        spawn=TableCfg(
-            # The larger of two friction coefficients counts, so the bottle's own decides.
-            physics_material=sim_utils.RigidBodyMaterialCfg(static_friction=0.1, dynamic_friction=0.1),
-            visual_material=sim_utils.PreviewSurfaceCfg(diffuse_color=(0.42, 0.34, 0.26)),
-        ),
-    )
+    table = table()
 
     bottle = RigidObjectCfg(
         prim_path="{ENV_REGEX_NS}/Bottle",
@@ -122,6 +116,7 @@ class ObservationsCfg:
         tool_velocity = ObsTerm(
             func=shared_mdp.tool_velocity, params={"asset_cfg": _tool()}, clip=(-2.0, 2.0), scale=3.0
         )
+        height_drift = ObsTerm(func=mdp.height_drift, params={"action": "tool"}, clip=(-0.2, 0.2), scale=10.0)
         push_force = ObsTerm(func=mdp.push_force, params={"sensor": "contact"}, clip=(0.0, 30.0), scale=0.2)
         bottle_from_tool = ObsTerm(
             func=mdp.object_from_tool,
@@ -167,7 +162,7 @@ class ObservationsCfg:
 
 @configclass
 class RewardsCfg:
-    """The prior's reward r: the bottle on its spot, at little motion. Weights are per second; a step is 0.05 s."""
+    """The prior's reward r: the bottle on its spot, little motion, in a plane. Weights are per second; steps 0.05 s."""
 
     goal_distance = RewTerm(func=shared_mdp.goal_distance, weight=-20.0)
     at_goal = RewTerm(func=shared_mdp.at_goal, weight=4.0, params={"width": 0.02})
@@ -176,6 +171,7 @@ class RewardsCfg:
         weight=-10.0,
         params={"asset_cfg": _bottle(), "tool_cfg": _tool(), "gap": BottleCfg().radius + 0.012},
     )
+    plane = RewTerm(func=mdp.leaving_the_plane, weight=-20.0, params={"action": "tool"})
     action = RewTerm(func=shared_mdp.action_l2, weight=-0.4)
 
 
@@ -216,6 +212,8 @@ class FrankaPushBottleEnvCfg(TaskEnvCfg):
     rewards: RewardsCfg = RewardsCfg()
     events: EventCfg = EventCfg()
 
+    goal: str = "Push the bottle to the spot with the closed gripper."
     preference: HumanPreference = HumanPreference(
-        weights={"push_height": -1.0, "bottle_tilt": -2.0, "distance_to_goal": -0.2}
+        wish="Push it near its base, so that it stands.",
+        weights={"push_height": -1.0, "bottle_tilt": -2.0, "distance_to_goal": -0.6},
     )

@@ -11,26 +11,23 @@ from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils import configclass
 
-from ..view import PropState, TraceCfg, ViewCfg
+from ..view import TraceCfg, ViewCfg
+from ..view.spot import SPOT, place_spot
 from . import mdp
 from .bottle import BottleCfg
 
-SPOT = (0.93, 0.60, 0.08)
-"""Colour of the mark on the table."""
-
-
-def place_spot(env: ManagerBasedRLEnv) -> PropState:
-    """Returns the mark where the bottle is to go, a hair above the table."""
-    goal = env.command_manager.get_term("goal").command
-    position = torch.cat((goal, torch.full_like(goal[:, :1], 5e-4)), dim=1).unsqueeze(1)
-    return PropState(position, position.new_tensor(SPOT).expand_as(position))
-
 
 def push_height_cm(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Returns the height at which the fingertips push [cm]; 0 while they touch nothing. Shape: (num_envs, 1)."""
+    """Returns the height at which the fingertips push [cm]; NaN while they touch nothing. Shape: (num_envs, 1)."""
     tool = SceneEntityCfg("robot", body_names="fingertips")
     tool.resolve(env.scene)
-    return 100.0 * mdp.push_height(env, "contact", tool)
+    height = 100.0 * mdp.push_height(env, "contact", tool)
+    return torch.where(height > 0.0, height, torch.nan)
+
+
+def near_the_base(env: ManagerBasedRLEnv) -> tuple[float, float]:
+    """Returns the lower third of the bottle's body [cm]; there no friction that the task draws tips it."""
+    return 0.0, 100.0 * BottleCfg().height / 3
 
 
 @configclass
@@ -49,5 +46,5 @@ class PushBottleViewCfg(ViewCfg):
     }
     place_props = place_spot
     trace = TraceCfg(
-        label="height of the push", unit="cm", func=push_height_cm, preferred=(1.0, 6.0), limits=(0.0, 20.0)
+        label="height of the push", unit="cm", func=push_height_cm, preferred=near_the_base, limits=(0.0, 20.0)
     )

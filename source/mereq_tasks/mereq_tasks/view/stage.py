@@ -131,6 +131,7 @@ class Stage:
         Returns:
             Red, green and blue. Shape: (num_envs, height, width, 3), dtype: uint8
         """
+        snapshot = snapshot.to(self._env.device)
         scene = self._env.scene
         scene.reset_to(snapshot["scene"].to_dict(), is_relative=True)
         if "props" in snapshot.keys():  # noqa: SIM118 (a TensorDict iterates over its batch)

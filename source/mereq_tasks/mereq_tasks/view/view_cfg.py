@@ -37,9 +37,9 @@ class TraceCfg:
     """Its unit."""
 
     func: Callable[[ManagerBasedRLEnv], torch.Tensor] = MISSING
-    """Its value now, in the unit. Returns shape: (num_envs, 1)"""
+    """Its value now, in the unit; NaN where it has none, which leaves a gap. Returns shape: (num_envs, 1)"""
 
-    preferred: tuple[float, float] = MISSING
+    preferred: Callable[[ManagerBasedRLEnv], tuple[float, float]] = MISSING
     """What the person likes it to be; shaded."""
 
     limits: tuple[float, float] = MISSING
