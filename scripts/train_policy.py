@@ -49,6 +49,8 @@ def main() -> None:
         from mereq_tasks.launch import open_task, resolve_task
 
     settings = resolve_task(args, overrides)
+    if not args.start:  # one that is trained on has learnt the task already
+        settings.env_cfg.curriculum = settings.env_cfg.training_curriculum
     cfg = MEReQCfg.from_dict(settings.agent).sac
     torch.manual_seed(args.seed)
     with open_task(settings, args.verbose) as task:

@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from mereq_tasks.launch import OpenTask
 
-SLOW_TO_MAKE = ("any_task", "erase_task", "push_bottle_task", "run_folder", "ready")
+SLOW_TO_MAKE = ("any_task", "erase_task", "pick_place_task", "push_bottle_task", "run_folder", "ready")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
@@ -70,3 +70,9 @@ def erase_task(task_opener) -> OpenTask:
 def push_bottle_task(task_opener) -> OpenTask:
     """Franka-PushBottle."""
     return task_opener.open("Franka-PushBottle")
+
+
+@pytest.fixture(scope="module")
+def pick_place_task(task_opener) -> OpenTask:
+    """Franka-PickPlace."""
+    return task_opener.open("Franka-PickPlace")

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,7 +17,7 @@ from mereq_algo.residual import LinearReward
 from mereq_algo.runner import TaskSpec
 from mereq_algo.storage import transition_from_step
 from mereq_tasks.arguments import add_task_args, parse_task_args, task_names
-from mereq_tasks.launch import resolve_task
+from mereq_tasks.launch import load_view, resolve_task
 
 pytestmark = pytest.mark.sim
 
@@ -41,7 +44,7 @@ def random_steps(any_task) -> list[tuple]:
 
 
 def test_the_suite_has_its_tasks():
-    assert {"Franka-Erase", "Franka-PushBottle"} <= set(task_names())
+    assert {"Franka-Erase", "Franka-PickPlace", "Franka-PushBottle"} <= set(task_names())
 
 
 def test_random_actions_give_finite_numbers(random_steps):
@@ -70,10 +73,33 @@ def test_policy_observations_are_of_order_one(random_steps):
     assert max(float(obs["policy"].abs().max()) for obs, *_ in random_steps) < 10.0
 
 
-def test_every_feature_tells_something(random_steps):
-    """A feature that never changes can explain no correction."""
-    features = torch.stack([obs["features"] for obs, *_ in random_steps]).flatten(0, 1)
+def test_every_feature_tells_something(any_task, random_steps):
+    """A feature that never changes can explain no correction. What takes skill is seen from the easiest starts."""
+    env = any_task.env
+    seen = [obs["features"] for obs, *_ in random_steps]
+    with easiest_starts(env.unwrapped):
+        env.reset()
+        seen += [env.step(2 * torch.rand(env.num_envs, env.num_actions) - 1)[0]["features"].clone() for _ in range(20)]
+    features = torch.stack(seen).flatten(0, 1)
     assert (features.amax(dim=0) > features.amin(dim=0)).all()
+
+
+@contextlib.contextmanager
+def easiest_starts(env) -> Iterator[None]:
+    """Starts as at the beginning of the task's curriculum for policies that learn from nothing, if it has one."""
+    curriculum = env.cfg.training_curriculum
+    before = []
+    for name in vars(curriculum) if curriculum else ():
+        params = getattr(curriculum, name).params
+        _, event, _, parameter = params["address"].split(".")
+        event_params = env.event_manager.get_term_cfg(event).params
+        before.append((event_params, parameter, event_params[parameter]))
+        start = SimpleNamespace(common_step_counter=0)
+        event_params[parameter] = params["modify_fn"](start, [], event_params[parameter], **params["modify_params"])
+    yield
+    for event_params, parameter, value in before:
+        event_params[parameter] = value
+    env.reset()
 
 
 def test_groups_are_as_wide_as_their_names(any_task):
@@ -106,6 +132,22 @@ def test_the_experts_reward_is_the_tasks_and_what_the_person_wishes(any_task, ra
         going_on = ~dones.bool()
         wished = sum(w * obs["features"][:, spec.feature_names.index(name)] for name, w in weights.items())
         torch.testing.assert_close(reward(transition)[going_on], (rewards + wished)[going_on])
+
+
+def test_people_are_told_what_the_task_is(any_task):
+    texts = TaskSpec(**any_task.names).texts
+    assert texts.goal.endswith(".") and texts.wish.endswith(".")
+    assert set(texts.features) == set(any_task.names["feature_names"]) and all(texts.features.values())
+    assert texts.step_s == pytest.approx(0.05)
+
+
+def test_what_a_film_traces_fits_its_axis(any_task, random_steps):
+    env, trace = any_task.env.unwrapped, load_view(any_task.names["task"]).trace
+    low, high = trace.preferred(env)
+    assert trace.limits[0] <= low < high <= trace.limits[1]
+    value = trace.func(env)
+    assert value.shape == (env.num_envs, 1)
+    assert not torch.isinf(value).any()
 
 
 def test_train_and_play_see_the_same(any_task):

@@ -6,6 +6,6 @@
 Importing this package registers the tasks with gymnasium and loads nothing heavy.
 """
 
-from . import erase, push_bottle
+from . import erase, pick_place, push_bottle
 
-__all__ = ["erase", "push_bottle"]
+__all__ = ["erase", "pick_place", "push_bottle"]

@@ -3,6 +3,22 @@
 
 """Robots of the task suite."""
 
-from .fr3 import ARM_JOINTS, FR3_ERASER_CFG, FR3_GRIPPER_CFG, FR3_HAND_PRIM, FR3_PUSHER_CFG, TOOL_DOWN_POSE
+from .fr3 import (
+    ARM_JOINTS,
+    FINGER_JOINTS,
+    FR3_ERASER_CFG,
+    FR3_GRIPPER_CFG,
+    FR3_HAND_PRIM,
+    FR3_PUSHER_CFG,
+    TOOL_DOWN_POSE,
+)
 
-__all__ = ["ARM_JOINTS", "FR3_ERASER_CFG", "FR3_GRIPPER_CFG", "FR3_HAND_PRIM", "FR3_PUSHER_CFG", "TOOL_DOWN_POSE"]
+__all__ = [
+    "ARM_JOINTS",
+    "FINGER_JOINTS",
+    "FR3_ERASER_CFG",
+    "FR3_GRIPPER_CFG",
+    "FR3_HAND_PRIM",
+    "FR3_PUSHER_CFG",
+    "TOOL_DOWN_POSE",
+]

@@ -110,7 +110,7 @@ def _use_absolute_meshes(robot: ET.Element, folder: Path) -> None:
 
 
 def _simplify_colliders(robot: ET.Element) -> None:
-    """Keeps colliders where the arm can meet the scene: forearm and wrist as capsule-like cylinders, hand as a box."""
+    """Keeps colliders where the arm can meet the scene: forearm, wrist, hand and fingertips, as cylinders and boxes."""
     cylinders = {
         # link: (xyz, rpy, radius, length) [m], inside the packaged collision meshes
         "fr3_link5": ("0 0.06 -0.05", "0 0 0", 0.06, 0.12),
@@ -118,9 +118,10 @@ def _simplify_colliders(robot: ET.Element) -> None:
     }
     for link in robot.iter("link"):
         name = link.get("name")
-        if not name.endswith("finger"):
-            for collision in link.findall("collision"):
-                link.remove(collision)
+        collisions = link.findall("collision")
+        # Of a finger's four boxes the last is its tip, which is what grasps.
+        for collision in collisions[:-1] if name.endswith("finger") else collisions:
+            link.remove(collision)
         if name in cylinders:
             xyz, rpy, radius, length = cylinders[name]
             _add_collision(link, xyz, "cylinder", {"radius": f"{radius}", "length": f"{length}"}, rpy)

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Observations, rewards and features that only Franka-PickPlace has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from isaaclab.managers import SceneEntityCfg
+from isaaclab.utils.math import quat_apply
+
+from .. import mdp
+from .parcel_goal import ParcelGoal
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnv
+
+
+def finger_opening(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
+    """Returns the distance between the fingertips [m]. Shape: (num_envs, 1)."""
+    position = env.scene[asset_cfg.name].data.joint_pos.torch[:, asset_cfg.joint_ids]
+    return position.sum(dim=1, keepdim=True)
+
+
+def grip_flag(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns 1 where both fingers press on something, else 0; the arm itself knows. Shape: (num_envs, 1)."""
+    return _goal(env).is_gripped().float().unsqueeze(1)
+
+
+def parcel_axis(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns the direction of the parcel's length, of its two ends that in front of the hand. Shape: (num_envs, 3)."""
+    return _goal(env).axis()
+
+
+def hand_axis(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
+    """Returns where the hand's x axis points over the table: along the parcel when it grips. Shape: (num_envs, 2)."""
+    rotation = env.scene[asset_cfg.name].data.body_quat_w.torch[:, asset_cfg.body_ids].squeeze(1)
+    return quat_apply(rotation, rotation.new_tensor([1.0, 0.0, 0.0]).expand(len(rotation), 3))[:, :2]
+
+
+def place_along_length(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns how far from the parcel's centre the hand is along the parcel's length [m]. Shape: (num_envs, 1)."""
+    return _goal(env).along_length().unsqueeze(1)
+
+
+def grasp_point_from_tool(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Returns the nearest point of the parcel's length as seen from the fingertips [m]. Shape: (num_envs, 3)."""
+    return _goal(env).grasp_point_from_tool()
+
+
+def grasp_offset_share(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:
+    """Feature: how far from its centre the parcel is gripped, as a share of a full scale [m]; 0 while it is not.
+
+    Returns:
+        Shape: (num_envs, 1)
+    """
+    goal = _goal(env)
+    offset = goal.along_length().abs() * goal.is_gripped()
+    return offset.unsqueeze(1) / full_scale
+
+
+def height_share(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:
+    """Feature: height of the parcel above where it rests, as a share of a full scale [m]. Shape: (num_envs, 1)."""
+    return _goal(env).height().unsqueeze(1) / full_scale
+
+
+def distance_to_grasp(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Reward: distance from the fingertips to the nearest point of the parcel's length [m]. Shape: (num_envs,)."""
+    return _goal(env).grasp_point_from_tool().norm(dim=1)
+
+
+def misalignment(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
+    """Reward: squared sine of the angle between hand and parcel over the table. Shape: (num_envs,)."""
+    hand, parcel = hand_axis(env, asset_cfg), parcel_axis(env)[:, :2]
+    return (hand[:, 0] * parcel[:, 1] - hand[:, 1] * parcel[:, 0]) ** 2
+
+
+def gripped(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Reward: 1 while both fingers press on the parcel. Shape: (num_envs,)."""
+    return _goal(env).is_gripped().float()
+
+
+def height_error(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> torch.Tensor:
+    """Reward: distance from the height that the parcel should have where it is [m].
+
+    Far from its spot it is to be carried at a height; near it the height falls with a slope to the table.
+
+    Args:
+        env: The environment.
+        carry_height: Height above where it rests while it is carried [m].
+        slope: Height over distance, near the spot.
+
+    Returns:
+        Shape: (num_envs,)
+    """
+    goal = _goal(env)
+    wanted = (slope * (goal.distance() - 0.5 * goal.cfg.success_distance)).clamp(0.0, carry_height)
+    return (goal.height() - wanted).abs()
+
+
+def placed(env: ManagerBasedRLEnv, width: float) -> torch.Tensor:
+    """Reward: 1 for a parcel that lies on its spot, released; falls off as a Gaussian of a width [m].
+
+    Returns:
+        Shape: (num_envs,)
+    """
+    goal = _goal(env)
+    return mdp.at_goal(env, width) * (goal.is_released() & goal.is_down())
+
+
+def _goal(env: ManagerBasedRLEnv) -> ParcelGoal:
+    return env.command_manager.get_term("goal")  # type: ignore[return-value]  # the task's own term

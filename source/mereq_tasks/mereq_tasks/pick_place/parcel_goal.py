@@ -1,0 +1,125 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Where the parcel is to go, how it is held, and whether it has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import MISSING
+
+import torch
+from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab.managers import SceneEntityCfg
+from isaaclab.utils import configclass
+from isaaclab.utils.math import quat_apply
+
+from .. import mdp
+
+
+class ParcelGoal(mdp.TableGoal):
+    """A spot for an elongated parcel that a gripper carries, and everything between parcel and gripper."""
+
+    cfg: ParcelGoalCfg
+
+    def __init__(self, cfg: ParcelGoalCfg, env: ManagerBasedRLEnv):
+        super().__init__(cfg, env)
+        cfg.tool_cfg.resolve(env.scene)
+        self.metrics["grasp_offset"] = torch.zeros(self.num_envs, device=self.device)
+        self._carried_steps = torch.zeros(self.num_envs, device=self.device)
+        self._carried_offset = torch.zeros(self.num_envs, device=self.device)
+
+    def tool(self) -> torch.Tensor:
+        """Returns the point between the fingertips in the environment's frame [m]. Shape: (num_envs, 3)."""
+        return mdp.tool_position(self._env, self.cfg.tool_cfg, self.cfg.tool_offset)
+
+    def axis(self) -> torch.Tensor:
+        """Returns the direction of the parcel's length, the end in front of the hand's x axis. Shape: (num_envs, 3)."""
+        body = self._env.scene[self.cfg.tool_cfg.name].data.body_quat_w.torch[:, self.cfg.tool_cfg.body_ids]
+        hand = self._x_axis(body.squeeze(1))
+        parcel = self._x_axis(self._env.scene[self.cfg.object_cfg.name].data.root_quat_w.torch)
+        return torch.where((hand * parcel).sum(dim=1, keepdim=True) < 0.0, -parcel, parcel)
+
+    def along_length(self) -> torch.Tensor:
+        """Returns how far from the parcel's centre the fingertips are along its length [m]. Shape: (num_envs,)."""
+        return (self._from_parcel() * self.axis()).sum(dim=1)
+
+    def grasp_point_from_tool(self) -> torch.Tensor:
+        """Returns the nearest graspable point of the parcel, as seen from the fingertips [m]. Shape: (num_envs, 3)."""
+        reach = self.cfg.graspable_length / 2
+        return self.along_length().clamp(-reach, reach).unsqueeze(1) * self.axis() - self._from_parcel()
+
+    def height(self) -> torch.Tensor:
+        """Returns how high the parcel's middle is above where it is at rest [m]. Shape: (num_envs,)."""
+        return mdp.object_position(self._env, self.cfg.object_cfg)[:, 2] - self.cfg.rest_height
+
+    def is_gripped(self) -> torch.Tensor:
+        """Returns whether both fingers press on something. Shape: (num_envs,)."""
+        forces = [self._env.scene[name].data.net_forces_w.torch[:, 0].norm(dim=1) for name in self.cfg.finger_sensors]
+        return torch.stack(forces).amin(dim=0) > self.cfg.grip_force
+
+    def is_released(self) -> torch.Tensor:
+        """Returns whether no finger touches anything. Shape: (num_envs,)."""
+        forces = [self._env.scene[name].data.net_forces_w.torch[:, 0].norm(dim=1) for name in self.cfg.finger_sensors]
+        return torch.stack(forces).amax(dim=0) < self.cfg.grip_force
+
+    def is_down(self) -> torch.Tensor:
+        """Returns whether the parcel lies on the table. Shape: (num_envs,)."""
+        return self.height().abs() < self.cfg.down_height
+
+    def refresh(self) -> None:
+        """Brings the task's figures up to date."""
+        super().refresh()
+        speed = mdp.object_velocity(self._env, self.cfg.object_cfg).norm(dim=1)
+        is_left = self.is_released() & self.is_down() & (speed < self.cfg.rest_speed)
+        self.metrics["success"] *= is_left.float()
+        self.metrics["grasp_offset"] = self._carried_offset / self._carried_steps.clamp(min=1.0)
+
+    def _update_metrics(self) -> None:
+        is_carried = (self.is_gripped() & ~self.is_down()).float()
+        self._carried_steps += is_carried
+        self._carried_offset += is_carried * self.along_length().abs()
+        super()._update_metrics()
+
+    def _resample_command(self, env_ids: Sequence[int] | slice) -> None:
+        super()._resample_command(env_ids)
+        self._carried_steps[env_ids] = 0.0
+        self._carried_offset[env_ids] = 0.0
+
+    def _from_parcel(self) -> torch.Tensor:
+        return self.tool() - mdp.object_position(self._env, self.cfg.object_cfg)
+
+    @staticmethod
+    def _x_axis(rotation: torch.Tensor) -> torch.Tensor:
+        return quat_apply(rotation, rotation.new_tensor([1.0, 0.0, 0.0]).expand(len(rotation), 3))
+
+
+@configclass
+class ParcelGoalCfg(mdp.TableGoalCfg):
+    """Configuration of :class:`ParcelGoal`."""
+
+    class_type: type[ParcelGoal] = ParcelGoal
+
+    tool_cfg: SceneEntityCfg = MISSING
+    """The robot and its hand."""
+
+    tool_offset: tuple[float, float, float] = MISSING
+    """The point between the fingertips in the hand's frame [m]."""
+
+    finger_sensors: tuple[str, str] = MISSING
+    """Names of the contact sensors of the fingers."""
+
+    graspable_length: float = MISSING
+    """Length of the parcel along which the pads fit on it wholly [m]."""
+
+    rest_height: float = MISSING
+    """Height of the parcel's middle when it lies on the table [m]."""
+
+    down_height: float = 0.01
+    """Height above that within which it counts as lying there [m]."""
+
+    rest_speed: float = 0.05
+    """Speed below which it rests [m/s]."""
+
+    grip_force: float = 0.5
+    """Force of a finger from which it counts as touching [N]."""

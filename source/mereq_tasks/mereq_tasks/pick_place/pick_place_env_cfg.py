@@ -1,0 +1,255 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Franka-PickPlace: pick an elongated parcel from the table and lay it on a spot.
+
+The task's own reward does not care where along its length the parcel is gripped, and gripped off its centre it sags
+under its weight. The person wants it gripped at its centre and carried level.
+"""
+
+from __future__ import annotations
+
+import isaaclab.sim as sim_utils
+from isaaclab.assets import ArticulationCfg, RigidObjectCfg
+from isaaclab.managers import CurriculumTermCfg as CurrTerm
+from isaaclab.managers import EventTermCfg as EventTerm
+from isaaclab.managers import ObservationGroupCfg as ObsGroup
+from isaaclab.managers import ObservationTermCfg as ObsTerm
+from isaaclab.managers import RewardTermCfg as RewTerm
+from isaaclab.managers import SceneEntityCfg
+from isaaclab.sim import SimulationCfg
+from isaaclab.utils import clone, configclass
+
+from .. import mdp as shared_mdp
+from ..physics import physics_cfg
+from ..preference import HumanPreference
+from ..robots import FINGER_JOINTS, FR3_GRIPPER_CFG
+from ..table import table
+from ..task_env_cfg import TaskEnvCfg, TaskSceneCfg, contact_sensor, friction_of, mass_of, simulation, tool_steps
+from . import mdp
+from .parcel_goal import ParcelGoalCfg
+from .starts import HIGH_POSE, fade_out, reset_arm_and_parcel
+
+PARCEL_SIZE = (0.18, 0.05, 0.04)
+"""Length, width and height of the parcel [m]."""
+
+REST_HEIGHT = PARCEL_SIZE[2] / 2
+"""Height of its middle on the table [m]."""
+
+GRASPABLE_LENGTH = 0.15
+"""Length along which it can be held [m]: its own less twice the width of a fingertip."""
+
+TIP_OFFSET = (0.0, 0.0, 0.1036)
+"""The point between the fingertips in the hand's frame [m]."""
+
+GRIP = {FINGER_JOINTS: 0.0175}
+"""Where the fingers are sent to grip [m]: 7.5 mm inside the parcel, which the drives' 2,000 N/m turn into 15 N each."""
+
+
+def _hand() -> SceneEntityCfg:
+    return SceneEntityCfg("robot", body_names="fr3_hand")
+
+
+def _fingers() -> SceneEntityCfg:
+    return SceneEntityCfg("robot", joint_names=[FINGER_JOINTS])
+
+
+def _parcel() -> SceneEntityCfg:
+    return SceneEntityCfg("parcel")
+
+
+def _robot() -> ArticulationCfg:
+    robot = clone(FR3_GRIPPER_CFG)
+    robot.init_state.joint_pos = {**robot.init_state.joint_pos, **HIGH_POSE}
+    return robot
+
+
+@configclass
+class PickPlaceSceneCfg(TaskSceneCfg):
+    """A table in front of the arm, and a parcel on it."""
+
+    robot: ArticulationCfg = _robot()
+
+    table = table()
+
+    parcel = RigidObjectCfg(
+        prim_path="{ENV_REGEX_NS}/Parcel",
+        init_state=RigidObjectCfg.InitialStateCfg(pos=(0.47, 0.0, REST_HEIGHT)),
+        spawn=sim_utils.CuboidCfg(
+            size=PARCEL_SIZE,
+            rigid_props=sim_utils.UsdPhysicsRigidBodyCfg(),
+            mass_props=sim_utils.MassCfg(mass=0.5),
+            collision_props=sim_utils.UsdPhysicsCollisionCfg(),
+            visual_material=sim_utils.PreviewSurfaceCfg(diffuse_color=(0.55, 0.33, 0.13)),
+        ),
+    )
+
+    left_finger = contact_sensor("fr3_leftfinger")
+    right_finger = contact_sensor("fr3_rightfinger")
+
+
+@configclass
+class CommandsCfg:
+    """Where the parcel is to go: to either side, as far as the arm reaches well."""
+
+    goal = ParcelGoalCfg(
+        object_cfg=_parcel(),
+        distance=(0.14, 0.24),
+        heading=(-3.14, 3.14),
+        area=((0.36, -0.22), (0.58, 0.22)),
+        tool_cfg=_hand(),
+        tool_offset=TIP_OFFSET,
+        finger_sensors=("left_finger", "right_finger"),
+        graspable_length=GRASPABLE_LENGTH,
+        rest_height=REST_HEIGHT,
+    )
+
+
+@configclass
+class ActionsCfg:
+    """Cartesian steps of the gripper, a turn about the vertical, and open or close: 5 numbers in [-1, 1] at 20 Hz."""
+
+    tool = tool_steps(
+        "fr3_hand", TIP_OFFSET, step_size=0.04, workspace=((0.30, -0.32, 0.018), (0.66, 0.32, 0.25)), yaw_step=0.15
+    )
+    grip = shared_mdp.BinaryJointPositionActionCfg(
+        asset_name="robot",
+        joint_names=[FINGER_JOINTS],
+        open_command_expr={FINGER_JOINTS: 0.04},
+        close_command_expr=GRIP,
+    )
+
+
+@configclass
+class ObservationsCfg:
+    """Observations for the policy, and the features of the last transition."""
+
+    @configclass
+    class PolicyCfg(ObsGroup):
+        """Everything is scaled to about [-1, 1]."""
+
+        tool_position = ObsTerm(
+            func=shared_mdp.tool_position,
+            params={"asset_cfg": _hand(), "offset": TIP_OFFSET, "origin": (0.47, 0.0, 0.1)},
+            clip=(-0.5, 0.5),
+            scale=5.0,
+        )
+        tool_velocity = ObsTerm(
+            func=shared_mdp.tool_velocity, params={"asset_cfg": _hand()}, clip=(-2.0, 2.0), scale=3.0
+        )
+        hand_axis = ObsTerm(func=mdp.hand_axis, params={"asset_cfg": _hand()})
+        finger_opening = ObsTerm(func=mdp.finger_opening, params={"asset_cfg": _fingers()}, clip=(0.0, 0.1), scale=20.0)
+        grip = ObsTerm(func=mdp.grip_flag)
+        grasp_point_from_tool = ObsTerm(func=mdp.grasp_point_from_tool, clip=(-0.5, 0.5), scale=8.0)
+        place_along_length = ObsTerm(func=mdp.place_along_length, clip=(-0.2, 0.2), scale=10.0)
+        parcel_axis = ObsTerm(func=mdp.parcel_axis)
+        parcel_height = ObsTerm(func=mdp.height_share, params={"full_scale": 0.1}, clip=(-0.5, 3.0))
+        parcel_velocity = ObsTerm(
+            func=shared_mdp.object_velocity, params={"asset_cfg": _parcel()}, clip=(-1.0, 1.0), scale=3.0
+        )
+        goal_from_parcel = ObsTerm(func=shared_mdp.goal_offset, clip=(-0.5, 0.5), scale=6.0)
+
+    @configclass
+    class FeaturesCfg(ObsGroup):
+        """f(s, a) of the transition just taken, each in [0, 1]."""
+
+        grasp_offset = ObsTerm(func=mdp.grasp_offset_share, params={"full_scale": 0.09}, clip=(0.0, 1.0))
+        parcel_tilt = ObsTerm(
+            func=shared_mdp.tilt_share, params={"asset_cfg": _parcel(), "full_scale": 0.5}, clip=(0.0, 1.0)
+        )
+        parcel_height = ObsTerm(func=mdp.height_share, params={"full_scale": 0.2}, clip=(0.0, 1.0))
+        distance_to_goal = ObsTerm(func=shared_mdp.goal_distance_share, params={"full_scale": 0.3}, clip=(0.0, 1.0))
+        tool_speed = ObsTerm(
+            func=shared_mdp.tool_speed_share, params={"asset_cfg": _hand(), "full_scale": 0.7}, clip=(0.0, 1.0)
+        )
+
+    @configclass
+    class MetricsCfg(ObsGroup):
+        """The task's own figures as they are now; read at the end of an episode, learned from by nobody."""
+
+        success = ObsTerm(func=shared_mdp.goal_metric, params={"name": "success"})
+        grasp_offset_m = ObsTerm(func=shared_mdp.goal_metric, params={"name": "grasp_offset"})
+
+    policy: PolicyCfg = PolicyCfg()
+    features: FeaturesCfg = FeaturesCfg()
+    metrics: MetricsCfg = MetricsCfg()
+
+
+@configclass
+class RewardsCfg:
+    """The prior's reward r, in stages: reach, grip, lift, carry, lay down. Weights are per second; a step is 0.05 s."""
+
+    reach = RewTerm(func=mdp.distance_to_grasp, weight=-10.0)
+    align = RewTerm(func=mdp.misalignment, weight=-2.0, params={"asset_cfg": _hand()})
+    grip = RewTerm(func=mdp.gripped, weight=1.0)
+    height = RewTerm(func=mdp.height_error, weight=-15.0, params={"carry_height": 0.06, "slope": 1.0})
+    goal_distance = RewTerm(func=shared_mdp.goal_distance, weight=-15.0)
+    placed = RewTerm(func=mdp.placed, weight=6.0, params={"width": 0.02})
+    action = RewTerm(func=shared_mdp.action_l2, weight=-0.1)
+
+
+@configclass
+class EventCfg:
+    """Where arm and parcel start, and what differs between robots."""
+
+    reset_scene = EventTerm(func=shared_mdp.reset_scene_to_default, mode="reset")
+    reset_arm_and_parcel = EventTerm(
+        func=reset_arm_and_parcel,
+        mode="reset",
+        params={
+            "asset_cfg": _parcel(),
+            "tool_cfg": _hand(),
+            "tool_offset": TIP_OFFSET,
+            "pose_range": {"x": (0.40, 0.54), "y": (-0.12, 0.12), "yaw": (-0.8, 0.8)},
+            "rest_height": REST_HEIGHT,
+            "half_width": PARCEL_SIZE[1] / 2,
+            "graspable_length": GRASPABLE_LENGTH,
+            "in_hand": 0.0,
+            "at_parcel": 0.0,
+        },
+    )
+    parcel_mass = mass_of(_parcel(), 0.7, 1.3)
+    parcel_friction = friction_of(_parcel(), 0.3, 0.5)  # cardboard on wood: published values are 0.3 to 0.5
+    fingertip_friction = friction_of(  # rubber on cardboard: published values are 0.5 to 0.8
+        SceneEntityCfg("robot", body_names="fr3_.*finger"), 0.5, 0.7
+    )
+
+
+def _fading(name: str, start: float) -> CurrTerm:
+    return CurrTerm(
+        func=shared_mdp.modify_term_cfg,
+        params={
+            "address": f"events.reset_arm_and_parcel.params.{name}",
+            "modify_fn": fade_out,
+            "modify_params": {"start": start, "steps": 2000},
+        },
+    )
+
+
+@configclass
+class TrainingCurriculumCfg:
+    """Easier starts, fewer and fewer: grasping is found from what comes after it."""
+
+    in_hand = _fading("in_hand", 0.4)
+    at_parcel = _fading("at_parcel", 0.3)
+
+
+@configclass
+class FrankaPickPlaceEnvCfg(TaskEnvCfg):
+    """The task."""
+
+    scene: PickPlaceSceneCfg = PickPlaceSceneCfg()
+    # The parcel lies on 4 contacts and is held by 4 a finger; hand and fingers can touch it and the table with 12 more.
+    sim: SimulationCfg = simulation(physics_cfg(max_constraints=80, max_contacts=24, is_for_grasping=True))
+    commands: CommandsCfg = CommandsCfg()
+    actions: ActionsCfg = ActionsCfg()
+    observations: ObservationsCfg = ObservationsCfg()
+    rewards: RewardsCfg = RewardsCfg()
+    events: EventCfg = EventCfg()
+    training_curriculum: TrainingCurriculumCfg = TrainingCurriculumCfg()
+    episode_length_s: float = 6.0
+
+    goal: str = "Pick the parcel from the table and lay it down on the spot."
+    preference: HumanPreference = HumanPreference(
+        wish="Grip it at its centre and carry it level.", weights={"grasp_offset": -0.5, "parcel_tilt": -1.0}
+    )

@@ -1,0 +1,266 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Franka-PickPlace on real physics: a parcel held by friction alone, that sags where Coulomb's law says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from mereq_tasks.pick_place.pick_place_env_cfg import GRASPABLE_LENGTH, PARCEL_SIZE, REST_HEIGHT
+from mereq_tasks.pick_place.starts import fade_out
+
+pytestmark = pytest.mark.sim
+
+OPEN, CLOSE = 1.0, -1.0
+STIFFNESS, STEP = 400.0, 0.04
+"""Of the controller [N/m], and the largest step of the tool [m]: an action of 1 pulls with their product."""
+
+PAD_RADIUS = 0.5 * (0.0175**2 + 0.0185**2) ** 0.5
+"""Distance of a fingertip's corners, where it touches, from its middle [m]."""
+
+
+class Gripper:
+    """All robots do the same."""
+
+    def __init__(self, task) -> None:
+        from isaaclab.managers import SceneEntityCfg
+
+        from mereq_tasks.pick_place.mdp import hand_axis
+
+        self.env = task.env
+        self.unwrapped = task.env.unwrapped
+        self.goal = self.unwrapped.command_manager.get_term("goal")
+        self.parcel = self.unwrapped.scene["parcel"]
+        self.mass = self.parcel.data.body_mass.torch.flatten()
+        self.starts = self.unwrapped.event_manager.get_term_cfg("reset_arm_and_parcel").params
+        self.num = self.env.num_envs
+        hand = SceneEntityCfg("robot", body_names="fr3_hand")
+        hand.resolve(self.unwrapped.scene)
+        self.hand_axis = lambda: hand_axis(self.unwrapped, hand)
+
+    def start_over(self, seed: int = 0, **shares: float) -> None:
+        self.starts.update({"in_hand": 0.0, "at_parcel": 0.0, **shares})
+        torch.manual_seed(seed)
+        self.env.reset()
+
+    def step(self, grip: float, move: torch.Tensor | None = None, turn: float = 0.0):
+        """One step: move is 3 numbers for each robot, or nothing but to bear the weight of what is held."""
+        action = torch.zeros(self.num, 5)
+        if move is None:
+            action[:, 2] = self.goal.is_gripped() * self.mass * 9.81 / (STIFFNESS * STEP)
+        else:
+            action[:, :3] = move
+        action[:, 3], action[:, 4] = turn, grip
+        obs, _, dones, _ = self.env.step(action.clamp(-1.0, 1.0))
+        assert not dones.any(), "the script is longer than an episode"
+        return obs
+
+    def feature(self, obs, name: str) -> torch.Tensor:
+        return obs["features"][:, self.unwrapped.observation_manager.active_terms["features"].index(name)]
+
+    def metric(self, name: str) -> torch.Tensor:
+        names = self.unwrapped.observation_manager.active_terms["metrics"]
+        return self.unwrapped.observation_manager.compute_group("metrics")[:, names.index(name)]
+
+    def place_parcel(self, x: float, y: float, height: float = 0.0, tilt: float = 0.0) -> None:
+        half = torch.tensor(tilt / 2)
+        pose = torch.tensor([x, y, REST_HEIGHT + height, float(half.sin()), 0.0, 0.0, float(half.cos())])
+        pose = pose.repeat(self.num, 1)
+        pose[:, :3] += self.unwrapped.scene.env_origins
+        self.parcel.write_root_pose_to_sim_index(root_pose=pose)
+        self.parcel.write_root_velocity_to_sim_index(root_velocity=torch.zeros(self.num, 6))
+        self.unwrapped.sim.forward()
+
+
+@pytest.fixture
+def gripper(pick_place_task) -> Iterator[Gripper]:
+    gripper = Gripper(pick_place_task)
+    yield gripper
+    gripper.start_over()
+
+
+def finger_friction(gripper: Gripper) -> torch.Tensor:
+    """The weaker finger's coefficient, as the solver steps with it. Shape: (num_envs,)."""
+    from isaaclab_newton.physics import NewtonManager
+
+    gripper.step(CLOSE)
+    model = NewtonManager._solver.mjw_model
+    size = torch.from_numpy(model.geom_size.numpy()).reshape(-1, model.ngeom, 3)[0]
+    tip = torch.tensor([0.0175, 0.0152, 0.0185]) / 2
+    tips = torch.isclose(size, tip, atol=1e-5).all(dim=1).nonzero().flatten().tolist()
+    assert len(tips) == 2
+    friction = torch.from_numpy(model.geom_friction.numpy()[:, tips, 0].copy())
+    assert friction.min() >= 0.5 and friction.max() <= 0.7 and friction.std() > 0.0
+    return friction.amin(dim=1)
+
+
+def test_a_parcel_gripped_near_its_centre_is_carried_level_and_far_from_it_sags(gripper):
+    """It turns between the fingers where its weight's torque m g d passes what friction at the pads' corners bears."""
+    sagged, held = [], []
+    for seed in range(3):
+        gripper.start_over(seed, in_hand=1.0)
+        is_high = gripper.goal.tool()[:, 2] > 0.12  # an end that hangs down stays clear of the table
+        offset = gripper.goal.along_length().abs()
+        friction = finger_friction(gripper)
+        for _ in range(40):
+            gripper.step(CLOSE)
+        force = gripper.unwrapped.scene["left_finger"].data.net_forces_w.torch[:, 0].norm(dim=1)
+        torque = gripper.mass * 9.81 * offset / (2 * friction * 15.0 * PAD_RADIUS)
+        tilt = gripper.goal.tilt()
+        sagged += tilt[is_high & (torque > 1.2)].tolist()
+        held += tilt[is_high & (torque < 0.4)].tolist()
+        assert (force[is_high & (torque < 0.4)] - 14.0).abs().max() < 2.0, "7 mm on 2,000 N/m"
+    assert len(held) > 3 and max(held) < 0.03, "level within 2 degrees after two seconds"
+    assert len(sagged) > 3 and min(sagged) > 0.2, "it hangs by more than 11 degrees"
+
+
+def test_what_is_let_go_falls(gripper):
+    """Nothing but friction holds it."""
+    gripper.start_over(1, in_hand=1.0)
+    for _ in range(5):
+        gripper.step(CLOSE)
+    is_up = gripper.goal.is_gripped() & (gripper.goal.height() > 0.05) & (gripper.goal.tilt() < 0.1)
+    assert is_up.sum() > 3
+    for _ in range(20):
+        gripper.step(OPEN)
+    assert not gripper.goal.is_gripped().any()
+    assert (gripper.goal.height()[is_up] < 0.03).all()
+
+
+def test_the_grasp_offset_is_where_the_parcel_is_gripped(gripper):
+    gripper.start_over(2, in_hand=1.0)
+    offset = gripper.goal.along_length().abs()
+    for _ in range(3):
+        obs = gripper.step(CLOSE)
+    is_gripped = gripper.goal.is_gripped()
+    assert is_gripped.sum() > gripper.num / 2
+    share = gripper.feature(obs, "grasp_offset")
+    torch.testing.assert_close(share[is_gripped], offset[is_gripped] / 0.09, atol=0.06, rtol=0.0)
+    assert offset.max() > 0.05 and (share[~is_gripped] == 0.0).all()
+    is_carried = is_gripped & ~gripper.goal.is_down()
+    torch.testing.assert_close(gripper.metric("grasp_offset_m")[is_carried], offset[is_carried], atol=0.005, rtol=0.0)
+    gripper.start_over(2)
+    obs = gripper.step(OPEN)
+    assert (gripper.feature(obs, "grasp_offset") == 0.0).all() and (gripper.metric("grasp_offset_m") == 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("away", "height", "tilt", "success"),
+    [
+        (0.0, 0.0, 0.0, 1.0),
+        (0.025, 0.0, 0.0, 1.0),
+        (0.035, 0.0, 0.0, 0.0),
+        (0.0, 0.05, 0.0, 0.0),
+        (0.0, 0.005, 1.57, 0.0),
+    ],
+    ids=["on the spot", "25 mm off", "35 mm off", "in the air", "on its side"],
+)
+def test_success_is_a_parcel_that_lies_flat_on_its_spot(gripper, away, height, tilt, success):
+    gripper.start_over()
+    gripper.goal.command[:] = torch.tensor([0.45, 0.0])
+    gripper.place_parcel(0.45 + away, 0.0, height, tilt)
+    assert (gripper.metric("success") == success).all()
+
+
+def test_a_parcel_that_is_still_held_is_not_yet_there(gripper):
+    gripper.start_over(3, at_parcel=1.0)
+    gripper.goal.command[:] = gripper.parcel.data.root_pos_w.torch[:, :2] - gripper.unwrapped.scene.env_origins[:, :2]
+    for _ in range(10):
+        gripper.step(CLOSE, torch.zeros(gripper.num, 3))
+    is_gripped = gripper.goal.is_gripped()
+    assert is_gripped.sum() > gripper.num / 2
+    assert (gripper.metric("success")[is_gripped] == 0.0).all()
+    for _ in range(10):
+        gripper.step(OPEN, torch.zeros(gripper.num, 3))
+    assert (gripper.metric("success")[is_gripped] == 1.0).all()
+
+
+def scripted_step(gripper: Gripper, has_gripped: torch.Tensor, steps_gripped: torch.Tensor):
+    """What a person would do: over the centre, down, close, up, over, down, open. Returns the observations."""
+    goal = gripper.goal
+    hand = goal.tool()
+    centre = gripper.parcel.data.root_pos_w.torch - gripper.unwrapped.scene.env_origins
+    over = torch.cat((centre[:, :2] - hand[:, :2], torch.zeros(gripper.num, 1)), dim=1)
+    is_over = over.norm(dim=1) < 0.008
+    over[:, 2] = torch.where(is_over, 0.021 - hand[:, 2], 0.10 - hand[:, 2])
+    is_around = is_over & ((hand[:, 2] - 0.021).abs() < 0.006)
+    has_gripped |= is_around
+    steps_gripped += has_gripped
+    carry = torch.cat((goal.offset(), torch.zeros(gripper.num, 1)), dim=1)
+    is_there = goal.distance() < 0.01
+    carry[:, 2] = torch.where(is_there, -0.03, 0.06 - goal.height())
+    carry = torch.where(
+        (goal.height() > 0.03).unsqueeze(1) | is_there.unsqueeze(1), carry, carry * torch.tensor([0, 0, 1])
+    )
+    carry[:, 2] += gripper.mass * 9.81 / STIFFNESS
+    lays_down = is_there & (goal.height() < 0.004)
+    move = torch.where(has_gripped.unsqueeze(1), carry, over) / STEP
+    move = torch.where((has_gripped & (steps_gripped < 6)).unsqueeze(1), 0.0, move)
+    move = torch.where(lays_down.unsqueeze(1), 0.0, move)
+    axis, hand_axis = goal.axis(), gripper.hand_axis()
+    angle = torch.atan2(
+        hand_axis[:, 0] * axis[:, 1] - hand_axis[:, 1] * axis[:, 0], (hand_axis * axis[:, :2]).sum(dim=1)
+    )
+    action = torch.cat((move, (angle / 0.15 * ~has_gripped).unsqueeze(1), torch.ones(gripper.num, 1)), dim=1)
+    action[:, 4] = torch.where(has_gripped & ~lays_down, CLOSE, OPEN)
+    obs, _, dones, _ = gripper.env.step(action.clamp(-1.0, 1.0))
+    assert not dones.any()
+    return obs
+
+
+def test_a_script_picks_and_places_as_the_person_wants_it(gripper):
+    """The task can be done: level, gripped at the centre, by most robots of a clumsy script."""
+    gripper.start_over(4)
+    has_gripped = torch.zeros(gripper.num, dtype=torch.bool)
+    steps_gripped = torch.zeros(gripper.num)
+    for _ in range(118):
+        scripted_step(gripper, has_gripped, steps_gripped)
+    success = gripper.metric("success")
+    assert success.mean() > 0.7, success
+    assert gripper.metric("grasp_offset_m")[success > 0].mean() < 0.01
+
+
+def test_the_hand_turns_about_the_vertical_and_stays_level(gripper):
+    gripper.start_over(5)
+    tool = gripper.unwrapped.action_manager.get_term("tool")
+    before = tool.yaw().clone()
+    for _ in range(10):
+        gripper.step(OPEN, torch.zeros(gripper.num, 3), turn=0.3)
+    turned = tool.yaw() - before
+    assert (turned > 0.15).all() and (turned < 0.6).all()
+    for _ in range(60):
+        gripper.step(OPEN, torch.zeros(gripper.num, 3), turn=1.0)
+    torch.testing.assert_close(tool.yaw(), torch.full_like(before, tool.cfg.yaw_limits[1]), atol=0.05, rtol=0.0)
+
+
+def test_starts_are_within_their_ranges_and_easier_ones_are_what_they_say(gripper):
+    ranges = gripper.starts["pose_range"]
+    gripper.start_over(6)
+    place = gripper.parcel.data.root_pos_w.torch - gripper.unwrapped.scene.env_origins
+    for axis, name in enumerate(("x", "y")):
+        low, high = ranges[name]
+        assert low - 1e-4 <= place[:, axis].min() < place[:, axis].max() <= high + 1e-4
+    assert (place[:, 2] - REST_HEIGHT).abs().max() < 1e-4
+    assert 0.09 < gripper.goal.tool()[:, 2].min() < gripper.goal.tool()[:, 2].max() < 0.19
+    low, high = torch.tensor(gripper.goal.cfg.area)
+    assert ((gripper.goal.command >= low) & (gripper.goal.command <= high)).all()
+    assert gripper.goal.distance().min() > 0.05
+
+    gripper.start_over(6, in_hand=1.0)
+    assert gripper.goal.grasp_point_from_tool().norm(dim=1).max() < 1e-3
+    assert gripper.goal.along_length().abs().max() <= GRASPABLE_LENGTH / 2 + 1e-3
+    gripper.start_over(6, at_parcel=1.0)
+    assert gripper.goal.is_down().all() and not gripper.goal.is_gripped().any()
+    assert gripper.goal.grasp_point_from_tool()[:, :2].norm(dim=1).max() < 1e-3
+    opening = gripper.unwrapped.scene["robot"].data.joint_pos.torch[:, -2:].sum(dim=1)
+    assert (opening > PARCEL_SIZE[1]).all()
+
+
+@pytest.mark.parametrize(("steps", "share"), [(0, 0.4), (500, 0.3), (2000, 0.0), (5000, 0.0)])
+def test_easier_starts_fade_out(steps, share):
+    assert fade_out(SimpleNamespace(common_step_counter=steps), [], 0.4, start=0.4, steps=2000) == pytest.approx(share)
