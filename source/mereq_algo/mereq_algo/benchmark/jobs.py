@@ -39,8 +39,13 @@ ABLATIONS: dict[str, tuple[str, ...]] = {
 """MEReQ with one thing changed: only the newest round counts, a third of the inner loop, a θ that knows how uncertain
 φ* is, the last policy instead of the average."""
 
-ROUNDS: dict[str, tuple[str, ...]] = dict.fromkeys(("hg_dagger_ft", "iwr_ft"), ("agent.max_rounds=20",))
-"""More rounds where one takes seconds: there the budget of expert samples, the same for all, ends a run."""
+OWN_SETTINGS: dict[str, tuple[str, ...]] = {
+    "mereq_np": ("agent.irl.learning_rate=0.005",),
+    "maxent_ft": ("agent.irl.learning_rate=0.02",),
+    **dict.fromkeys(("hg_dagger_ft", "iwr_ft"), ("agent.max_rounds=20",)),
+}
+"""What a method needs beyond the task's settings: the value that the search found, where it is not the task's; and more
+rounds where one takes seconds, so that the budget of expert samples, the same for all, ends the run."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Job:
             command += ["--resume", str(found[0])]
         if self.method in ABLATIONS:
             return [*command, "agent.method=mereq", *ABLATIONS[self.method], *self.settings]
-        return [*command, f"agent.method={self.method}", *ROUNDS.get(self.method, ()), *self.settings]
+        return [*command, f"agent.method={self.method}", *OWN_SETTINGS.get(self.method, ()), *self.settings]
 
 
 class JobError(ValueError):
