@@ -41,9 +41,9 @@ arm keeps its shading."""
 BRIGHTEST = 4.0
 """Light that is drawn white; a lamp that shines straight at a white surface gives about half of it."""
 
-SUPERSAMPLING = 1.25
-"""Rays a pixel along each side. 1 leaves jagged edges; a frame of three panes took 0.48 s of one core with it, 1.05 s
-with 1.5."""
+SUPERSAMPLING = 1.1
+"""Rays a pixel along each side. 1 leaves jagged edges; a frame of three panes took 0.54 s of one core with it, 0.70 s
+with 1.25."""
 
 
 def add_view(env_cfg: ManagerBasedRLEnvCfg, view: ViewCfg, width: int, height: int) -> None:
@@ -55,6 +55,9 @@ def add_view(env_cfg: ManagerBasedRLEnvCfg, view: ViewCfg, width: int, height: i
         width: Width of a picture [px].
         height: Height of a picture [px].
     """
+    # A tree that takes longer to build and is faster to follow: 0.70 instead of 0.75 s a frame. Not used in physics.
+    physics: Any = env_cfg.sim.physics
+    physics.bvh_constructor_geometry = "sah"
     scene: Any = env_cfg.scene
     for name, cfg in view.scenery.items():
         setattr(scene, name, cfg)
