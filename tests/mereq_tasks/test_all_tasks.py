@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from tensordict import TensorDict
 
 from mereq_algo.residual import LinearReward
 from mereq_algo.runner import TaskSpec
@@ -25,6 +26,11 @@ pytestmark = pytest.mark.sim
 @pytest.fixture(scope="module", params=task_names())
 def any_task(request, task_opener):
     return task_opener.open(request.param)
+
+
+def physical(scene) -> dict:
+    """All that has a mass."""
+    return {**scene.articulations, **scene.rigid_objects}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +67,36 @@ def test_random_actions_break_no_robot(random_steps, any_task):
     for number, (_, _, dones, time_outs, _) in enumerate(random_steps, start=1):
         assert dones.bool().all() if number % length == 0 else not dones.any()
         assert torch.equal(dones.bool(), time_outs)
+
+
+def test_played_back_physics_is_that_of_kernels_launched_one_by_one(any_task):
+    """On the CPU a step of the solver is recorded once: the same to the last bit, resets on the way included."""
+    env = any_task.env
+    physics = env.unwrapped.sim.cfg.physics
+    manager = env.unwrapped.sim.physics_manager
+
+    def rollout() -> list[torch.Tensor]:
+        torch.manual_seed(2)
+        env.reset()
+        seen = []
+        for step in range(30):
+            if step == 20:
+                halfway = torch.arange(env.num_envs) % 2 == 0
+                env.episode_length_buf = torch.where(halfway, env.max_episode_length - 1, env.episode_length_buf)
+            obs, rewards, dones, _ = env.step(2 * torch.rand(env.num_envs, env.num_actions) - 1)
+            seen += [obs[group].clone() for group in ("policy", "features", "metrics")]
+            seen += [rewards.clone(), dones.clone()]
+        return seen
+
+    played_back = rollout()
+    assert [graph is not None for graph, _ in manager._recordings.values()] == [True], "nothing was recorded"
+    physics.use_cuda_graph = False
+    try:
+        launched = rollout()
+    finally:
+        physics.use_cuda_graph = True
+    assert all(torch.equal(a, b) for a, b in zip(played_back, launched, strict=True))
+    assert any(dones.any() for dones in played_back[4::5])
 
 
 def test_features_and_metrics_are_shares(random_steps):
@@ -168,15 +204,19 @@ def test_train_and_play_see_the_same(any_task):
 
 
 def test_reset_forgets_the_episode(any_task):
-    """Two episodes from one seed begin alike, whatever was done in between."""
+    """Two episodes from one seed begin alike, whatever was done in between, and so do the panes of a film."""
     env = any_task.env
-    starts = []
+    scene = env.unwrapped.scene
+    starts, states = [], []
     for action in (0.0, 1.0):
         for _ in range(20):
             env.step(torch.full((env.num_envs, env.num_actions), action))
         torch.manual_seed(5)
         env.reset()
         starts.append(env.get_observations().clone())
+        masses = {name: body.data.body_mass.torch for name, body in physical(scene).items()}
+        states.append(TensorDict({"scene": scene.get_state(), "mass": masses}).clone())
+    assert (states[0] == states[1]).all()
     for group in ("policy", "metrics"):
         assert torch.equal(starts[0][group], starts[1][group]), group
     assert (starts[0]["metrics"] == 0.0).all()

@@ -12,7 +12,7 @@ import torch
 from isaaclab.physics import PhysxAutoCfg
 from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
-from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
+from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg, NewtonMJWarpManager
 from isaaclab_ov.physics import OvPhysxCfg
 from isaaclab_physx.physics import PhysxCfg
 from isaaclab_tasks.utils import PresetCfg
@@ -27,7 +27,9 @@ def default_device() -> str:
 
 @configclass
 class SolverCfg(MJWarpSolverCfg):
-    """Isaac Lab's settings of the solver, and one of Newton's that they leave out."""
+    """Isaac Lab's settings of the solver, one of Newton's that they leave out, and steps that are played back."""
+
+    class_type: type[NewtonMJWarpManager] | str = "mereq_tasks.recorded_mjwarp:NewtonRecordedMJWarpManager"
 
     jacobian: str = "auto"
     """Layout of the constraints' Jacobian: ``dense``, ``sparse``, or ``auto`` by the number of degrees of freedom."""
