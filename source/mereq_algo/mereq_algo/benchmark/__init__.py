@@ -1,7 +1,10 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""The comparison of methods: measures, table and plots, all from the ``summary.json`` of runs."""
+"""The comparison of methods: measures, table and plots, all from the ``summary.json`` of runs.
+
+And the comparison of engines: how many steps of an environment a second.
+"""
 
 from .jobs import ABLATIONS, SEARCHES, Job, JobError, run_jobs
 from .measures import (
@@ -16,6 +19,7 @@ from .measures import (
 )
 from .plots import write_plots
 from .report import as_csv, as_markdown, as_search_markdown
+from .speed import Speed, measure_stepping, plot_speeds, speeds_as_csv, speeds_as_markdown
 
 __all__ = [
     "ABLATIONS",
@@ -24,15 +28,20 @@ __all__ = [
     "Job",
     "JobError",
     "SampleCount",
+    "Speed",
     "as_csv",
     "as_markdown",
     "as_search_markdown",
     "divergence_from_expert",
     "gap_closed",
+    "measure_stepping",
     "median_count",
+    "plot_speeds",
     "quartiles",
     "round_rows",
     "run_jobs",
     "samples_to_threshold",
+    "speeds_as_csv",
+    "speeds_as_markdown",
     "write_plots",
 ]

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""How fast environments step: measuring, and what a measurement leaves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import matplotlib
+import torch
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.ticker import ScalarFormatter
+from rsl_rl.env import VecEnv
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The speed of one engine at one task."""
+
+    engine: str
+    """``mereq_lab``, or the name of a peer."""
+    task: str
+    """In the engine's own words."""
+    robots: int
+    """Robots simulated at once, over all processes."""
+    processes: int
+    env_steps_per_s: float
+    """Median over repeats; a step of ten robots counts ten."""
+    lowest: float
+    highest: float
+    repeats: int
+    peak_memory_mib: float | None = None
+    """Resident memory of the process at its peak; ``None`` where it was not measured."""
+
+    @classmethod
+    def of(cls, rates: Sequence[float], **names: str | int | float | None) -> Speed:
+        """Return the speed that repeated measurements came to.
+
+        Args:
+            rates: Env-steps/s, one a repeat.
+            **names: The other fields.
+        """
+        return cls(
+            env_steps_per_s=statistics.median(rates),
+            lowest=min(rates),
+            highest=max(rates),
+            repeats=len(rates),
+            **names,  # type: ignore[arg-type]
+        )
+
+
+def measure_stepping(
+    env: VecEnv, act: Callable[[], torch.Tensor], seconds: float, repeats: int, warm_up_s: float
+) -> list[float]:
+    """Step an environment again and again, resets of ended episodes included.
+
+    Args:
+        env: The environment.
+        act: Returns the next actions. Shape: (num_envs, num_actions)
+        seconds: Shortest length of a repeat [s].
+        repeats: Number of repeats.
+        warm_up_s: For how long to step before [s].
+
+    Returns:
+        Env-steps/s of every repeat.
+    """
+
+    def rate(duration: float) -> float:
+        _synchronize(env.device)
+        start, steps, elapsed = time.perf_counter(), 0, 0.0
+        while elapsed < duration:
+            env.step(act())
+            steps += 1
+            _synchronize(env.device)
+            elapsed = time.perf_counter() - start
+        return steps * env.num_envs / elapsed
+
+    with torch.inference_mode():
+        rate(warm_up_s)
+        return [rate(seconds) for _ in range(repeats)]
+
+
+def _synchronize(device: torch.device | str) -> None:
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def speeds_as_csv(speeds: Sequence[Speed]) -> str:
+    """Return ``speed.csv``: a row a measurement."""
+    output = io.StringIO()
+    writer = csv.DictWriter(output, fieldnames=[field.name for field in fields(Speed)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(speed) for speed in speeds)
+    return output.getvalue()
+
+
+def speeds_as_markdown(pairs: Sequence[tuple[Speed, Sequence[Speed]]]) -> str:
+    """Return a table: a row a measurement of ours, with those of peers that were taken beside it.
+
+    Args:
+        pairs: Ours, and the peers'; every row has as many peers.
+    """
+    peers = [f"{peer.engine}, {peer.processes} at once" for peer in pairs[0][1]]
+    header = ["task", "robots", "env-steps/s", "lowest to highest", "peak memory"]
+    header += [column for peer in peers for column in (peer, "times")]
+    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    for ours, others in pairs:
+        memory = "" if ours.peak_memory_mib is None else f"{ours.peak_memory_mib / 1024:.1f} GiB"
+        row = [ours.task, f"{ours.robots:,}", f"{ours.env_steps_per_s:,.0f}"]
+        row += [f"{ours.lowest:,.0f} to {ours.highest:,.0f}", memory]
+        for other in others:
+            row += [f"{other.env_steps_per_s:,.0f} ({other.task})"]
+            row += [f"{ours.env_steps_per_s / other.env_steps_per_s:.1f}"]
+        lines.append(row)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def plot_speeds(pairs: Sequence[tuple[Speed, Sequence[Speed]]], file: Path) -> None:
+    """Draw env-steps/s against the number of robots, a line a task, peers as dotted lines.
+
+    Args:
+        pairs: As in :func:`speeds_as_markdown`.
+        file: Where the picture goes.
+    """
+    figure, axis = plt.subplots(figsize=(7, 4.5))
+    for index, task in enumerate(dict.fromkeys(ours.task for ours, _ in pairs)):
+        mine = [(ours, others) for ours, others in pairs if ours.task == task]
+        robots = [ours.robots for ours, _ in mine]
+        rates = [ours.env_steps_per_s for ours, _ in mine]
+        errors = [[ours.env_steps_per_s - ours.lowest for ours, _ in mine]]
+        errors += [[ours.highest - ours.env_steps_per_s for ours, _ in mine]]
+        axis.errorbar(robots, rates, yerr=errors, color=f"C{index}", marker="o", capsize=3, label=task)
+        for position, other in enumerate(mine[0][1]):
+            beside = [others[position].env_steps_per_s for _, others in mine]
+            label = f"{other.engine} {other.task}, {other.processes} at once"
+            axis.plot(robots, beside, color=f"C{index}", linestyle=(0, (1, 1 + 2 * position)), label=label)
+    axis.set(xscale="log", yscale="log", xlabel="robots", ylabel="env-steps/s")
+    axis.set_xticks(sorted({ours.robots for ours, _ in pairs}), minor=False)
+    axis.get_xaxis().set_major_formatter(ScalarFormatter())
+    axis.minorticks_off()
+    axis.legend(frameon=False, fontsize=8)
+    figure.savefig(file, dpi=150, bbox_inches="tight")
+    plt.close(figure)

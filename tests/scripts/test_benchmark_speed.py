@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The benchmark of speed on the real simulator, tiny, and what it does without its peer."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from .conftest import run_script
+
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
+
+
+def test_more_robots_make_more_steps(tmp_path):
+    options = [
+        "--robots",
+        "4",
+        "64",
+        "--repeats",
+        "2",
+        "--seconds",
+        "0.5",
+        "--device",
+        "cpu",
+        "--output",
+        str(tmp_path),
+    ]
+    result = run_script("benchmark_speed.py", "--tasks", "Franka-Erase", *options, task=None)
+    assert result.returncode == 0, result.stderr
+    few, many = csv.DictReader((tmp_path / "speed.csv").open())
+    assert (few["robots"], many["robots"], many["engine"]) == ("4", "64", "mereq_lab")
+    assert 4 * float(few["env_steps_per_s"]) < float(many["env_steps_per_s"])
+    assert float(many["lowest"]) <= float(many["env_steps_per_s"]) <= float(many["highest"])
+    assert 100 < float(many["peak_memory_mib"]) < 16_000
+    assert (
+        "| Franka-Erase | 64 |" in (tmp_path / "speed.md").read_text() and (tmp_path / "speed.png").stat().st_size > 0
+    )
+
+
+def test_a_peer_that_cannot_be_fetched_is_told_of_before_anything_is_measured(tmp_path):
+    options = ["--peer", "robosuite", "--output", str(tmp_path / "speed")]
+    result = run_script(
+        "benchmark_speed.py",
+        *options,
+        task=None,
+        UV_OFFLINE="1",
+        UV_CACHE_DIR=str(tmp_path / "empty"),
+        UV_NO_CONFIG="1",
+    )
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr.count("\n") == 1 and "robosuite could not be measured" in result.stderr
+
+
+@pytest.mark.parametrize("options", [["--robots", "0"], ["--seconds", "0"], ["--tasks", "Franka-Erasee"]])
+def test_what_cannot_be_measured_is_refused(options):
+    result = run_script("benchmark_speed.py", *options, task=None)
+    assert result.returncode == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
