@@ -187,8 +187,8 @@ def test_physics_that_broke_everywhere_ends_the_run_with_one_line(tmp_path):
 
 def test_raw_rate_is_that_of_steps_without_learning(tmp_path):
     record = _build(tmp_path, max_rounds=2).learn()
-    # Two supervised rollouts of one episode of 5 steps of 32 robots.
-    assert record.raw_env_steps == 2 * 5 * 32 < record.env_steps
+    # The second of two supervised rollouts, one episode of 5 steps of 32 robots: the first also loads kernels.
+    assert record.raw_env_steps == 5 * 32 < record.env_steps
     assert 0.0 < record.raw_sim_time_s < record.sim_time_s
     assert record.simulation_share == pytest.approx(record.env_steps_per_s / record.raw_env_steps_per_s)
 

@@ -98,7 +98,8 @@ class RunRecord:
     """Steps of all robots together."""
 
     raw_sim_time_s: float = 0.0
-    """Time of the supervised rollouts inside the environment, when nothing is learned beside it."""
+    """Time of the supervised rollouts inside the environment, when nothing is learned beside it; of the first round,
+    in which kernels are loaded, nothing."""
 
     raw_env_steps: int = 0
     """Steps of all robots in that time."""

@@ -170,8 +170,9 @@ class SupervisionRunner:
     def _note_supervision(self, shown: SupervisedRound) -> None:
         """Note what only reports see: robots that nobody watched, and how fast the simulation alone was."""
         record = self.record
-        record.raw_sim_time_s += shown.seconds
-        record.raw_env_steps += shown.env_steps
+        if record.rounds:  # in the first, kernels are loaded or even compiled
+            record.raw_sim_time_s += shown.seconds
+            record.raw_env_steps += shown.env_steps
         if "prior" not in record.feature_expectation:
             record.feature_expectation["prior"] = self._named(shown.window.mean())
         bound = self._bound(shown.all_watchable, 0.0)
