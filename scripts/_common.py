@@ -79,6 +79,10 @@ def _user_errors() -> tuple[type[ValueError], ...]:
         from mereq_algo.film import FilmError
 
         errors.append(FilmError)
+    if "mereq_algo.export" in sys.modules:
+        from mereq_algo.export import ExportError
+
+        errors.append(ExportError)
     return tuple(errors)
 
 

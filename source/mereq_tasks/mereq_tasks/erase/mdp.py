@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
+from ..quantity import measures
 from .marks import Marks
 
 if TYPE_CHECKING:
@@ -19,17 +20,20 @@ def _marks(env: ManagerBasedRLEnv) -> Marks:
     return cast(Marks, env.command_manager.get_term("marks"))
 
 
+@measures("m", "base, from the tool", -0.7, 0.7)
 def mark_offsets(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns the marks seen from the tool [m]. Shape: (num_envs, 2 * num_marks)."""
     marks = _marks(env)
     return (marks.position - marks.tool_position()[:, None, :2]).flatten(1)
 
 
+@measures(("m", "m", "1"), "base, from the tool", (-0.7, -0.7, 0.0), (0.7, 0.7, 1.0))
 def nearest_untouched(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns the nearest untouched mark from the tool [m], and 1; zeros if none is left. Shape: (num_envs, 3)."""
     return _nearest(_marks(env), ~_marks(env).touched)
 
 
+@measures(("m", "m", "1"), "base, from the tool", (-0.7, -0.7, 0.0), (0.7, 0.7, 1.0))
 def nearest_ink(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns the nearest mark with ink, seen from the tool [m], and 1; zeros if none is left. Shape: (num_envs, 3)."""
     return _nearest(_marks(env), _marks(env).ink > 0.0)
@@ -44,11 +48,13 @@ def _nearest(marks: Marks, wanted: torch.Tensor) -> torch.Tensor:
     return torch.cat((torch.where(is_any, nearest, 0.0), is_any.float()), dim=1)
 
 
+@measures("1", "none", 0.0, 1.0)
 def ink_left(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns the share of all ink that is left. Shape: (num_envs, 1)."""
     return _marks(env).ink.mean(dim=1, keepdim=True)
 
 
+@measures("1", "none", 0.0, 1.0)
 def untouched_left(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns the share of the marks not touched yet. Shape: (num_envs, 1)."""
     return 1.0 - _marks(env).touched.float().mean(dim=1, keepdim=True)
@@ -61,16 +67,19 @@ def episode_metric(env: ManagerBasedRLEnv, name: str) -> torch.Tensor:
     return marks.metrics[name].unsqueeze(1)
 
 
+@measures("1", "none", 0.0, 1.0)
 def ink(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns the ink left on each mark, in [0, 1]. Shape: (num_envs, num_marks)."""
     return _marks(env).ink
 
 
+@measures("1", "none", 0.0, 1.0)
 def touched(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns which marks have been touched, 0 or 1. Shape: (num_envs, num_marks)."""
     return _marks(env).touched.float()
 
 
+@measures("N", "normal of the board", 0.0, 100.0)
 def normal_force(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns the normal force on the felt [N]. Shape: (num_envs, 1)."""
     return _marks(env).normal_force.unsqueeze(1)

@@ -15,6 +15,8 @@ from isaaclab.managers import CommandTerm, CommandTermCfg, SceneEntityCfg
 from isaaclab.utils import configclass
 from isaaclab.utils.math import quat_apply, sample_uniform
 
+from ..quantity import measures
+
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv
 
@@ -27,11 +29,13 @@ def object_position(
     return position - position.new_tensor(origin)
 
 
+@measures("m/s", "base", -3.0, 3.0)
 def object_velocity(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns an object's linear velocity [m/s]. Shape: (num_envs, 3)."""
     return env.scene[asset_cfg.name].data.root_lin_vel_w.torch
 
 
+@measures("1", "base", -1.0, 1.0)
 def object_up(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns the direction in which an object's own z axis points. Shape: (num_envs, 3)."""
     rotation = env.scene[asset_cfg.name].data.root_quat_w.torch
@@ -126,6 +130,7 @@ class TableGoalCfg(CommandTermCfg):
     """Tilt beyond which the object has fallen over [rad]; a slender one does not come back from there."""
 
 
+@measures("m", "base, from the object", -1.0, 1.0)
 def goal_offset(env: ManagerBasedRLEnv, command: str = "goal") -> torch.Tensor:
     """Returns the spot as seen from the object [m]. Shape: (num_envs, 2)."""
     return _goal(env, command).offset()

@@ -12,10 +12,13 @@ import torch
 from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils.math import quat_apply
 
+from ..quantity import measures
+
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv
 
 
+@measures("m", "base", -1.0, 1.0)
 def tool_position(
     env: ManagerBasedEnv, asset_cfg: SceneEntityCfg, offset: Sequence[float], origin: Sequence[float] = (0.0, 0.0, 0.0)
 ) -> torch.Tensor:
@@ -37,6 +40,7 @@ def tool_position(
     return position + quat_apply(rotation, point) - env.scene.env_origins - position.new_tensor(origin)
 
 
+@measures("m/s", "base", -3.0, 3.0)
 def tool_velocity(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns the linear velocity of the tool's body [m/s]. Shape: (num_envs, 3)."""
     return env.scene[asset_cfg.name].data.body_link_lin_vel_w.torch[:, _body(asset_cfg)]

@@ -12,39 +12,46 @@ from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils.math import quat_apply
 
 from .. import mdp
+from ..quantity import measures
 from .parcel_goal import ParcelGoal
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
 
 
+@measures("m", "none", 0.0, 0.1)
 def finger_opening(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns the distance between the fingertips [m]. Shape: (num_envs, 1)."""
     position = env.scene[asset_cfg.name].data.joint_pos.torch[:, asset_cfg.joint_ids]
     return position.sum(dim=1, keepdim=True)
 
 
+@measures("1", "none", 0.0, 1.0)
 def grip_flag(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns 1 where both fingers press on something, else 0; the arm itself knows. Shape: (num_envs, 1)."""
     return _goal(env).is_gripped().float().unsqueeze(1)
 
 
+@measures("1", "base", -1.0, 1.0)
 def parcel_axis(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns the direction of the parcel's length, of its two ends that in front of the hand. Shape: (num_envs, 3)."""
     return _goal(env).axis()
 
 
+@measures("1", "base", -1.0, 1.0)
 def hand_axis(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns where the hand's x axis points over the table: along the parcel when it grips. Shape: (num_envs, 2)."""
     rotation = env.scene[asset_cfg.name].data.body_quat_w.torch[:, asset_cfg.body_ids].squeeze(1)
     return quat_apply(rotation, rotation.new_tensor([1.0, 0.0, 0.0]).expand(len(rotation), 3))[:, :2]
 
 
+@measures("m", "length of the parcel", -1.0, 1.0)
 def place_along_length(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns how far from the parcel's centre the hand is along the parcel's length [m]. Shape: (num_envs, 1)."""
     return _goal(env).along_length().unsqueeze(1)
 
 
+@measures("m", "base, from the tool", -1.0, 1.0)
 def grasp_point_from_tool(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns the nearest point of the parcel's length as seen from the fingertips [m]. Shape: (num_envs, 3)."""
     return _goal(env).grasp_point_from_tool()
@@ -61,6 +68,7 @@ def grasp_offset_share(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tenso
     return offset.unsqueeze(1) / full_scale
 
 
+@measures("1", "base", -1.0, 10.0)
 def height_share(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:
     """Feature: height of the parcel above where it rests, as a share of a full scale [m]. Shape: (num_envs, 1)."""
     return _goal(env).height().unsqueeze(1) / full_scale

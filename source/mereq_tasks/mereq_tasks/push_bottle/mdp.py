@@ -12,6 +12,7 @@ import torch
 from isaaclab.managers import SceneEntityCfg
 
 from .. import mdp
+from ..quantity import measures
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
@@ -20,6 +21,7 @@ TOUCH_FORCE = 0.2
 """Force that counts as a touch [N]; above the noise of a contact at rest."""
 
 
+@measures("N", "none", 0.0, 100.0)
 def push_force(env: ManagerBasedRLEnv, sensor: str) -> torch.Tensor:
     """Returns the force of the bottle on the fingertips, mean over the step [N]. Shape: (num_envs, 1)."""
     forces = env.scene[sensor].data.net_forces_w_history.torch[:, :, 0]
@@ -46,6 +48,7 @@ def effort(env: ManagerBasedRLEnv, sensor: str, full_scale: float) -> torch.Tens
     return push_force(env, sensor) / full_scale
 
 
+@measures("m", "base, from the tool", -1.0, 1.0)
 def object_from_tool(
     env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg, tool_cfg: SceneEntityCfg, offset: Sequence[float]
 ) -> torch.Tensor:
@@ -75,6 +78,7 @@ def distance_to_pushing_place(
     return (bottle - gap * towards - tool).norm(dim=1)
 
 
+@measures("m", "base, from the start", -0.5, 0.5)
 def height_drift(env: ManagerBasedRLEnv, action: str) -> torch.Tensor:
     """Returns how much higher the fingertips are than when the episode began [m]. Shape: (num_envs, 1)."""
     return cast(mdp.ToolStepAction, env.action_manager.get_term(action)).drift()[:, 2:]

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Exports a policy for the arm: TorchScript, ONNX, and a contract that says how to drive an arm with them.
+
+Examples:
+    ./isaaclab.sh -p scripts/export_policy.py --run logs/mereq/Franka-Erase/<run> --output exported/erase
+    ./isaaclab.sh -p scripts/export_policy.py --task Franka-Erase --run prior --output exported/prior
+
+The files are compared with the live policy on observations of real episodes and on corners of the observation's ranges;
+where they differ nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from _common import check_writable, command_line, load_policy, one_line_errors, policy_file, versions
+from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
+from mereq_tasks.quiet import quiet
+
+if TYPE_CHECKING:
+    import torch
+    from rsl_rl.env import VecEnv
+
+    from mereq_algo.networks import GaussianPolicy, TrainedPolicy
+    from mereq_tasks.launch import OpenTask
+
+NUM_ROBOTS = 50
+"""Robots that show what observations look like."""
+
+NUM_COMPARED = 1_000
+"""Observations of each sort on which the files are compared with the policy."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_task_args(parser)
+    parser.add_argument("--run", required=True, help="a run folder, prior, expert, or a policy file")
+    parser.add_argument("--output", type=Path, required=True, help="folder; an earlier export is replaced")
+    parser.add_argument(
+        "--with", nargs="+", dest="also", default=[], choices=("prior", "sampler"), help="export it, too"
+    )
+    args, overrides = parse_task_args(parser, with_task_of_run(sys.argv[1:]))
+    check_writable("export", args.output / "contract.json")
+    if args.output.exists() and any(args.output.iterdir()) and not (args.output / "contract.json").is_file():
+        raise TaskUsageError(f"output holds something else than an export: {args.output}")
+    files = {"policy": policy_file(args.task, args.run)}
+    if "prior" in args.also:
+        files["prior"] = policy_file(args.task, "prior")
+
+    with quiet(not args.verbose):
+        from mereq_tasks.launch import open_task, resolve_task
+
+    settings = resolve_task(args, overrides)
+    settings.env_cfg.scene.num_envs = args.num_envs or NUM_ROBOTS
+    console = Console()
+    with open_task(settings, args.verbose) as task, tempfile.TemporaryDirectory() as folder:
+        worst = export(task, files, "sampler" in args.also, Path(folder), Path(args.run), args.seed)
+        if args.output.exists():
+            shutil.rmtree(args.output)
+        args.output.mkdir(parents=True)
+        for file in sorted(Path(folder).iterdir(), key=lambda file: file.suffix == ".json"):  # the contract last
+            shutil.copyfile(file, args.output / file.name)
+    console.print(f"files agree with the policy within {worst:.1e} on {2 * NUM_COMPARED:,} observations each")
+    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False)
+
+
+def with_task_of_run(argv: list[str]) -> list[str]:
+    """Returns the command line with the task of the run folder that it names, if it names one and no task."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--task")
+    first.add_argument("--run", type=Path)
+    args = first.parse_known_args(argv)[0]
+    if args.task is not None or args.run is None or not args.run.is_dir():
+        return argv
+
+    from mereq_algo.runner import RunFolder
+
+    return [*argv, "--task", RunFolder.open(args.run).read_summary()["task"]]
+
+
+def export(task: OpenTask, files: dict[str, Path], with_sampler: bool, folder: Path, run: Path, seed: int) -> float:
+    """Writes models and contract to a folder.
+
+    Returns:
+        The largest difference between a file and its policy.
+
+    Raises:
+        ExportError: A file differs too much.
+    """
+    from mereq_algo.export import (
+        DeterministicPolicy,
+        SamplingPolicy,
+        check_agreement,
+        corner_observations,
+        write_model,
+    )
+    from mereq_algo.runner import TaskSpec
+    from mereq_deploy.contract import Contract
+    from mereq_tasks.interface import describe_interface
+
+    env, spec = task.env, TaskSpec(**task.names)
+    num_obs = env.get_observations()["policy"].shape[1]
+    trained = {name: load_policy(file, spec, num_obs, env.num_actions, env.device) for name, file in files.items()}
+    interface = describe_interface(env.unwrapped)  # type: ignore[arg-type]  # it is manager-based
+    seen = observe(env, trained["policy"].policy, NUM_COMPARED, seed)
+    low, high = ([value for term in interface["observation"] for value in term[bound]] for bound in ("low", "high"))
+    compared = (seen, corner_observations(low, high, NUM_COMPARED, seed))
+
+    modules: dict[str, Any] = {name: DeterministicPolicy(policy.policy) for name, policy in trained.items()}
+    if with_sampler:
+        modules["sampler"] = SamplingPolicy(trained["policy"].policy)
+    written = {name: write_model(module, folder, name) for name, module in modules.items()}
+    worst = max(check_agreement(model, observations, seed) for model in written.values() for observations in compared)
+
+    contract = Contract.from_dict(
+        {
+            "format": "mereq-contract",
+            "version": 1,
+            "robot": "FR3",
+            "task": spec.task,
+            "goal": task.names["texts"]["goal"],
+            "wish": task.names["texts"]["wish"],
+            **interface,
+            "features": list(spec.feature_names),
+            "models": {name: describe_model(model) for name, model in written.items()},
+            "versions": versions(),
+            **describe_source(run, trained["policy"]),
+        }
+    )
+    contract.save(folder)
+    return worst
+
+
+def observe(env: VecEnv, policy: GaussianPolicy, count: int, seed: int) -> torch.Tensor:
+    """Returns observations of an episode of all robots, drawn at random. Shape: (count, num_obs)."""
+    import torch
+
+    generator = torch.Generator(env.device).manual_seed(seed)
+    obs, seen = env.get_observations(), []
+    with torch.no_grad():
+        for _ in range(max(int(env.max_episode_length), 1 + count // env.num_envs)):
+            seen.append(obs["policy"].clone())
+            obs = env.step(policy.sample(obs["policy"], generator)[0])[0]
+    together = torch.cat(seen).cpu()
+    together = together[together.isfinite().all(dim=1)]
+    return together[torch.randperm(len(together), generator=torch.Generator().manual_seed(seed))[:count]]
+
+
+def describe_model(model: Any) -> dict[str, Any]:
+    """Returns the contract's entry of a model."""
+    from mereq_algo.export import SamplingPolicy
+    from mereq_deploy.contract import checksum
+
+    return {
+        "kind": "sampler" if isinstance(model.module, SamplingPolicy) else "deterministic",
+        "inputs": list(model.module.inputs),
+        "outputs": list(model.module.outputs),
+        "files": {
+            form: {"name": file.name, "sha256": checksum(file)}
+            for form, file in (("onnx", model.onnx), ("torchscript", model.torchscript))
+        },
+    }
+
+
+def describe_source(run: Path, trained: TrainedPolicy) -> dict[str, Any]:
+    """Returns θ and where the policy came from."""
+    source: dict[str, Any] = {"name": run.name, "command": command_line(), **trained.info.extra}
+    if not run.is_dir():
+        return {"theta": None, "source": source}
+
+    from mereq_algo.runner import RunFolder
+
+    summary = RunFolder.open(run).read_summary()
+    kept = ("method", "seed", "status", "rounds", "expert_samples", "intervention_rate", "expert_return_gap_closed")
+    return {"theta": summary["theta"], "source": {**source, **{key: summary[key] for key in kept}}}
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The exported network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from .contract import Contract, ContractError, check_file
+
+
+class OnnxPolicy:
+    """A deterministic policy that runs in onnxruntime, on one thread: a small network is no faster on more."""
+
+    def __init__(self, folder: Path, contract: Contract, name: str = "policy") -> None:
+        """Load the network.
+
+        Args:
+            folder: Where the exported files are.
+            contract: Their contract.
+            name: Which of its models.
+
+        Raises:
+            ContractError: The model is missing, damaged or no policy of this contract.
+        """
+        model = contract.models.get(name)
+        if model is None or model.kind != "deterministic" or "onnx" not in model.files:
+            raise ContractError(f"no deterministic ONNX model {name!r}; the contract has {', '.join(contract.models)}")
+        entry = model.files["onnx"]
+        check_file(folder / entry["name"], entry["sha256"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            folder / entry["name"], options, providers=["CPUExecutionProvider"]
+        )
+        self._input = model.inputs[0]
+        found = (self._session.get_inputs()[0].shape[1], self._session.get_outputs()[0].shape[1])
+        if found != (contract.num_obs, contract.num_actions):
+            raise ContractError(
+                f"model {name} maps {found[0]} to {found[1]} numbers, the contract says {contract.num_obs} to"
+                f" {contract.num_actions}"
+            )
+
+    def __call__(self, observation: np.ndarray) -> np.ndarray:
+        """Return the action for an observation. Shapes: (num_obs,) and (num_actions,)."""
+        return np.asarray(self._session.run(None, {self._input: observation[None]})[0])[0]

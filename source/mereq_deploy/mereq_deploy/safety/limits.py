@@ -1,0 +1,130 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The limits, from one file, inside those of the manufacturer's data sheet."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+DEFAULT_FILE = Path(__file__).with_name("fr3.toml")
+
+JOINT_LOW = (-2.9007, -1.8361, -2.9007, -3.0770, -2.8763, 0.4398, -3.0508)
+"""Least joint positions [rad]. Source: FR3 data sheet; the packaged URDF has the same."""
+
+JOINT_HIGH = (2.9007, 1.8361, 2.9007, -0.1169, 2.8763, 4.6216, 3.0508)
+"""Greatest joint positions [rad]."""
+
+JOINT_SPEED = (2.62, 2.62, 2.62, 2.62, 5.26, 4.18, 5.26)
+"""Greatest joint speeds [rad/s]."""
+
+OUTER = {
+    "max_speed": 3.0,
+    "max_acceleration": 9.0,
+    "max_turn_rate": 2.5,
+    "max_step": 0.10,
+    "max_force": 100.0,
+    "max_joint_torque": 87.0,
+    "velocity_share": 1.0,
+    "first_speed": 1.0,
+    "workspace_margin": 0.10,
+    "joint_margin": 1.0,
+    "max_state_age": 0.1,
+    "max_policy_time": 0.1,
+    "max_motion": 3600.0,
+}
+"""What no file may exceed. Cartesian and joint limits and torque: FR3 data sheet. Force and step: ours, what hurts.
+Times: ours, so that a stop is commanded within 0.1 s of its cause."""
+
+
+class SafetyError(ValueError):
+    """A file of limits is missing, damaged or too generous. The message is one line."""
+
+
+@dataclass(frozen=True)
+class SafetyLimits:
+    """See ``fr3.toml`` for what each is; units there."""
+
+    workspace_low: tuple[float, float, float]
+    workspace_high: tuple[float, float, float]
+    workspace_margin: float
+    max_speed: float
+    max_acceleration: float
+    max_turn_rate: float
+    max_step: float
+    first_speed: float
+    joint_margin: float
+    velocity_share: float
+    max_force: float
+    max_joint_torque: float
+    max_state_age: float
+    max_policy_time: float
+    max_motion: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is beyond the data sheet.
+
+        Raises:
+            SafetyError: A limit is not a positive number, beyond :obj:`OUTER`, or the box is empty.
+        """
+        for field in fields(self):
+            values = getattr(self, field.name)
+            for value in values if isinstance(values, tuple) else (values,):
+                if not isinstance(value, (int, float)) or not math.isfinite(value):
+                    raise SafetyError(f"safety: {field.name} is {value}; it must be a finite number")
+        for name, outer in OUTER.items():
+            if not 0.0 < getattr(self, name) <= outer:
+                raise SafetyError(f"safety: {name} is {getattr(self, name)}; it must be above 0 and at most {outer:g}")
+        for low, high in zip(self.workspace_low, self.workspace_high, strict=True):
+            if not -1.0 <= low < high <= 1.2:
+                raise SafetyError(f"safety: the workspace from {low} to {high} is empty or out of the arm's reach")
+
+    @staticmethod
+    def load(file: Path = DEFAULT_FILE) -> SafetyLimits:
+        """Read the limits.
+
+        Raises:
+            SafetyError: The file cannot be read, names something unknown, or leaves something out.
+        """
+        try:
+            sections = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SafetyError(f"safety file cannot be read: {file} ({error.strerror})") from error
+        except ValueError as error:
+            raise SafetyError(f"safety file is damaged: {file} ({error})") from error
+        values: dict[str, Any] = {}
+        for section, entries in sections.items():
+            for name, value in (entries if isinstance(entries, dict) else {"": entries}).items():
+                values[_FIELDS.get((section, name), f"{section}.{name}")] = tuple(value) if _is_list(value) else value
+        known = {field.name for field in fields(SafetyLimits)}
+        for kind, names in (("unknown", values.keys() - known), ("missing", known - values.keys())):
+            if names:
+                raise SafetyError(f"safety file has {kind} limits: {', '.join(sorted(names))} ({file})")
+        if any(len(values[name]) != 3 for name in ("workspace_low", "workspace_high") if _is_list(values[name])):
+            raise SafetyError(f"safety file: corners of the workspace have 3 numbers ({file})")
+        return SafetyLimits(**values)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+_FIELDS = {
+    **{("workspace", name): f"workspace_{name}" for name in ("low", "high", "margin")},
+    ("joints", "margin"): "joint_margin",
+    **{
+        (section, name): name
+        for section, names in {
+            "motion": ("max_speed", "max_acceleration", "max_turn_rate", "max_step", "first_speed"),
+            "joints": ("velocity_share",),
+            "contact": ("max_force", "max_joint_torque"),
+            "time": ("max_state_age", "max_policy_time", "max_motion"),
+        }.items()
+        for name in names
+    },
+}
+"""Field of each entry of the file, by section and name."""

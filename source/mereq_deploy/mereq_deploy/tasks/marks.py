@@ -1,0 +1,77 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The ink on the board: nothing watches it, so it is reckoned from the measured force and the place of the felt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+class Marks:
+    """A stroke of marks whose ink comes off under the pressed felt, by the law and the numbers of the simulated task.
+
+    The numbers are the contract's ``parameters["marks"]``.
+    """
+
+    def __init__(self, position: np.ndarray, parameters: Mapping[str, Any], touched: np.ndarray | None = None) -> None:
+        """Begin an episode.
+
+        Args:
+            position: Where the marks are, along the axes of the base [m]. Shape: (num_marks, 2)
+            parameters: How ink comes off.
+            touched: Which marks count as touched already; none when left out. Shape: (num_marks,)
+
+        Raises:
+            ValueError: There are not as many marks as the policy was trained with.
+        """
+        if position.shape != (parameters["num_marks"], 2):
+            raise ValueError(f"the policy takes {parameters['num_marks']} marks of 2 numbers, found {position.shape}")
+        self.position = position
+        self.parameters = parameters
+        self.ink = np.ones(len(position))
+        self.touched = np.zeros(len(position), dtype=bool) if touched is None else touched.copy()
+        self.normal_force = 0.0
+        self._steps = 0
+        self._steps_over_limit = 0
+
+    def step(self, tool_position: np.ndarray, normal_force: float, duration: float) -> None:
+        """Bring touches and ink up to date.
+
+        Args:
+            tool_position: Where the felt is now [m]. Shape: (3,)
+            normal_force: Force on it along the board's normal, mean over the step [N].
+            duration: Length of the step [s].
+        """
+        law = self.parameters
+        self.normal_force = max(normal_force, 0.0)
+        offset = np.abs(self.position - tool_position[:2])
+        covered = (offset <= np.asarray(law["footprint"]) / 2).all(axis=1)
+        if self.normal_force > law["touch_force"]:
+            self.touched |= covered
+        pressing = (self.normal_force - law["erase_force"]) / (law["full_erase_force"] - law["erase_force"])
+        ink = self.ink - law["wear_rate"] * duration * np.clip(pressing, 0.0, 1.0) * covered
+        self.ink = np.where(ink < law["clean_ink"], 0.0, ink)
+        self._steps += 1
+        self._steps_over_limit += self.normal_force > law["force_limit"]
+
+    @property
+    def ink_removed(self) -> float:
+        """Share of all ink that is gone."""
+        return 1.0 - float(self.ink.mean())
+
+    @property
+    def over_force_limit(self) -> float:
+        """Share of the time over the person's limit of force."""
+        return self._steps_over_limit / max(self._steps, 1)
+
+    def nearest(self, tool_position: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """Return the nearest of the wanted marks from the tool [m], and 1; zeros if there is none. Shape: (3,)."""
+        if not wanted.any():
+            return np.zeros(3)
+        offset = self.position - tool_position[:2]
+        distance = np.where(wanted, np.linalg.norm(offset, axis=1), np.inf)
+        return np.append(offset[distance.argmin()], 1.0)
