@@ -185,8 +185,8 @@ def test_whatever_policy_and_arm_say_no_command_leaves_the_limits(values):
         ("max_force = 30.0", 'max_force = "much"', "max_force is much"),
         ("max_force = 30.0", "", "missing limits: max_force"),
         ("max_force = 30.0", "max_force = 30.0\nmax_sound = 1", "unknown limits: contact.max_sound"),
-        ("low = [0.28, -0.40, 0.00]", "low = [0.28, 0.50, 0.00]", "workspace from 0.5 to 0.4 is empty"),
-        ("low = [0.28, -0.40, 0.00]", "low = [0.28, 0.50]", "3 numbers"),
+        ("low = [0.28, -0.40, -0.05]", "low = [0.28, 0.50, 0.00]", "workspace from 0.5 to 0.4 is empty"),
+        ("low = [0.28, -0.40, -0.05]", "low = [0.28, 0.50]", "3 numbers"),
         ("[time]", "[time", "damaged"),
     ],
 )

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""A controller that speaks libfranka's protocol, with an FR3 and a task's scene in MuJoCo behind it.
+
+``franky-sim`` does all of it but two things: here the tool and what it touches are real bodies, and the external force
+that the arm reports is that of MuJoCo's contacts. It listens on a loopback address alone.
+
+    python -m mereq_deploy.simulated.controller --address 127.0.0.3 --home 0 0.272 0 -2.399 0 2.671 0.785
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import mujoco as _mujoco
+import numpy as np
+from franky_sim import SimulationServer
+from franky_sim.mujoco_simulator import FrankaMujocoRobot, MujocoSimulator
+
+mujoco = cast(Any, _mujoco)  # its stubs leave functions out
+
+HAND = "robot0_hand"
+"""Body that carries the tool, as the simulator names it."""
+
+TOOL = "tool"
+"""Name of the tool's geometry."""
+
+
+class TouchingRobot(FrankaMujocoRobot):
+    """An FR3 that feels what its tool touches."""
+
+    @property
+    def state(self) -> Any:
+        """The state as the arm reports it; forces that the robot exerts are positive. Source: libfranka."""
+        state = super().state
+        if self.data is None:
+            return state
+        force, torques = self.contact()
+        wrench = (*(-force).tolist(), 0.0, 0.0, 0.0)
+        return dataclasses.replace(state, O_F_ext_hat_K=wrench, tau_ext_hat_filtered=tuple((-torques).tolist()))
+
+    def contact(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the force of the surroundings on the tool [N] and its torque on each joint [N m]."""
+        model, data = cast(Any, self.model), cast(Any, self.data)
+        force, torques = np.zeros(3), np.zeros(model.nv)
+        tool = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, TOOL)
+        jacobian, wrench = np.zeros((3, model.nv)), np.zeros(6)
+        for index in range(data.ncon):
+            contact = data.contact[index]
+            if tool not in contact.geom:
+                continue
+            mujoco.mj_contactForce(model, data, index, wrench)
+            # MuJoCo gives the force on the second geometry, along the rows of the contact's frame.
+            sign = 1.0 if contact.geom[1] == tool else -1.0
+            on_tool = sign * contact.frame.reshape(3, 3).T @ wrench[:3]
+            mujoco.mj_jac(model, data, jacobian, None, contact.pos, int(model.geom_bodyid[tool]))
+            force += on_tool
+            torques += jacobian.T @ on_tool
+        return force, torques[self._dof_addrs]
+
+
+class TouchingSimulator(MujocoSimulator):
+    """A scene with one such robot, a tool in its hand and a board on the table."""
+
+    def add_robot(self, *args: Any, **kwargs: Any) -> FrankaMujocoRobot:
+        """Add the robot; see the parent."""
+        super().add_robot(*args, **kwargs)
+        kwargs.pop("position", None)
+        self._robots[-1] = TouchingRobot(*args, **kwargs)
+        return self._robots[-1]
+
+    def hold(self, size: Sequence[float], centre_z: float, mass: float, friction: float) -> None:
+        """Fix a box in the hand, which touches boards alone: fingers that hold it do not fight it.
+
+        Args:
+            size: Its edges [m].
+            centre_z: Its centre on the hand's z axis [m].
+            mass: Its mass [kg].
+            friction: Its coefficient of friction.
+        """
+        (hand,) = (body for body in self.worldbody.iter("body") if body.get("name") == HAND)
+        tool = ET.SubElement(hand, "body", name=TOOL, pos=f"0 0 {centre_z}")
+        # As in the simulated task: felt that gives.
+        touch = {"contype": "2", "conaffinity": "2", "priority": "1", "solref": "0.05 1", "friction": f"{friction} 0 0"}
+        half = " ".join(str(edge / 2) for edge in size)
+        ET.SubElement(tool, "geom", {"name": TOOL, "type": "box", "size": half, "mass": f"{mass}", **touch})
+
+    def put_board(self, centre: Sequence[float], size: Sequence[float]) -> None:
+        """Put a box into the scene. Both in metres, along the axes of the base."""
+        half = " ".join(str(edge / 2) for edge in size)
+        place = " ".join(map(str, centre))
+        touch = {"contype": "3", "conaffinity": "3"}
+        ET.SubElement(self.worldbody, "geom", {"name": "board", "type": "box", "size": half, "pos": place, **touch})
+
+
+def serve(address: str, home: Sequence[float]) -> None:
+    """Run the controller until the process ends.
+
+    Args:
+        address: Loopback address to listen on.
+        home: Joint positions at the start [rad].
+    """
+    if not address.startswith("127."):
+        raise ValueError(f"a simulated arm listens on loopback alone, not on {address}")
+    addresses: Iterable[str] = [address]
+    with TouchingSimulator() as simulator:
+        simulator.add_robot(initial_q=home)
+        # Sizes, mass and friction of the simulated task.
+        simulator.hold(size=(0.05, 0.11, 0.025), centre_z=0.1209, mass=0.06, friction=0.3)
+        simulator.put_board(centre=(0.5, 0.0, 0.01), size=(0.45, 0.65, 0.02))
+        with SimulationServer(simulator, hostname_candidates=addresses) as server:  # type: ignore[arg-type]
+            print("ready", flush=True)
+            server.run_forever()
+
+
+def main() -> None:
+    """Serve from the command line."""
+    parser = argparse.ArgumentParser(description="A simulated Franka Research 3 that holds an eraser over a board.")
+    parser.add_argument("--address", default="127.0.0.3", help="loopback address (default: 127.0.0.3)")
+    parser.add_argument("--home", type=float, nargs=7, required=True, help="joint positions at the start [rad]")
+    args = parser.parse_args()
+    serve(args.address, args.home)
+
+
+if __name__ == "__main__":
+    main()

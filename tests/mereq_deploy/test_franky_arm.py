@@ -1,0 +1,104 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The client on a simulated controller that speaks the real protocol over real sockets, on loopback alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from mereq_deploy.action import Target
+from mereq_deploy.arm import ArmError, FrankyArm
+from mereq_deploy.contract import Contract
+from mereq_deploy.safety import Measured, SafetyFilter, SafetyLimits
+from mereq_deploy.simulated.controller import serve
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("simulated_arm")]
+
+ADDRESS = "127.0.77.1"
+HOME = (0.0, 0.272, 0.0, -2.399, 0.0, 2.671, 0.785)
+"""The felt is then at (0.5, 0, 0.07) m, and the board's surface at a height of 0.02 m."""
+
+DOWN = np.array([1.0, 0.0, 0.0, 0.0])
+
+
+@pytest.fixture(scope="module")
+def controller() -> Iterator[str]:
+    command = [sys.executable, "-m", "mereq_deploy.simulated.controller", "--address", ADDRESS, "--home"]
+    process = subprocess.Popen([*command, *map(str, HOME)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        yield ADDRESS
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def contract(values) -> Contract:
+    """That of Franka-Erase as far as the arm is concerned."""
+    values["tool"] |= {"point": [0.0, 0.0, 0.1334], "velocity_point": [0.0, 0.0, 0.1209]}
+    values["action"][0]["workspace_low"][2] = -0.05
+    values["home"] = {f"fr3_joint{i + 1}": position for i, position in enumerate(HOME)}
+    return Contract.from_dict(values)
+
+
+def follow(arm: FrankyArm, contract: Contract, seconds: float, place) -> Measured:
+    """Follows a target that is a function of where the tool is, for a time; returns the last reading."""
+    safety = SafetyFilter(SafetyLimits.load(), contract, speed=1.0)
+    start = time.monotonic()
+    while True:
+        measured = arm.snapshot().measured
+        elapsed = time.monotonic() - start
+        safety.watch(measured, elapsed)
+        if elapsed > seconds:
+            return measured
+        arm.send(safety.command(Target(np.asarray(place(measured.tool_position)), DOWN), measured))
+        time.sleep(0.05)
+
+
+def test_the_arm_is_read_moved_pressed_and_stopped(controller, contract):
+    arm = FrankyArm(controller, contract)
+    np.testing.assert_allclose(arm.snapshot().measured.tool_position, [0.5, 0.0, 0.07], atol=1e-3)
+    with pytest.raises(ArmError, match="follows nothing"):
+        arm.send(None)  # type: ignore[arg-type]
+
+    arm.follow(max_step=0.05)
+    assert arm.is_following
+    moved = follow(arm, contract, 2.5, lambda tool: (0.55, 0.05, 0.08))
+    # Dry friction of 1.1 N m in every joint holds several newtons at the tool; a spring of 400 N/m leaves that undone.
+    np.testing.assert_allclose(moved.tool_position, [0.55, 0.05, 0.08], atol=0.02)
+    np.testing.assert_array_equal(moved.force, 0.0)
+
+    # 10 N is 25 mm below the board's surface: stiffness times error, less what friction in the joints holds.
+    pressed = follow(arm, contract, 3.0, lambda tool: (tool[0], tool[1], -0.005))
+    assert pressed.tool_position[2] == pytest.approx(0.02, abs=2e-3)
+    assert pressed.force[2] == pytest.approx(10.0, abs=2.5)
+    assert 0.5 < np.abs(pressed.joint_torque).max() < 25.0
+
+    follow(arm, contract, 1.5, lambda tool: (0.5, 0.0, 0.08))
+    start = time.monotonic()
+    arm.stop()
+    assert time.monotonic() - start < 1.0
+    assert np.abs(arm.snapshot().measured.joint_speed).max() < 0.02
+    assert not arm.is_following
+
+    arm.go_home(speed=0.2)
+    np.testing.assert_allclose(arm.snapshot().measured.joint_position, HOME, atol=0.01)
+
+
+def test_an_arm_that_is_not_there_is_told_in_one_line(contract):
+    with pytest.raises(ArmError, match=r"cannot connect to 127\.0\.78\.1") as refused:
+        FrankyArm("127.0.78.1", contract)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_simulated_arm_listens_on_loopback_alone():
+    with pytest.raises(ValueError, match="loopback alone"):
+        serve("0.0.0.0", HOME)
