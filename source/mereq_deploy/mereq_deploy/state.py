@@ -13,6 +13,10 @@ import numpy as np
 Vector = np.ndarray
 
 
+class MissingStateError(ValueError):
+    """A policy needs something that nobody measures. The message is one line."""
+
+
 @dataclass
 class ArmState:
     """The arm as measured, along the axes of its base."""

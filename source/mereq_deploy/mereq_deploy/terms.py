@@ -13,14 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .state import ObjectState, Scene, rotate
+from .state import MissingStateError, ObjectState, Scene, rotate
 from .tasks.marks import Marks
 
 Kind = Callable[[Scene, dict[str, Any]], np.ndarray]
-
-
-class MissingStateError(ValueError):
-    """A term needs something that nobody measures. The message is one line."""
 
 
 def _object(scene: Scene) -> ObjectState:

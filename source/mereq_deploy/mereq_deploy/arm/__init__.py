@@ -1,8 +1,9 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""The arm itself, behind a small interface: connect, read, go home, follow, send, stop, recover."""
+"""The arm itself, behind a small interface: read, go home, follow, stop, recover."""
 
-from .franky_arm import ArmError, FrankyArm, Snapshot
+from .franky_arm import FrankyArm
+from .interface import Arm, ArmError, Snapshot
 
-__all__ = ["ArmError", "FrankyArm", "Snapshot"]
+__all__ = ["Arm", "ArmError", "FrankyArm", "Snapshot"]

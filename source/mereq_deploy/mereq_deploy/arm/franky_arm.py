@@ -7,38 +7,21 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 
 import franky
 import numpy as np
 
-from ..contract import Contract
+from ..contract import Contract, GripperCommand
 from ..safety import Command, Measured
 from ..state import rotate
+from .franky_gripper import Fingers, FrankyGripper
+from .interface import ArmError, Snapshot
 
 FLANGE_TO_HAND_YAW = -np.pi / 4
 """The Franka Hand is mounted turned by this about the flange's z axis [rad]. Source: FR3 description."""
 
 CONNECT_TIMEOUT = 5.0
 """Time that connecting may take [s]. A second client of an arm would wait for more than 6 s, and then fail."""
-
-
-class ArmError(ValueError):
-    """The arm cannot be reached or refuses. The message is one line."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The arm at one moment."""
-
-    measured: Measured
-    """What the safety layer looks at; its ``age`` is the time since the arm's own clock last went on."""
-
-    tool_velocity: np.ndarray
-    """Velocity of the contract's ``velocity_point``. Shape: (3,) [m/s]"""
-
-    clock: float
-    """The arm's own clock [s]."""
 
 
 class FrankyArm:
@@ -65,7 +48,8 @@ class FrankyArm:
         self._robot = _connect(address)
         self._tracker: franky.CartesianImpedanceTracker | None = None
         self._clock, self._clock_went_on = -1.0, time.monotonic()
-        self._force_sign = -1.0
+        self._goes_home = False
+        self._gripper: FrankyGripper | None = None
         try:
             hand = franky.Affine(
                 self._point.tolist(), [0.0, 0.0, np.sin(FLANGE_TO_HAND_YAW / 2), np.cos(FLANGE_TO_HAND_YAW / 2)]
@@ -74,10 +58,19 @@ class FrankyArm:
             self._robot.set_ee((nominal.inverse * hand).matrix.flatten(order="F").tolist())  # libfranka: by columns
         except franky.Exception as error:
             raise ArmError(f"the arm at {address} does not take the tool: {_first_line(error)}") from error
+        for term in contract.action:
+            if isinstance(term, GripperCommand):
+                try:
+                    self._gripper = FrankyGripper(address, term)
+                except franky.Exception as error:
+                    raise ArmError(f"the arm at {address} has no hand: {_first_line(error)}") from error
 
     def snapshot(self) -> Snapshot:
-        """Read the arm."""
-        state = self._robot.state
+        """Read the arm; see :class:`Arm`."""
+        try:
+            state = self._robot.state
+        except franky.Exception as error:
+            raise ArmError(f"the arm cannot be read: {_first_line(error)}") from error
         now, clock = time.monotonic(), state.time.to_sec()
         if clock != self._clock:
             self._clock, self._clock_went_on = clock, now
@@ -91,73 +84,84 @@ class FrankyArm:
             hand_orientation=orientation,
             joint_position=np.asarray(state.q),
             joint_speed=np.asarray(state.dq),
-            force=self._force_sign * np.asarray(state.O_F_ext_hat_K)[:3],
+            # libfranka: forces that the robot exerts are positive.
+            force=-np.asarray(state.O_F_ext_hat_K)[:3],
             joint_torque=np.asarray(state.tau_ext_hat_filtered),
             age=now - self._clock_went_on,
         )
-        return Snapshot(measured, twist[:3] + np.cross(twist[3:], arm), clock)
+        fingers = Fingers(0.0, False) if self._gripper is None else self._gripper.fingers
+        velocity = twist[:3] + np.cross(twist[3:], arm)
+        return Snapshot(measured, velocity, clock, fingers.opening, fingers.is_gripping)
 
-    def go_home(self, speed: float, max_duration: float = 30.0) -> None:
-        """Move the joints to the contract's home pose and wait.
-
-        Args:
-            speed: Share of the library's own limits.
-            max_duration: Time that it may take [s].
-
-        Raises:
-            ArmError: The arm refuses, or does not get there in time.
-        """
+    def begin_home(self, speed: float) -> None:
+        """Begin to move the joints home, with a share of the library's own limits; see :class:`Arm`."""
         home = [self._contract.home[f"fr3_joint{i}"] for i in range(1, 8)]
         try:
             self._robot.relative_dynamics_factor = speed
             self._robot.move(franky.JointMotion(home), asynchronous=True)
-            if not self._robot.join_motion(max_duration):
-                self._robot.stop()
-                raise ArmError(f"the arm is not home after {max_duration} s")
         except franky.Exception as error:
             raise ArmError(f"the arm does not go home: {_first_line(error)}") from error
+        self._goes_home = True
+
+    def is_home(self, timeout: float) -> bool:
+        """Wait for the end of the motion; see :class:`Arm`."""
+        try:
+            has_ended = self._robot.join_motion(timeout)
+        except franky.Exception as error:
+            self._goes_home = False
+            raise ArmError(f"the arm stopped on its way home: {_first_line(error)}") from error
+        self._goes_home = not has_ended
+        return has_ended
 
     def follow(self, max_step: float) -> None:
-        """Begin to hold the pose that the arm has now, with the contract's gains.
-
-        Args:
-            max_step: Distance beyond which a target pulls no harder [m].
-        """
+        """Begin to hold the pose that the arm has now, with the contract's gains; see :class:`Arm`."""
         gains = self._contract.controller
-        self._tracker = franky.CartesianImpedanceTracker(
-            self._robot,
-            gains=franky.CartesianImpedanceGains.diagonal(gains.stiffness, gains.damping),
-            translational_error_clip=np.full(3, max_step),
-        )
+        try:
+            self._tracker = franky.CartesianImpedanceTracker(
+                self._robot,
+                gains=franky.CartesianImpedanceGains.diagonal(gains.stiffness, gains.damping),
+                translational_error_clip=np.full(3, max_step),
+            )
+        except franky.Exception as error:
+            raise ArmError(f"the arm does not let itself be led: {_first_line(error)}") from error
 
     def send(self, command: Command) -> None:
-        """Set the target. Only a command of the safety layer gets here."""
+        """Set the target; see :class:`Arm`."""
         if self._tracker is None:
             raise ArmError("the arm follows nothing yet")
+        if not self._tracker.is_running:
+            self.stop()
+            raise ArmError("the arm stopped by itself")
         self._tracker.set_target(franky.Affine(command.position.tolist(), command.orientation.tolist()))
-
-    @property
-    def is_following(self) -> bool:
-        """Whether the arm is under our control."""
-        return self._tracker is not None and self._tracker.is_running
+        if self._gripper is not None:
+            if self._gripper.error is not None:
+                raise ArmError(f"the hand failed: {self._gripper.error}")
+            if command.finger_opening is not None:
+                self._gripper.want(command.finger_opening)
 
     def stop(self) -> None:
-        """Bring the arm to rest: torques fade into damping alone.
+        """Bring the arm to rest: torques fade into damping alone; see :class:`Arm`.
 
         Raises:
             ArmError: The arm had stopped by itself, for the reason in the message.
         """
         tracker, self._tracker = self._tracker, None
-        if tracker is None:
-            return
+        if self._gripper is not None:
+            self._gripper.stop()
         try:
-            tracker.stop()
+            if tracker is not None:
+                tracker.stop()
+            elif self._goes_home:
+                self._robot.stop()
         except franky.Exception as error:
             raise ArmError(f"the arm stopped by itself: {_first_line(error)}") from error
 
     def recover(self) -> None:
-        """Clear the errors of a reflex; a person has looked at the arm before."""
-        self._robot.recover_from_errors()
+        """Clear the errors of a reflex; see :class:`Arm`."""
+        try:
+            self._robot.recover_from_errors()
+        except franky.Exception as error:
+            raise ArmError(f"the arm does not recover: {_first_line(error)}") from error
 
 
 def _connect(address: str) -> franky.Robot:

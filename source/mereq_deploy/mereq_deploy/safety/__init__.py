@@ -3,7 +3,7 @@
 
 """Between policy and arm, always on: what is beyond a limit is clamped or stops the arm."""
 
-from .filter import Command, Measured, SafetyFilter, Violation
+from .filter import CONTROL_RATE_HZ, Command, Measured, SafetyFilter, Violation
 from .limits import SafetyError, SafetyLimits
 
-__all__ = ["Command", "Measured", "SafetyError", "SafetyFilter", "SafetyLimits", "Violation"]
+__all__ = ["CONTROL_RATE_HZ", "Command", "Measured", "SafetyError", "SafetyFilter", "SafetyLimits", "Violation"]

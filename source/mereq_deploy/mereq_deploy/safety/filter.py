@@ -3,12 +3,15 @@
 
 """Every command passes here. What is merely too much is clamped; what should not be at all stops the arm.
 
-The arm follows a target like a damped spring: where ``error`` is the distance from the measured position to the target,
-the tool settles at the speed ``stiffness / damping * error``. So a limit of speed is a limit of that distance.
+The arm follows a target like a damped spring. What is sent, the reference, moves towards what the policy asks for no
+faster than the limits of speed and acceleration, and stays within a step of the measured place: times the stiffness,
+that is the largest force. It moves on while the tool does not, so a slow arm presses as hard as a fast one, and
+overcomes friction.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -17,6 +20,13 @@ from ..action import Target
 from ..contract import Contract, ToolStep
 from ..state import conjugate, multiply
 from .limits import JOINT_HIGH, JOINT_LOW, JOINT_SPEED, SafetyLimits
+
+CONTROL_RATE_HZ = 200.0
+"""How often the arm is looked at and the reference moves [Hz]."""
+
+
+CONTACT_TIME = 0.05
+"""Time over which force and torque are averaged for the limits of lasting contact [s]."""
 
 
 class Violation(Exception):
@@ -63,13 +73,16 @@ class Command:
 class SafetyFilter:
     """Holds the limits, and the last command for those that compare with it."""
 
-    def __init__(self, limits: SafetyLimits, contract: Contract, speed: float | None = None) -> None:
+    def __init__(
+        self, limits: SafetyLimits, contract: Contract, speed: float | None = None, rate_hz: float = CONTROL_RATE_HZ
+    ) -> None:
         """Begin a motion.
 
         Args:
             limits: The limits.
-            contract: Of the policy: its workspace, gains and rate.
+            contract: Of the policy: its workspace.
             speed: Share of the largest speed and acceleration; that of a first run when left out.
+            rate_hz: How often :meth:`command` is called [Hz].
 
         Raises:
             ValueError: The share is not above 0 and at most 1.
@@ -82,19 +95,21 @@ class SafetyFilter:
         self.low = np.maximum(limits.workspace_low, tool.workspace_low)
         self.high = np.minimum(limits.workspace_high, tool.workspace_high)
         self.max_speed = share * limits.max_speed
-        self.max_speed_change = share * limits.max_acceleration / contract.rate_hz
-        self.max_turn = share * limits.max_turn_rate
-        gains = contract.controller
-        self.speed_per_error = float(np.min(np.asarray(gains.stiffness[:3]) / np.asarray(gains.damping[:3])))
-        self.turn_rate_per_error = float(np.min(np.asarray(gains.stiffness[3:]) / np.asarray(gains.damping[3:])))
+        self.max_acceleration = share * limits.max_acceleration
+        self.max_turn_rate = share * limits.max_turn_rate
+        self.period = 1.0 / rate_hz
+        self._contacts: deque[np.ndarray] = deque(maxlen=max(1, round(CONTACT_TIME * rate_hz)))
+        self._reference: np.ndarray | None = None
         self._velocity = np.zeros(3)
+        self._orientation: np.ndarray | None = None
 
-    def watch(self, measured: Measured, motion_time: float = 0.0) -> None:
+    def watch(self, measured: Measured, motion_time: float = 0.0, in_workspace: bool = True) -> None:
         """Look at the arm alone.
 
         Args:
             measured: The arm.
             motion_time: How long the motion has lasted [s].
+            in_workspace: Whether the tool has to be inside the workspace.
 
         Raises:
             Violation: Something is beyond its limit, or not a number.
@@ -110,11 +125,9 @@ class SafetyFilter:
             raise Violation(f"the arm's state is {measured.age:.3f} s old, at most {limits.max_state_age} s is allowed")
         if motion_time > limits.max_motion:
             raise Violation(f"the motion lasts {motion_time:.1f} s, at most {limits.max_motion} s is allowed")
-        force = float(np.linalg.norm(measured.force))
-        if force > limits.max_force:
-            raise Violation(f"force on the tool is {force:.1f} N, at most {limits.max_force} N is allowed")
+        self._watch_contact(measured)
         outside = np.maximum(self.low - measured.tool_position, measured.tool_position - self.high)
-        if outside.max() > limits.workspace_margin:
+        if in_workspace and outside.max() > limits.workspace_margin:
             axis = "xyz"[int(outside.argmax())]
             raise Violation(
                 f"tool is {outside.max():.3f} m outside the workspace along {axis}, at most"
@@ -128,15 +141,29 @@ class SafetyFilter:
             allowed = limits.velocity_share * JOINT_SPEED[joint]
             if speed > allowed:
                 raise Violation(f"joint {joint + 1} moves at {speed:.2f} rad/s, at most {allowed:.2f} are allowed")
-            torque = abs(measured.joint_torque[joint])
-            if torque > limits.max_joint_torque:
+
+    def _watch_contact(self, measured: Measured) -> None:
+        """Compare force and torque with their limits, as they are and as they were for a while."""
+        limits = self.limits
+        self._contacts.append(np.append(measured.force, measured.joint_torque))
+        for values, factor, when in (
+            (self._contacts[-1], limits.peak_factor, "for a moment"),
+            (np.mean(self._contacts, axis=0), 1.0, f"over {CONTACT_TIME} s"),
+        ):
+            force, torques = float(np.linalg.norm(values[:3])), np.abs(values[3:])
+            if force > factor * limits.max_force:
                 raise Violation(
-                    f"external torque on joint {joint + 1} is {torque:.1f} N m, at most {limits.max_joint_torque} are"
-                    " allowed"
+                    f"force on the tool is {force:.1f} N, at most {factor * limits.max_force} N is allowed {when}"
+                )
+            joint = int(torques.argmax())
+            if torques[joint] > factor * limits.max_joint_torque:
+                raise Violation(
+                    f"external torque on joint {joint + 1} is {torques[joint]:.1f} N m, at most"
+                    f" {factor * limits.max_joint_torque} are allowed {when}"
                 )
 
     def command(self, target: Target, measured: Measured) -> Command:
-        """Return what may be sent of what the policy asks for.
+        """Return the next reference.
 
         Args:
             target: What the policy asks for.
@@ -154,27 +181,42 @@ class SafetyFilter:
                 clamped.append(name)
             return limited
 
-        position = clamp("workspace", target.position, np.clip(target.position, self.low, self.high))
-        error = position - measured.tool_position
-        error = clamp("step", error, _shortened(error, self.limits.max_step))
-        velocity = error * self.speed_per_error
-        velocity = clamp("speed", velocity, _shortened(velocity, self.max_speed))
-        change = _shortened(velocity - self._velocity, self.max_speed_change)
-        velocity = clamp("acceleration", velocity, self._velocity + change)
-        # Braking must not carry the tool out of where it may be: the box is the harder limit.
-        position = measured.tool_position + velocity / self.speed_per_error
-        inside = np.clip(
-            position, np.minimum(self.low, measured.tool_position), np.maximum(self.high, measured.tool_position)
-        )
-        position = clamp("workspace", position, inside)
-        self._velocity = (position - measured.tool_position) * self.speed_per_error
+        here = measured.tool_position
+        last = here if self._reference is None else self._reference
+        wanted = clamp("workspace", target.position, np.clip(target.position, self.low, self.high))
+        wanted = here + clamp("step", wanted - here, _shortened(wanted - here, self.limits.max_step))
 
-        turn = multiply(target.orientation, conjugate(measured.hand_orientation))
-        orientation = multiply(
-            clamp("turn rate", turn, _turned_at_most(turn, self.max_turn / self.turn_rate_per_error)),
-            measured.hand_orientation,
-        )
-        return Command(position, orientation, target.finger_opening, tuple(dict.fromkeys(clamped)))
+        way = wanted - last
+        velocity = clamp("speed", way / self.period, _shortened(way / self.period, self.max_speed))
+        # So fast that it can still brake, a period at a time, before it is there.
+        max_change = self.max_acceleration * self.period
+        braking = np.sqrt(2.0 * self.max_acceleration * np.linalg.norm(way) + max_change**2 / 4) - max_change / 2
+        change = _shortened(velocity, float(braking)) - self._velocity
+        change = _shortened(change, max_change)
+        velocity = clamp("acceleration", velocity, self._velocity + change)
+
+        # Both are harder than the acceleration: braking must not carry the tool out of where it may be, and an arm that
+        # something holds must not wind a spring up.
+        position = last + velocity * self.period
+        position = here + clamp("step", position - here, _shortened(position - here, self.limits.max_step))
+        box = np.minimum(self.low, here), np.maximum(self.high, here)
+        position = clamp("workspace", position, np.clip(position, *box))
+        self._velocity = _shortened((position - last) / self.period, self.max_speed)
+        self._reference = position
+
+        start = measured.hand_orientation if self._orientation is None else self._orientation
+        turn = multiply(target.orientation, conjugate(start))
+        turn = clamp("turn rate", turn, _turned_at_most(turn, self.max_turn_rate * self.period))
+        reference = multiply(turn, start)
+        ahead = multiply(reference, conjugate(measured.hand_orientation))
+        ahead = clamp("turn", ahead, _turned_at_most(ahead, self.limits.max_turn))
+        self._orientation = _normalised(multiply(ahead, measured.hand_orientation))
+        return Command(position, self._orientation, target.finger_opening, tuple(dict.fromkeys(clamped)))
+
+
+def _normalised(quaternion: np.ndarray) -> np.ndarray:
+    """Rounding adds up over thousands of products."""
+    return quaternion / np.linalg.norm(quaternion)
 
 
 def _shortened(vector: np.ndarray, length: float) -> np.ndarray:

@@ -27,8 +27,10 @@ OUTER = {
     "max_acceleration": 9.0,
     "max_turn_rate": 2.5,
     "max_step": 0.10,
+    "max_turn": 0.5,
     "max_force": 100.0,
     "max_joint_torque": 87.0,
+    "peak_factor": 2.0,
     "velocity_share": 1.0,
     "first_speed": 1.0,
     "workspace_margin": 0.10,
@@ -56,11 +58,13 @@ class SafetyLimits:
     max_acceleration: float
     max_turn_rate: float
     max_step: float
+    max_turn: float
     first_speed: float
     joint_margin: float
     velocity_share: float
     max_force: float
     max_joint_torque: float
+    peak_factor: float
     max_state_age: float
     max_policy_time: float
     max_motion: float
@@ -119,9 +123,16 @@ _FIELDS = {
     **{
         (section, name): name
         for section, names in {
-            "motion": ("max_speed", "max_acceleration", "max_turn_rate", "max_step", "first_speed"),
+            "motion": (
+                "max_speed",
+                "max_acceleration",
+                "max_turn_rate",
+                "max_step",
+                "max_turn",
+                "first_speed",
+            ),
             "joints": ("velocity_share",),
-            "contact": ("max_force", "max_joint_torque"),
+            "contact": ("max_force", "max_joint_torque", "peak_factor"),
             "time": ("max_state_age", "max_policy_time", "max_motion"),
         }.items()
         for name in names

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import threading
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, TextIO, cast
 
 import mujoco as _mujoco
 import numpy as np
@@ -98,22 +101,50 @@ class TouchingSimulator(MujocoSimulator):
         ET.SubElement(self.worldbody, "geom", {"name": "board", "type": "box", "size": half, "pos": place, **touch})
 
 
-def serve(address: str, home: Sequence[float]) -> None:
+class Witness:
+    """Writes down what the arm does, for those who want to know it from somebody else than its client."""
+
+    PERIOD = 0.005
+
+    def __init__(self, robot: TouchingRobot, file: TextIO) -> None:
+        """Hold robot and file."""
+        self._robot, self._file = robot, file
+
+    def run(self) -> None:
+        """Append lines until the process ends: time [s, monotonic], largest joint speed [rad/s], force [N]."""
+        while True:
+            data = cast(Any, self._robot.data)
+            if data is not None:
+                speed = float(np.abs(data.qvel[self._robot._dof_addrs]).max())
+                force = float(np.linalg.norm(self._robot.contact()[0]))
+                self._file.write(f"{time.monotonic():.4f},{speed:.5f},{force:.3f}\n")
+                self._file.flush()
+            time.sleep(self.PERIOD)
+
+
+def serve(address: str, home: Sequence[float], record: Path | None = None) -> None:
     """Run the controller until the process ends.
 
     Args:
         address: Loopback address to listen on.
         home: Joint positions at the start [rad].
+        record: File for what the arm does, as :class:`Witness` writes it.
+
+    Raises:
+        ValueError: The address is not on loopback.
     """
     if not address.startswith("127."):
         raise ValueError(f"a simulated arm listens on loopback alone, not on {address}")
     addresses: Iterable[str] = [address]
     with TouchingSimulator() as simulator:
-        simulator.add_robot(initial_q=home)
+        robot = cast(TouchingRobot, simulator.add_robot(initial_q=home))
         # Sizes, mass and friction of the simulated task.
         simulator.hold(size=(0.05, 0.11, 0.025), centre_z=0.1209, mass=0.06, friction=0.3)
         simulator.put_board(centre=(0.5, 0.0, 0.01), size=(0.45, 0.65, 0.02))
         with SimulationServer(simulator, hostname_candidates=addresses) as server:  # type: ignore[arg-type]
+            if record is not None:
+                witness = Witness(robot, record.open("w", encoding="utf-8"))
+                threading.Thread(target=witness.run, daemon=True).start()
             print("ready", flush=True)
             server.run_forever()
 
@@ -123,8 +154,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A simulated Franka Research 3 that holds an eraser over a board.")
     parser.add_argument("--address", default="127.0.0.3", help="loopback address (default: 127.0.0.3)")
     parser.add_argument("--home", type=float, nargs=7, required=True, help="joint positions at the start [rad]")
+    parser.add_argument("--record", type=Path, help="file for time, joint speed and force, 200 times a second")
     args = parser.parse_args()
-    serve(args.address, args.home)
+    serve(args.address, args.home, args.record)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ..state import MissingStateError
 
 
 class Marks:
@@ -26,10 +29,12 @@ class Marks:
             touched: Which marks count as touched already; none when left out. Shape: (num_marks,)
 
         Raises:
-            ValueError: There are not as many marks as the policy was trained with.
+            MissingStateError: There are not as many marks as the policy was trained with.
         """
         if position.shape != (parameters["num_marks"], 2):
-            raise ValueError(f"the policy takes {parameters['num_marks']} marks of 2 numbers, found {position.shape}")
+            raise MissingStateError(
+                f"the policy takes {parameters['num_marks']} marks of 2 numbers, found {position.shape}"
+            )
         self.position = position
         self.parameters = parameters
         self.ink = np.ones(len(position))
@@ -37,6 +42,36 @@ class Marks:
         self.normal_force = 0.0
         self._steps = 0
         self._steps_over_limit = 0
+
+    @staticmethod
+    def draw(parameters: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+        """Return a bent stroke at a random place and heading, by the law of the simulated task.
+
+        Args:
+            parameters: Ranges of the stroke.
+            rng: Where chance comes from.
+
+        Returns:
+            The marks [m]. Shape: (num_marks, 2)
+        """
+        along = np.linspace(-0.5, 0.5, parameters["num_marks"]) * rng.uniform(*parameters["stroke_length"])
+        heading, curvature = rng.uniform(*parameters["stroke_heading"]), rng.uniform(*parameters["stroke_curvature"])
+        across = 0.5 * curvature * along**2
+        x = rng.uniform(*parameters["centre_x"]) + along * np.cos(heading) - across * np.sin(heading)
+        y = rng.uniform(*parameters["centre_y"]) + along * np.sin(heading) + across * np.cos(heading)
+        return np.stack([x, y], axis=-1)
+
+    @staticmethod
+    def load(file: Path) -> np.ndarray:
+        """Read marks from a file: x and y [m] along the axes of the base, a mark a line.
+
+        Raises:
+            MissingStateError: It cannot be read.
+        """
+        try:
+            return np.loadtxt(file, delimiter=",", ndmin=2)
+        except (OSError, ValueError) as error:
+            raise MissingStateError(f"marks cannot be read: {file} ({error})") from error
 
     def step(self, tool_position: np.ndarray, normal_force: float, duration: float) -> None:
         """Bring touches and ink up to date.

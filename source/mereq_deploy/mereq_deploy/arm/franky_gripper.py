@@ -1,0 +1,83 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The Franka Hand, whose calls take as long as the fingers move, from a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import franky
+
+from ..contract import GripperCommand
+
+SPEED = 0.1
+"""Of each finger [m/s]: the data sheet's most is 0.1."""
+
+FORCE = 20.0
+"""With which the fingers hold what is between them [N]; the hand can do 70 for a while."""
+
+
+@dataclass(frozen=True)
+class Fingers:
+    """The hand at one moment."""
+
+    opening: float
+    """Distance between the fingertips [m]."""
+
+    is_gripping: bool
+
+
+class FrankyGripper:
+    """Opens and closes the hand as last asked, and knows how it stands."""
+
+    def __init__(self, address: str, command: GripperCommand) -> None:
+        """Connect.
+
+        Args:
+            address: Of the arm.
+            command: How wide open and closed are.
+
+        Raises:
+            franky.Exception: There is no hand.
+        """
+        self._gripper = franky.Gripper(address)
+        self._command = command
+        self._wanted: float | None = None
+        self._done: float | None = None
+        self._ended = threading.Event()
+        self.error: str | None = None
+        self.fingers = self._read()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def want(self, opening: float) -> None:
+        """Ask for an opening [m]: the contract's open or closed width."""
+        self._wanted = opening
+
+    def stop(self) -> None:
+        """Ask for nothing more; what the hand holds, it goes on holding."""
+        self._ended.set()
+
+    def _run(self) -> None:
+        future: franky.BoolFuture | None = None
+        while not self._ended.is_set():
+            try:
+                self.fingers = self._read()
+                wanted = self._wanted
+                if wanted is not None and wanted != self._done and (future is None or future.wait(0.0)):
+                    future, self._done = self._move(wanted), wanted
+            except franky.Exception as error:
+                self.error = (str(error).splitlines() or [type(error).__name__])[0]
+                return
+
+    def _move(self, opening: float) -> franky.BoolFuture:
+        if opening == self._command.closed_width:
+            # Closed around something is any width up to open.
+            return self._gripper.grasp_async(0.0, SPEED, FORCE, epsilon_outer=self._command.open_width)
+        return self._gripper.move_async(opening, SPEED)
+
+    def _read(self) -> Fingers:
+        state = self._gripper.state
+        return Fingers(state.width, state.is_grasped)

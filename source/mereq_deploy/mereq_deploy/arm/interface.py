@@ -1,0 +1,69 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What the guard needs of an arm. A client for another arm implements :class:`Arm`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..safety import Command, Measured
+
+
+class ArmError(ValueError):
+    """The arm cannot be reached, refuses, or stopped by itself. The message is one line."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The arm at one moment."""
+
+    measured: Measured
+    """What the safety layer looks at; its ``age`` is the time since the arm's own clock last went on."""
+
+    tool_velocity: np.ndarray
+    """Velocity of the contract's ``velocity_point``. Shape: (3,) [m/s]"""
+
+    clock: float
+    """The arm's own clock [s]."""
+
+    finger_opening: float = 0.0
+    """Distance between the fingertips [m]."""
+
+    is_gripping: bool = False
+    """Whether the fingers hold something."""
+
+
+class Arm(Protocol):
+    """An arm; every method may raise :class:`ArmError`."""
+
+    def snapshot(self) -> Snapshot:
+        """Read the arm; does not wait for it."""
+        ...
+
+    def begin_home(self, speed: float) -> None:
+        """Begin to move the joints to the contract's home pose, with a share of the full speed."""
+        ...
+
+    def is_home(self, timeout: float) -> bool:
+        """Wait at most so long [s] for that motion; returns whether it has ended."""
+        ...
+
+    def follow(self, max_step: float) -> None:
+        """Begin to hold where the arm is with the contract's gains; targets further than a step [m] pull no harder."""
+        ...
+
+    def send(self, command: Command) -> None:
+        """Follow this now. Only a command of the safety layer gets here."""
+        ...
+
+    def stop(self) -> None:
+        """Bring the arm to rest, whatever it does."""
+        ...
+
+    def recover(self) -> None:
+        """Clear the errors of a reflex; a person has looked at the arm before."""
+        ...

@@ -1,0 +1,252 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The guard's own process: client and safety layer, and what becomes of the arm when something fails."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..action import Target
+from ..arm import Arm, ArmError, Snapshot
+from ..contract import Contract
+from ..safety import CONTROL_RATE_HZ, SafetyFilter, SafetyLimits, Violation
+from ..state import ArmState
+from .messages import Done, Follow, GoHome, Reading, Refused, Settings, Stop, Stopped
+
+PERIOD = 1.0 / CONTROL_RATE_HZ
+
+REST = 0.02
+"""Joint speed below which an arm is at rest [rad/s]."""
+
+REST_TIMEOUT = 1.0
+"""Time to wait for that [s]."""
+
+Connect = Callable[[str, Contract], Arm]
+
+
+class _StopAsked(Exception):
+    """The policy's process asks for a stop."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop.reason)
+        self.stop = stop
+
+
+def guard(
+    link: Connection,
+    connect: Connect,
+    address: str,
+    contract: dict[str, Any],
+    limits: SafetyLimits,
+    settings: Settings,
+) -> None:
+    """Guard an arm until the policy's process ends or lets go.
+
+    Args:
+        link: To the policy's process.
+        connect: Makes the client.
+        address: Of the arm.
+        contract: Of the policy, as :meth:`Contract.to_dict` has it.
+        limits: The safety layer's.
+        settings: The rest.
+    """
+    # Ctrl-C reaches every process of a terminal: the policy's process decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _asked_to_end)
+    try:
+        arm = connect(address, Contract.from_dict(contract))
+        if settings.recover:
+            arm.recover()
+    except ArmError as error:
+        link.send(Refused(str(error)))
+        return
+    link.send(Done())
+    # Collecting garbage may take longer than a period.
+    gc.collect()
+    gc.freeze()
+    Guard(link, arm, Contract.from_dict(contract), limits, settings).serve()
+
+
+def _asked_to_end(number: int, frame: Any) -> NoReturn:
+    now = time.monotonic()
+    raise _StopAsked(Stop("the guard was asked to end", now))
+
+
+class Guard:
+    """Does what the policy's process asks for, inside the limits."""
+
+    def __init__(
+        self, link: Connection, arm: Arm, contract: Contract, limits: SafetyLimits, settings: Settings
+    ) -> None:
+        """Hold what :func:`guard` got."""
+        self._link, self._arm, self._contract, self._limits, self._settings = link, arm, contract, limits, settings
+
+    def serve(self) -> None:
+        """Take orders until a motion is over, the other process is gone, or the arm refuses."""
+        while True:
+            try:
+                order = self._link.recv()
+            except (EOFError, OSError, _StopAsked):
+                return
+            if isinstance(order, GoHome):
+                over = self._moving(self._home)
+            elif isinstance(order, Follow):
+                over = self._moving(self._follow)
+            else:  # a stop of an arm that does not move
+                over = Stopped(order.reason, order.since, order.since, order.since, order.is_regular)
+            try:
+                self._link.send(over or Done())
+            except OSError:  # the other process is gone, and the arm is at rest
+                return
+            if over is not None:
+                return
+
+    def _moving(self, motion: Callable[[], None]) -> Stopped | None:
+        """Run a motion; whatever ends it early brings the arm to rest."""
+        try:
+            motion()
+        except _StopAsked as asked:
+            return self._stop(asked.stop.reason, asked.stop.since, asked.stop.is_regular)
+        except (EOFError, OSError):
+            return self._stop("the policy's process is gone", time.monotonic())
+        except Violation as violation:
+            return self._stop(str(violation), time.monotonic())
+        except ArmError as error:
+            return self._stop(str(error), time.monotonic(), by_arm=True)
+        return None
+
+    def _stop(self, reason: str, cause: float, is_regular: bool = False, by_arm: bool = False) -> Stopped:
+        # Nothing interrupts a stop.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        commanded, notes = time.monotonic(), []
+        try:
+            if not self._settings.dry_run:
+                self._arm.stop()
+        except ArmError as error:
+            notes.append(str(error))
+        return Stopped(reason, cause, commanded, self._at_rest(), is_regular, by_arm, tuple(notes))
+
+    def _at_rest(self) -> float | None:
+        started = time.monotonic()
+        while time.monotonic() < started + REST_TIMEOUT:
+            try:
+                measured = self._arm.snapshot().measured
+            except ArmError:
+                return None
+            if measured.age < self._limits.max_state_age and np.abs(measured.joint_speed).max() < REST:
+                return time.monotonic()
+            time.sleep(PERIOD)
+        return None
+
+    def _home(self) -> None:
+        if self._settings.dry_run:
+            return
+        safety = self._safety()
+        self._arm.begin_home(self._settings.speed)
+        start = time.monotonic()
+        # Waiting for the end of the motion takes the period.
+        while not self._arm.is_home(PERIOD):
+            self._read_orders()
+            # On its way home an arm may come from anywhere.
+            safety.watch(self._arm.snapshot().measured, time.monotonic() - start, in_workspace=False)
+
+    def _follow(self) -> None:
+        safety = self._safety()
+        if not self._settings.dry_run:
+            self._arm.follow(self._limits.max_step)
+        exchange = Exchange(self._link, self._contract.rate_hz, self._limits.max_policy_time)
+        start = due = time.monotonic()
+        while True:
+            snapshot = self._arm.snapshot()
+            now = time.monotonic()
+            safety.watch(snapshot.measured, now - start)
+            for order in self._read_orders():
+                exchange.answer(order, now)
+            exchange.look(snapshot, now)
+            if exchange.target is not None:
+                command = safety.command(exchange.target, snapshot.measured)
+                if not self._settings.dry_run:
+                    self._arm.send(command)
+                exchange.sent(command.position, command.clamped_by)
+            due = max(due + PERIOD, now)  # what was missed is not made up for
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    def _safety(self) -> SafetyFilter:
+        return SafetyFilter(self._limits, self._contract, self._settings.speed)
+
+    def _read_orders(self) -> list[Target]:
+        """Return the targets that have come.
+
+        Raises:
+            _StopAsked: A stop has come.
+            EOFError: The other process is gone.
+        """
+        targets = []
+        while self._link.poll():
+            order = self._link.recv()
+            if isinstance(order, Stop):
+                raise _StopAsked(order)
+            targets.append(order)
+        return targets
+
+
+class Exchange:
+    """Readings to the policy at its rate, and its answers, in time."""
+
+    def __init__(self, link: Connection, rate_hz: float, max_policy_time: float) -> None:
+        """Begin with a reading at once."""
+        self._link, self._period, self._max_policy_time = link, 1.0 / rate_hz, max_policy_time
+        self.target: Target | None = None
+        self._next = time.monotonic()
+        self._asked: float | None = None
+        self._missed = False
+        self._forces: list[np.ndarray] = []
+        self._reference: np.ndarray | None = None
+        self._clamped_by: dict[str, None] = {}
+
+    def answer(self, target: Target, now: float) -> None:
+        """Take what the policy answered."""
+        if self._asked is not None:
+            self._missed = now - self._asked > self._period
+        self.target, self._asked = target, None
+
+    def look(self, snapshot: Snapshot, now: float) -> None:
+        """Take what was read; pass it on when it is time.
+
+        Raises:
+            Violation: The policy takes too long.
+        """
+        self._forces.append(snapshot.measured.force)
+        if self._asked is not None:
+            if now - self._asked > self._max_policy_time:
+                raise Violation(
+                    f"the policy has not answered for {now - self._asked:.3f} s, at most {self._max_policy_time} s are"
+                    " allowed"
+                )
+        elif now >= self._next:
+            measured = snapshot.measured
+            arm = ArmState(
+                measured.tool_position,
+                snapshot.tool_velocity,
+                measured.hand_orientation,
+                np.mean(self._forces, axis=0),
+                snapshot.finger_opening,
+                snapshot.is_gripping,
+            )
+            clamped_by = tuple(self._clamped_by)
+            self._link.send(Reading(now, snapshot.clock, arm, measured, self._reference, clamped_by, self._missed))
+            self._asked, self._missed, self._forces, self._clamped_by = now, False, [], {}
+            self._next = max(self._next + self._period, now)
+
+    def sent(self, reference: np.ndarray, clamped_by: tuple[str, ...]) -> None:
+        """Remember what was commanded, for the next reading."""
+        self._reference = reference
+        self._clamped_by.update(dict.fromkeys(clamped_by))

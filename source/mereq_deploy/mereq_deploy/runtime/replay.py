@@ -1,0 +1,80 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""A log, once more without the arm: does this policy see and say what was logged?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..contract import Contract
+from ..observation import ObservationBuilder
+from ..state import ArmState, Scene
+from ..tasks.marks import Marks
+from .episode import Policy
+from .log import LogError, LogReader
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How far a policy is from a log."""
+
+    steps: int
+    observation_difference: float
+    """Largest difference of an observation, built again from the logged readings, from the logged one."""
+
+    action_difference: float
+    """Largest difference of an action for the logged observations from the logged one."""
+
+    first_step: int | None
+    """First step at which an action differs by more than :obj:`TOLERANCE`."""
+
+
+TOLERANCE = 1e-5
+"""Difference that another processor may make."""
+
+
+def replay(log: LogReader, policy: Policy, contract: Contract) -> Replay:
+    """Run a policy over a log.
+
+    Args:
+        log: Of a motion.
+        policy: The network.
+        contract: Its contract.
+
+    Raises:
+        LogError: The log has no step, or is of another task.
+    """
+    if log.start["task"] != contract.task:
+        raise LogError(f"log is of task {log.start['task']}, the policy of {contract.task}")
+    builder = ObservationBuilder(contract)
+    marks = None
+    if log.start["marks"] is not None:
+        marks = Marks(np.asarray(log.start["marks"]), contract.parameters["marks"])
+    scene: Scene | None = None
+    seen, said, first, steps = 0.0, 0.0, None, 0
+    for step in log.steps():
+        arm = _arm(step["reading"]["arm"])
+        if scene is None:
+            scene = Scene(arm, arm.tool_position, memory={} if marks is None else {"marks": marks})
+        elif marks is not None:
+            marks.step(arm.tool_position, float(arm.force[2]), 1.0 / contract.rate_hz)
+        scene.arm = arm
+        observation = np.asarray(step["observation"], dtype=np.float32)
+        seen = max(seen, float(np.abs(builder.build(scene) - observation).max()))
+        difference = float(np.abs(policy(observation) - np.asarray(step["action"])).max())
+        if first is None and difference > TOLERANCE:
+            first = step["step"]
+        said = max(said, difference)
+        steps += 1
+    if not steps:
+        raise LogError("log has no step")
+    return Replay(steps, seen, said, first)
+
+
+def _arm(values: dict[str, Any]) -> ArmState:
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items() if isinstance(value, list)}
+    return ArmState(**{**values, **arrays})

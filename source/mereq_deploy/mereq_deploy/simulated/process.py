@@ -1,0 +1,55 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""A simulated controller in a process of its own, for as long as it is needed."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import select
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ..arm import ArmError
+
+START_TIMEOUT = 30.0
+"""Time that it may take to start [s]."""
+
+
+@contextlib.contextmanager
+def simulated_robot(home: Mapping[str, float], record: Path | None = None) -> Iterator[str]:
+    """Start a controller on a free loopback address, and end it.
+
+    Args:
+        home: Where the joints are at the start, by name [rad].
+        record: File for what the controller sees of its own arm.
+
+    Yields:
+        Its address.
+
+    Raises:
+        ArmError: It does not start.
+    """
+    address = f"127.0.{random.SystemRandom().randint(1, 254)}.{random.SystemRandom().randint(1, 254)}"
+    joints = [str(home[f"fr3_joint{i}"]) for i in range(1, 8)]
+    command = [sys.executable, "-m", "mereq_deploy.simulated.controller", "--address", address, "--home", *joints]
+    if record is not None:
+        command += ["--record", str(record)]
+    # Ctrl-C is for the policy's process: it needs the arm to stop it.
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None
+    try:
+        ready, _, _ = select.select([process.stdout], [], [], START_TIMEOUT)
+        if not ready or process.stdout.readline() != "ready\n":
+            raise ArmError("the simulated arm does not start; it needs `pip install mereq-deploy[simulated]`")
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
