@@ -41,6 +41,8 @@ class FrankyArm:
         Raises:
             ArmError: It does not answer, or not in time.
         """
+        if contract.robot != "FR3":
+            raise ArmError(f"the policy is for a robot {contract.robot}, this client drives an FR3")
         self._contract = contract
         self._point, self._velocity_point = (
             np.asarray(point) for point in (contract.tool.point, contract.tool.velocity_point)

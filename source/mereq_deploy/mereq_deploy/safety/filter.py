@@ -3,10 +3,10 @@
 
 """Every command passes here. What is merely too much is clamped; what should not be at all stops the arm.
 
-The arm follows a target like a damped spring. What is sent, the reference, moves towards what the policy asks for no
-faster than the limits of speed and acceleration, and stays within a step of the measured place: times the stiffness,
-that is the largest force. It moves on while the tool does not, so a slow arm presses as hard as a fast one, and
-overcomes friction.
+The arm follows a target like a damped spring: where ``error`` is the distance from the measured place to the reference,
+which is what is sent, the tool settles at the speed ``stiffness / damping * error``. So a limit of speed is one of the
+error. An arm that lags, since friction or a board holds it, may be pulled harder, as fast as the limit of speed lets the
+reference move on, up to a step. Pulling less is never limited.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class SafetyFilter:
 
         Args:
             limits: The limits.
-            contract: Of the policy: its workspace.
+            contract: Of the policy: its workspace and gains.
             speed: Share of the largest speed and acceleration; that of a first run when left out.
             rate_hz: How often :meth:`command` is called [Hz].
 
@@ -98,9 +98,10 @@ class SafetyFilter:
         self.max_acceleration = share * limits.max_acceleration
         self.max_turn_rate = share * limits.max_turn_rate
         self.period = 1.0 / rate_hz
+        gains = contract.controller
+        self.speed_per_error = float(np.min(np.asarray(gains.stiffness[:3]) / np.asarray(gains.damping[:3])))
         self._contacts: deque[np.ndarray] = deque(maxlen=max(1, round(CONTACT_TIME * rate_hz)))
         self._reference: np.ndarray | None = None
-        self._velocity = np.zeros(3)
         self._orientation: np.ndarray | None = None
 
     def watch(self, measured: Measured, motion_time: float = 0.0, in_workspace: bool = True) -> None:
@@ -186,23 +187,19 @@ class SafetyFilter:
         wanted = clamp("workspace", target.position, np.clip(target.position, self.low, self.high))
         wanted = here + clamp("step", wanted - here, _shortened(wanted - here, self.limits.max_step))
 
-        way = wanted - last
-        velocity = clamp("speed", way / self.period, _shortened(way / self.period, self.max_speed))
-        # So fast that it can still brake, a period at a time, before it is there.
-        max_change = self.max_acceleration * self.period
-        braking = np.sqrt(2.0 * self.max_acceleration * np.linalg.norm(way) + max_change**2 / 4) - max_change / 2
-        change = _shortened(velocity, float(braking)) - self._velocity
-        change = _shortened(change, max_change)
-        velocity = clamp("acceleration", velocity, self._velocity + change)
+        held = _nearest_on_segment(wanted, here, last)
+        # As fast as allowed if nothing holds the arm ...
+        free = here + clamp("speed", wanted - here, _shortened(wanted - here, self.max_speed / self.speed_per_error))
+        harder = self.max_acceleration / self.speed_per_error * self.period
+        free = held + clamp("acceleration", free - held, _shortened(free - held, harder))
+        # ... or a little further than before.
+        further = held + _shortened(wanted - held, self.max_speed * self.period)
+        position = min(free, further, key=lambda place: float(np.linalg.norm(wanted - place)))
 
-        # Both are harder than the acceleration: braking must not carry the tool out of where it may be, and an arm that
-        # something holds must not wind a spring up.
-        position = last + velocity * self.period
+        # What moved since is the arm: neither may it be pulled out of where it may be, nor by more than a step.
         position = here + clamp("step", position - here, _shortened(position - here, self.limits.max_step))
         box = np.minimum(self.low, here), np.maximum(self.high, here)
-        position = clamp("workspace", position, np.clip(position, *box))
-        self._velocity = _shortened((position - last) / self.period, self.max_speed)
-        self._reference = position
+        self._reference = position = clamp("workspace", position, np.clip(position, *box))
 
         start = measured.hand_orientation if self._orientation is None else self._orientation
         turn = multiply(target.orientation, conjugate(start))
@@ -212,6 +209,12 @@ class SafetyFilter:
         ahead = clamp("turn", ahead, _turned_at_most(ahead, self.limits.max_turn))
         self._orientation = _normalised(multiply(ahead, measured.hand_orientation))
         return Command(position, self._orientation, target.finger_opening, tuple(dict.fromkeys(clamped)))
+
+
+def _nearest_on_segment(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    along = end - start
+    share = float(np.clip(along @ (point - start) / max(float(along @ along), 1e-18), 0.0, 1.0))
+    return start + share * along
 
 
 def _normalised(quaternion: np.ndarray) -> np.ndarray:
