@@ -58,6 +58,23 @@ def values() -> dict:
 
 
 @pytest.fixture(scope="session")
+def home() -> dict[str, float]:
+    """The felt is then at (0.5, 0, 0.07) m, and the board's surface at a height of 0.02 m."""
+    return {f"fr3_joint{i + 1}": position for i, position in enumerate((0.0, 0.272, 0.0, -2.399, 0.0, 2.671, 0.785))}
+
+
+@pytest.fixture
+def arm_contract(values, home) -> Contract:
+    """That of Franka-Erase as far as the arm is concerned."""
+    values["tool"] |= {"point": [0.0, 0.0, 0.1334], "velocity_point": [0.0, 0.0, 0.1209]}
+    values["action"][0]["workspace_low"][2] = -0.05
+    values["home"] = home
+    for term in values["observation"]:
+        term["low"], term["high"] = [-9.0] * term["width"], [9.0] * term["width"]
+    return Contract.from_dict(values)
+
+
+@pytest.fixture(scope="session")
 def network(tmp_path_factory) -> Path:
     """An ONNX file of 6 numbers to 3."""
     torch.manual_seed(0)

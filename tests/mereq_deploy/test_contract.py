@@ -89,7 +89,7 @@ def test_policy_is_that_of_onnxruntime(export_folder):
     (wanted,) = onnxruntime.InferenceSession(export_folder / "policy.onnx").run(
         None, {"observation": observation[None]}
     )
-    np.testing.assert_array_equal(policy(observation), wanted[0])
+    np.testing.assert_array_equal(policy(observation), np.asarray(wanted)[0])
 
 
 def test_a_network_of_another_width_is_refused(values, export_folder):

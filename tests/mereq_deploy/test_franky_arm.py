@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -18,35 +16,17 @@ from mereq_deploy.arm import ArmError, FrankyArm
 from mereq_deploy.contract import Contract
 from mereq_deploy.safety import Measured, SafetyFilter, SafetyLimits
 from mereq_deploy.simulated.controller import serve
+from mereq_deploy.simulated.process import simulated_robot
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("simulated_arm")]
-
-ADDRESS = "127.0.77.1"
-HOME = (0.0, 0.272, 0.0, -2.399, 0.0, 2.671, 0.785)
-"""The felt is then at (0.5, 0, 0.07) m, and the board's surface at a height of 0.02 m."""
 
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])
 
 
 @pytest.fixture(scope="module")
-def controller() -> Iterator[str]:
-    command = [sys.executable, "-m", "mereq_deploy.simulated.controller", "--address", ADDRESS, "--home"]
-    process = subprocess.Popen([*command, *map(str, HOME)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
-        yield ADDRESS
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-@pytest.fixture
-def contract(values) -> Contract:
-    """That of Franka-Erase as far as the arm is concerned."""
-    values["tool"] |= {"point": [0.0, 0.0, 0.1334], "velocity_point": [0.0, 0.0, 0.1209]}
-    values["action"][0]["workspace_low"][2] = -0.05
-    values["home"] = {f"fr3_joint{i + 1}": position for i, position in enumerate(HOME)}
-    return Contract.from_dict(values)
+def controller(home) -> Iterator[str]:
+    with simulated_robot(home) as robot:
+        yield robot.address
 
 
 def follow(arm: FrankyArm, contract: Contract, seconds: float, place, speed: float = 1.0) -> Measured:
@@ -63,26 +43,26 @@ def follow(arm: FrankyArm, contract: Contract, seconds: float, place, speed: flo
         time.sleep(0.005)
 
 
-def test_the_arm_is_read_moved_pressed_and_stopped(controller, contract):
-    arm = FrankyArm(controller, contract)
+def test_the_arm_is_read_moved_pressed_and_stopped(controller, arm_contract):
+    arm = FrankyArm(controller, arm_contract)
     np.testing.assert_allclose(arm.snapshot().measured.tool_position, [0.5, 0.0, 0.07], atol=1e-3)
     with pytest.raises(ArmError, match="follows nothing"):
         arm.send(None)  # type: ignore[arg-type]
 
     arm.follow(max_step=0.05)
-    moved = follow(arm, contract, 2.5, lambda tool: (0.55, 0.05, 0.08))
+    moved = follow(arm, arm_contract, 2.5, lambda tool: (0.55, 0.05, 0.08))
     # Dry friction of 1.1 N m in every joint holds several newtons at the tool; a spring of 400 N/m leaves that undone.
     np.testing.assert_allclose(moved.tool_position, [0.55, 0.05, 0.08], atol=0.02)
     np.testing.assert_array_equal(moved.force, 0.0)
 
     # 10 N is 25 mm below the board's surface: stiffness times error, less what friction in the joints holds.
     # Slowly: at 0.25 m/s the felt strikes the board with 50 N, which the safety layer stops, if a reading catches it.
-    pressed = follow(arm, contract, 5.0, lambda tool: (tool[0], tool[1], -0.005), speed=0.2)
+    pressed = follow(arm, arm_contract, 5.0, lambda tool: (tool[0], tool[1], -0.005), speed=0.2)
     assert pressed.tool_position[2] == pytest.approx(0.02, abs=2e-3)
     assert pressed.force[2] == pytest.approx(10.0, abs=2.5)
     assert 0.5 < np.abs(pressed.joint_torque).max() < 25.0
 
-    follow(arm, contract, 1.5, lambda tool: (0.5, 0.0, 0.08))
+    follow(arm, arm_contract, 1.5, lambda tool: (0.5, 0.0, 0.08))
     start = time.monotonic()
     arm.stop()
     assert time.monotonic() - start < 1.0
@@ -92,15 +72,15 @@ def test_the_arm_is_read_moved_pressed_and_stopped(controller, contract):
 
     arm.begin_home(speed=0.2)
     assert arm.is_home(30.0)
-    np.testing.assert_allclose(arm.snapshot().measured.joint_position, HOME, atol=0.02)
+    np.testing.assert_allclose(arm.snapshot().measured.joint_position, [*arm_contract.home.values()], atol=0.02)
 
 
-def test_an_arm_that_is_not_there_is_told_in_one_line(contract):
+def test_an_arm_that_is_not_there_is_told_in_one_line(arm_contract):
     with pytest.raises(ArmError, match=r"cannot connect to 127\.0\.78\.1") as refused:
-        FrankyArm("127.0.78.1", contract)
+        FrankyArm("127.0.78.1", arm_contract)
     assert "\n" not in str(refused.value)
 
 
 def test_a_simulated_arm_listens_on_loopback_alone():
     with pytest.raises(ValueError, match="loopback alone"):
-        serve("0.0.0.0", HOME)
+        serve("0.0.0.0", [0.0] * 7)

@@ -128,7 +128,7 @@ def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) ->
         if is_simulated:
             from .simulated.process import simulated_robot
 
-            address = stack.enter_context(simulated_robot(contract.home))
+            address = stack.enter_context(simulated_robot(contract.home)).address
         arm = GuardedArm(address, contract, limits, settings)
         stack.callback(arm.close)
         log = stack.enter_context(LogWriter(log_file))

@@ -20,6 +20,15 @@ from .interface import ArmError, Snapshot
 FLANGE_TO_HAND_YAW = -np.pi / 4
 """The Franka Hand is mounted turned by this about the flange's z axis [rad]. Source: FR3 description."""
 
+FAILURES = (franky.Exception, RuntimeError)
+"""What the library raises: its own exceptions, and where its inner thread failed a plain one."""
+
+BRAKE_TIME = 0.2
+"""Time in which the spring brings the arm to rest before it is let go, at most [s]."""
+
+AT_REST = 0.02
+"""Joint speed below which an arm is at rest [rad/s]."""
+
 CONNECT_TIMEOUT = 5.0
 """Time that connecting may take [s]. A second client of an arm would wait for more than 6 s, and then fail."""
 
@@ -58,20 +67,20 @@ class FrankyArm:
             )
             nominal = self._robot.state.F_T_NE
             self._robot.set_ee((nominal.inverse * hand).matrix.flatten(order="F").tolist())  # libfranka: by columns
-        except franky.Exception as error:
+        except FAILURES as error:
             raise ArmError(f"the arm at {address} does not take the tool: {_first_line(error)}") from error
         for term in contract.action:
             if isinstance(term, GripperCommand):
                 try:
                     self._gripper = FrankyGripper(address, term)
-                except franky.Exception as error:
+                except FAILURES as error:
                     raise ArmError(f"the arm at {address} has no hand: {_first_line(error)}") from error
 
     def snapshot(self) -> Snapshot:
         """Read the arm; see :class:`Arm`."""
         try:
             state = self._robot.state
-        except franky.Exception as error:
+        except FAILURES as error:
             raise ArmError(f"the arm cannot be read: {_first_line(error)}") from error
         now, clock = time.monotonic(), state.time.to_sec()
         if clock != self._clock:
@@ -101,7 +110,7 @@ class FrankyArm:
         try:
             self._robot.relative_dynamics_factor = speed
             self._robot.move(franky.JointMotion(home), asynchronous=True)
-        except franky.Exception as error:
+        except FAILURES as error:
             raise ArmError(f"the arm does not go home: {_first_line(error)}") from error
         self._goes_home = True
 
@@ -109,7 +118,7 @@ class FrankyArm:
         """Wait for the end of the motion; see :class:`Arm`."""
         try:
             has_ended = self._robot.join_motion(timeout)
-        except franky.Exception as error:
+        except FAILURES as error:
             self._goes_home = False
             raise ArmError(f"the arm stopped on its way home: {_first_line(error)}") from error
         self._goes_home = not has_ended
@@ -124,7 +133,7 @@ class FrankyArm:
                 gains=franky.CartesianImpedanceGains.diagonal(gains.stiffness, gains.damping),
                 translational_error_clip=np.full(3, max_step),
             )
-        except franky.Exception as error:
+        except FAILURES as error:
             raise ArmError(f"the arm does not let itself be led: {_first_line(error)}") from error
 
     def send(self, command: Command) -> None:
@@ -142,7 +151,7 @@ class FrankyArm:
                 self._gripper.want(command.finger_opening)
 
     def stop(self) -> None:
-        """Bring the arm to rest: torques fade into damping alone; see :class:`Arm`.
+        """Bring the arm to rest: the spring holds it where it is, then torques fade into damping; see :class:`Arm`.
 
         Raises:
             ArmError: The arm had stopped by itself, for the reason in the message.
@@ -152,17 +161,27 @@ class FrankyArm:
             self._gripper.stop()
         try:
             if tracker is not None:
+                self._brake(tracker)
                 tracker.stop()
             elif self._goes_home:
                 self._robot.stop()
-        except franky.Exception as error:
+        except FAILURES as error:
             raise ArmError(f"the arm stopped by itself: {_first_line(error)}") from error
+
+    def _brake(self, tracker: franky.CartesianImpedanceTracker) -> None:
+        end = time.monotonic() + BRAKE_TIME
+        while tracker.is_running and time.monotonic() < end:
+            # Where the arm is now: what pulls is let go, and the damping is left.
+            tracker.set_target(self._robot.state.O_T_EE)
+            if np.abs(self._robot.state.dq).max() < AT_REST:
+                return
+            time.sleep(0.005)
 
     def recover(self) -> None:
         """Clear the errors of a reflex; see :class:`Arm`."""
         try:
             self._robot.recover_from_errors()
-        except franky.Exception as error:
+        except FAILURES as error:
             raise ArmError(f"the arm does not recover: {_first_line(error)}") from error
 
 

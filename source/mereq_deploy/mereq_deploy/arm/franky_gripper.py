@@ -68,7 +68,7 @@ class FrankyGripper:
                 wanted = self._wanted
                 if wanted is not None and wanted != self._done and (future is None or future.wait(0.0)):
                     future, self._done = self._move(wanted), wanted
-            except franky.Exception as error:
+            except (franky.Exception, RuntimeError) as error:
                 self.error = (str(error).splitlines() or [type(error).__name__])[0]
                 return
 

@@ -5,8 +5,8 @@
 
 The arm follows a target like a damped spring: where ``error`` is the distance from the measured place to the reference,
 which is what is sent, the tool settles at the speed ``stiffness / damping * error``. So a limit of speed is one of the
-error. An arm that lags, since friction or a board holds it, may be pulled harder, as fast as the limit of speed lets the
-reference move on, up to a step. Pulling less is never limited.
+error. An arm that lags, since friction or a board holds it, may be pulled harder, as fast as the limit of speed lets
+the reference move on, up to a step. Pulling less is never limited.
 """
 
 from __future__ import annotations

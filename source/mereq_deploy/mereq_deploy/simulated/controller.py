@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
+import sys
 import threading
 import time
 import xml.etree.ElementTree as ET
@@ -149,13 +151,23 @@ def serve(address: str, home: Sequence[float], record: Path | None = None) -> No
             server.run_forever()
 
 
+def _end_after_input() -> None:
+    """End with the program that started this one, but not before its guard had time to stop the arm."""
+    sys.stdin.read()
+    time.sleep(2.0)
+    os._exit(0)
+
+
 def main() -> None:
     """Serve from the command line."""
     parser = argparse.ArgumentParser(description="A simulated Franka Research 3 that holds an eraser over a board.")
     parser.add_argument("--address", default="127.0.0.3", help="loopback address (default: 127.0.0.3)")
     parser.add_argument("--home", type=float, nargs=7, required=True, help="joint positions at the start [rad]")
     parser.add_argument("--record", type=Path, help="file for time, joint speed and force, 200 times a second")
+    parser.add_argument("--until-eof", action="store_true", help="end soon after standard input does")
     args = parser.parse_args()
+    if args.until_eof:
+        threading.Thread(target=_end_after_input, daemon=True).start()
     serve(args.address, args.home, args.record)
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import random
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..arm import ArmError
@@ -19,8 +21,24 @@ START_TIMEOUT = 30.0
 """Time that it may take to start [s]."""
 
 
+@dataclass(frozen=True)
+class SimulatedRobot:
+    """A controller that runs."""
+
+    address: str
+    process: subprocess.Popen
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+
+    def freeze(self) -> None:
+        """Let it do nothing any more."""
+        self.process.send_signal(signal.SIGSTOP)
+
+
 @contextlib.contextmanager
-def simulated_robot(home: Mapping[str, float], record: Path | None = None) -> Iterator[str]:
+def simulated_robot(home: Mapping[str, float], record: Path | None = None) -> Iterator[SimulatedRobot]:
     """Start a controller on a free loopback address, and end it.
 
     Args:
@@ -28,7 +46,7 @@ def simulated_robot(home: Mapping[str, float], record: Path | None = None) -> It
         record: File for what the controller sees of its own arm.
 
     Yields:
-        Its address.
+        The controller.
 
     Raises:
         ArmError: It does not start.
@@ -36,20 +54,20 @@ def simulated_robot(home: Mapping[str, float], record: Path | None = None) -> It
     address = f"127.0.{random.SystemRandom().randint(1, 254)}.{random.SystemRandom().randint(1, 254)}"
     joints = [str(home[f"fr3_joint{i}"]) for i in range(1, 8)]
     command = [sys.executable, "-m", "mereq_deploy.simulated.controller", "--address", address, "--home", *joints]
+    command.append("--until-eof")
     if record is not None:
         command += ["--record", str(record)]
     # Ctrl-C is for the policy's process: it needs the arm to stop it.
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     assert process.stdout is not None
     try:
         ready, _, _ = select.select([process.stdout], [], [], START_TIMEOUT)
         if not ready or process.stdout.readline() != "ready\n":
             raise ArmError("the simulated arm does not start; it needs `pip install mereq-deploy[simulated]`")
-        yield address
+        yield SimulatedRobot(address, process)
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # It has nothing to save, and may be frozen.
+        process.kill()
+        process.wait()
