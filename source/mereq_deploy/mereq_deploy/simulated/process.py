@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import random
 import select
 import signal
@@ -49,8 +50,11 @@ def simulated_robot(home: Mapping[str, float], record: Path | None = None) -> It
         The controller.
 
     Raises:
-        ArmError: It does not start.
+        ArmError: It does not start, or is not installed.
     """
+    missing = [name for name in ("franky_sim", "mujoco") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ArmError(f"a simulated arm needs {' and '.join(missing)}: pip install 'mereq-deploy[simulated]'")
     address = f"127.0.{random.SystemRandom().randint(1, 254)}.{random.SystemRandom().randint(1, 254)}"
     joints = [str(home[f"fr3_joint{i}"]) for i in range(1, 8)]
     command = [sys.executable, "-m", "mereq_deploy.simulated.controller", "--address", address, "--home", *joints]
@@ -65,7 +69,7 @@ def simulated_robot(home: Mapping[str, float], record: Path | None = None) -> It
     try:
         ready, _, _ = select.select([process.stdout], [], [], START_TIMEOUT)
         if not ready or process.stdout.readline() != "ready\n":
-            raise ArmError("the simulated arm does not start; it needs `pip install mereq-deploy[simulated]`")
+            raise ArmError(f"the simulated arm does not start within {START_TIMEOUT:g} s")
         yield SimulatedRobot(address, process)
     finally:
         # It has nothing to save, and may be frozen.
