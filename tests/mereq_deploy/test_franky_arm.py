@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,6 +74,15 @@ def test_the_arm_is_read_moved_pressed_and_stopped(controller, arm_contract):
     arm.begin_home(speed=0.2)
     assert arm.is_home(30.0)
     np.testing.assert_allclose(arm.snapshot().measured.joint_position, [*arm_contract.home.values()], atol=0.02)
+
+
+def test_the_first_reading_is_that_of_the_tool(controller, arm_contract):
+    # Without waiting for it, one reading in five was that of the tool before (63 of 300).
+    longer = replace(arm_contract, tool=replace(arm_contract.tool, point=(0.0, 0.0, 0.1634)))
+    for contract, height in [(longer, 0.04), (arm_contract, 0.07)] * 10:
+        arm = FrankyArm(controller, contract)
+        assert arm.snapshot().measured.tool_position[2] == pytest.approx(height, abs=5e-3)
+        del arm  # a second client would be refused
 
 
 def test_an_arm_that_is_not_there_is_told_in_one_line(arm_contract):

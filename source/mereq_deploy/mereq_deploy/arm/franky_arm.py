@@ -29,6 +29,9 @@ BRAKE_TIME = 0.2
 AT_REST = 0.02
 """Joint speed below which an arm is at rest [rad/s]."""
 
+TOOL_TIMEOUT = 1.0
+"""Time within which the arm's state has to show the tool that was set [s]; a simulated arm takes a few milliseconds."""
+
 CONNECT_TIMEOUT = 5.0
 """Time that connecting may take [s]. A second client of an arm would wait for more than 6 s, and then fail."""
 
@@ -66,7 +69,9 @@ class FrankyArm:
                 self._point.tolist(), [0.0, 0.0, np.sin(FLANGE_TO_HAND_YAW / 2), np.cos(FLANGE_TO_HAND_YAW / 2)]
             )
             nominal = self._robot.state.F_T_NE
-            self._robot.set_ee((nominal.inverse * hand).matrix.flatten(order="F").tolist())  # libfranka: by columns
+            tool = (nominal.inverse * hand).matrix
+            self._robot.set_ee(tool.flatten(order="F").tolist())  # libfranka: by columns
+            self._wait_for_tool(tool)
         except FAILURES as error:
             raise ArmError(f"the arm at {address} does not take the tool: {_first_line(error)}") from error
         for term in contract.action:
@@ -75,6 +80,24 @@ class FrankyArm:
                     self._gripper = FrankyGripper(address, term)
                 except FAILURES as error:
                     raise ArmError(f"the arm at {address} has no hand: {_first_line(error)}") from error
+
+    def _wait_for_tool(self, tool: np.ndarray) -> None:
+        """Returns once poses are those of the tool.
+
+        The answer to setting a tool can come before the first state that has it, and in that state the pose can still
+        be the old one: a policy that began there would see its tool in the wrong place.
+        """
+        end = time.monotonic() + TOOL_TIMEOUT
+        shown_at: float | None = None
+        while time.monotonic() < end:
+            state = self._robot.state
+            clock = state.time.to_sec()
+            if shown_at is None and np.allclose(state.NE_T_EE.matrix, tool, atol=1e-6):
+                shown_at = clock
+            elif shown_at is not None and clock > shown_at:
+                return
+            time.sleep(0.001)
+        raise ArmError(f"the arm took the tool, but its state does not show it within {TOOL_TIMEOUT:g} s")
 
     def snapshot(self) -> Snapshot:
         """Read the arm; see :class:`Arm`."""
