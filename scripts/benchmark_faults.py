@@ -12,8 +12,12 @@ Example:
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +27,8 @@ from rich.table import Table
 from mereq_deploy.cli import USER_ERRORS
 from mereq_deploy.contract import Contract
 from mereq_deploy.safety import SafetyLimits
-from mereq_deploy.simulated.faults import FAULTS, Finding, run_fault, run_killed_policy
+from mereq_deploy.simulated.fault_runs import REFUSALS, Finding, run_fault, run_killed_policy, run_refusal
+from mereq_deploy.simulated.faults import FAULTS
 
 TO_STOP, TO_REST = 0.1, 0.3
 """What is promised [s]."""
@@ -33,6 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", type=Path, required=True, help="folder that export_policy.py made")
     parser.add_argument("--repeat", type=int, default=20, help="how often each (default: 20)")
+    parser.add_argument("--json", type=Path, help="also write every finding to this file")
     args = parser.parse_args()
     console = Console()
     try:
@@ -40,21 +46,25 @@ def main() -> int:
     except USER_ERRORS as error:
         Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
         return 2
+    runs: dict[str, tuple[str, Callable[[], Finding]]] = {
+        **{fault.name: (fault.message, partial(run_fault, fault, contract, limits)) for fault in FAULTS},
+        "policy's process killed": ("", partial(run_killed_policy, contract, limits)),
+        **{name: (message, partial(run_refusal, name, args.policy, limits)) for name, message in REFUSALS.items()},
+    }
     table = Table("fault", "as it should", "to the stop, most [s]", "then to rest, most [s]")
-    num_failed = 0
-    messages = {fault.name: fault.message for fault in FAULTS}
-    for name in [*messages, "policy's process killed"]:
+    num_failed, rows = 0, []
+    for name, (message, run) in runs.items():
         with console.status(name):
-            findings = [
-                run_killed_policy(contract, limits)
-                if name not in messages
-                else run_fault(next(fault for fault in FAULTS if fault.name == name), contract, limits)
-                for _ in range(args.repeat)
-            ]
-        good = sum(_is_good(found, messages.get(name, "")) for found in findings)
-        num_failed += len(findings) - good
-        table.add_row(name, f"{good} of {len(findings)}", *(_most(findings, of) for of in ("to_stop", "to_rest")))
+            findings = [run() for _ in range(args.repeat)]
+        good = [_is_good(found, message) for found in findings]
+        num_failed += good.count(False)
+        for found in (found for found, is_good in zip(findings, good, strict=True) if not is_good):
+            console.print(f"{found}", markup=False)
+        table.add_row(name, f"{sum(good)} of {len(good)}", *(_most(findings, of) for of in ("to_stop", "to_rest")))
+        rows += [{**asdict(found), "as_it_should": is_good} for found, is_good in zip(findings, good, strict=True)]
     console.print(table)
+    if args.json is not None:
+        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return 1 if num_failed else 0
 
 

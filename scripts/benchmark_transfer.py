@@ -3,11 +3,12 @@
 
 """Lets exported policies wipe a simulated controller's board, over libfranka's protocol, from the same strokes.
 
-The figures are the task's own, reckoned from what the arm measures. `play.py` has Isaac Lab's beside them, with
-`env.commands.marks.touched_before=0`: here no stroke was begun before.
+The figures are the task's own, reckoned from what the arm measures. Beside them stand Isaac Lab's, from files that
+`play.py --deterministic --json FILE env.commands.marks.touched_before=0` writes: mean actions, and no stroke begun
+before, as on the arm. What is asked is whether the policies' advantage over the first of them, the prior, is kept.
 
 Example:
-    ./isaaclab.sh -p scripts/benchmark_transfer.py --policies exported/prior exported/aligned exported/expert
+    ./isaaclab.sh -p scripts/benchmark_transfer.py --policies exported/prior exported/aligned --isaac-lab 1.json 2.json
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import json
 import math
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,80 +36,129 @@ from mereq_deploy.runtime import Episode, LogWriter, Outcome
 from mereq_deploy.safety import SafetyLimits
 from mereq_deploy.simulated.process import simulated_robot
 from mereq_deploy.tasks.marks import Marks
+from mereq_deploy.tasks.strokes import Strokes
 
 COLUMNS = {
     "ink_removed": ("ink removed", "%"),
     "over_force_limit": ("over limit", "%"),
     "success": ("success", "%"),
     "force": ("force [N]", ""),
+    "tracking_error_mm": ("error [mm]", ""),
     "missed": ("missed", ""),
     "stopped_early": ("stopped", "%"),
 }
-"""Figures of an episode: heading and unit. Missed are deadlines; stopped are episodes that the safety layer ended."""
+"""Figures of an episode: heading and unit. The error is the tool's distance from what it was asked to follow, root mean
+square; missed are deadlines; stopped are episodes that the safety layer ended."""
+
+KEPT = 0.8
+"""Share of the advantage over the prior that has to be kept."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--policies", type=Path, nargs="+", required=True, help="folders that export_policy.py made")
+    parser.add_argument("--policies", type=Path, nargs="+", required=True, help="exported policies, the prior first")
+    parser.add_argument("--isaac-lab", type=Path, nargs="+", help="figures of the same policies, from play.py --json")
     parser.add_argument("--episodes", type=int, default=20, help="of each policy (default: 20)")
+    parser.add_argument("--seconds", type=float, help="length of an episode (default: the task's; longer: new strokes)")
     parser.add_argument("--json", type=Path, help="also write every episode's figures to this file")
     args = parser.parse_args()
     try:
-        found = {str(folder): _measure(folder, args.episodes) for folder in args.policies}
-    except USER_ERRORS as error:
+        if args.isaac_lab is not None and len(args.isaac_lab) != len(args.policies):
+            raise UsageError(f"--isaac-lab names {len(args.isaac_lab)} files for {len(args.policies)} policies")
+        there = [json.loads(file.read_text(encoding="utf-8")) for file in args.isaac_lab or []]
+        found = {folder.name: measure(folder, args.episodes, args.seconds) for folder in args.policies}
+    except (*USER_ERRORS, OSError) as error:
         Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
         return 2
-    table = Table("policy", *(heading for heading, _ in COLUMNS.values()))
-    for name, episodes in found.items():
-        table.add_row(
-            name, *(_mean([episode[key] for episode in episodes], unit) for key, (_, unit) in COLUMNS.items())
-        )
-    Console().print(table)
+    ink = [mean(episodes, "ink_removed") for episodes in found.values()]
+    ink_there = [figures["ink_removed"]["mean"] for figures in there]
+    Console().print(table(found, there, ink, ink_there))
     if args.json is not None:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return 0 if all(share >= KEPT for share in advantage_kept(ink, ink_there)) else 1
 
 
-def _measure(folder: Path, num_episodes: int) -> list[dict[str, float]]:
+def advantage_kept(here: list[float], there: list[float]) -> list[float]:
+    """Returns the share of each policy's advantage over the first that it has here as well; the first's is left out."""
+    return [
+        (one - here[0]) / (one_there - there[0]) for one, one_there in zip(here[1:], there[1:], strict=False) if there
+    ]
+
+
+def measure(folder: Path, num_episodes: int, seconds: float | None = None) -> list[dict[str, float]]:
+    """Returns the figures of each episode.
+
+    Raises:
+        UsageError: The policy wipes nothing.
+    """
     contract, limits = Contract.load(folder), SafetyLimits.load()
     law = contract.parameters.get("marks")
     if law is None:
         raise UsageError(f"nothing to wipe: the policy is of task {contract.task}")
     policy, console = OnnxPolicy(folder, contract), Console(stderr=True)
+    steps_each = math.ceil(contract.episode_length_s * contract.rate_hz)
+    steps = steps_each if seconds is None else math.ceil(seconds * contract.rate_hz)
     episodes = []
     with contextlib.ExitStack() as stack:
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         status = stack.enter_context(console.status(str(folder)))
         for seed in range(num_episodes):
             status.update(f"{folder}: episode {seed + 1} of {num_episodes}")
-            marks = Marks(Marks.draw(law, np.random.default_rng(seed)), law)
+            draw = partial(Marks.drawn, law, np.random.default_rng(seed))
+            strokes = Strokes(draw(), draw, steps_each)
             # A controller each: the arm starts where the contract says, as in the simulated task.
             with simulated_robot(contract.home) as robot, LogWriter(logs / f"{seed}.jsonl") as log:
                 arm = GuardedArm(robot.address, contract, limits, Settings(speed=1.0))
                 with contextlib.closing(arm):
-                    steps = math.ceil(contract.episode_length_s * contract.rate_hz)
-                    outcome = Episode(arm, contract, policy, steps, log, marks).run()
-            episodes.append(_figures(outcome, marks, law))
+                    outcome = Episode(arm, contract, policy, steps, log, strokes).run()
+            episodes.append(figures_of(outcome, strokes, law))
     return episodes
 
 
-def _figures(outcome: Outcome, marks: Marks, law: dict[str, Any]) -> dict[str, float]:
+def figures_of(outcome: Outcome, strokes: Strokes, law: dict[str, Any]) -> dict[str, float]:
+    """Returns what an episode came to."""
     assert outcome.stopped is not None
     is_success = (
         outcome.stopped.is_regular
-        and marks.ink_removed >= law["success_ink_removed"]
-        and marks.over_force_limit <= law["success_over_force_limit"]
+        and strokes.ink_removed >= law["success_ink_removed"]
+        and strokes.over_force_limit <= law["success_over_force_limit"]
     )
     return {
-        **{"ink_removed": marks.ink_removed, "over_force_limit": marks.over_force_limit, "success": float(is_success)},
+        **{"ink_removed": strokes.ink_removed, "over_force_limit": strokes.over_force_limit},
+        **{"success": float(is_success), "strokes": float(strokes.num_strokes), "steps": float(outcome.steps)},
         **{"force": float(np.mean(outcome.force)), "force_95": float(np.quantile(outcome.force, 0.95))},
+        "tracking_error_mm": 1e3 * float(np.sqrt(np.mean(np.square(outcome.tracking_error)))),
         **{"missed": float(outcome.missed), "stopped_early": float(not outcome.stopped.is_regular)},
+        "inference_share": float(np.sum(outcome.inference)) / outcome.wall_time,
     }
 
 
-def _mean(values: list[float], unit: str) -> str:
-    mean, stderr = float(np.mean(values)), float(np.std(values) / np.sqrt(len(values)))
-    return f"{mean:.0%} ± {stderr:.0%}" if unit == "%" else f"{mean:.1f} ± {stderr:.1f}"
+def table(
+    found: dict[str, list[dict[str, float]]], there: list[dict], ink: list[float], ink_there: list[float]
+) -> Table:
+    """Returns the figures of all policies, with Isaac Lab's where they are known."""
+    shown = Table("policy", *(heading for heading, _ in COLUMNS.values()))
+    if there:
+        for heading in ("ink in Isaac Lab", "over limit there", "advantage kept"):
+            shown.add_column(heading)
+    kept = ["", *(f"{share:.0%}" for share in advantage_kept(ink, ink_there))]
+    for index, (name, episodes) in enumerate(found.items()):
+        cells = [spread([episode[key] for episode in episodes], unit) for key, (_, unit) in COLUMNS.items()]
+        if there:
+            cells += [f"{there[index][key]['mean']:.1%}" for key in ("ink_removed", "over_force_limit")] + [kept[index]]
+        shown.add_row(name, *cells)
+    return shown
+
+
+def mean(episodes: list[dict[str, float]], key: str) -> float:
+    """Returns the mean of a figure."""
+    return float(np.mean([episode[key] for episode in episodes]))
+
+
+def spread(values: list[float], unit: str) -> str:
+    """Returns mean and standard error as text."""
+    average, stderr = float(np.mean(values)), float(np.std(values) / np.sqrt(len(values)))
+    return f"{average:.1%} ± {stderr:.1%}" if unit == "%" else f"{average:.1f} ± {stderr:.1f}"
 
 
 if __name__ == "__main__":

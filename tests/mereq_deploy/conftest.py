@@ -34,7 +34,13 @@ def values() -> dict:
             **{"type": "cartesian_impedance", "rate_hz": 100.0, "joint_damping": 2.0, "gravity_compensated": True},
             **{"stiffness": [400.0] * 3 + [50.0] * 3, "damping": [60.0] * 3 + [3.0] * 3},
         },
-        "tool": {"name": "eraser", "frame": "fr3_hand", "point": [0.0, 0.0, 0.13], "velocity_point": [0.0, 0.0, 0.12]},
+        "tool": {
+            "name": "eraser",
+            "frame": "fr3_hand",
+            "point": [0.0, 0.0, 0.13],
+            "velocity_point": [0.0, 0.0, 0.12],
+            "mass": 0.06,
+        },
         "home": {f"fr3_joint{i}": 0.1 * i for i in range(1, 8)},
         "observation": [
             term("tool_position", "tool_position", 3, [-0.5, 0.5], origin=[0.5, 0.0, 0.0]),
@@ -45,6 +51,7 @@ def values() -> dict:
                 **{"type": "tool_step", "name": "tool", "width": 3, "step_size": [0.05, 0.05, 0.05]},
                 **{"workspace_low": [0.3, -0.3, 0.0], "workspace_high": [0.7, 0.3, 0.3]},
                 **{"orientation": [1.0, 0.0, 0.0, 0.0], "yaw_step": None, "yaw_limits": None},
+                **{"unit": "m", "frame": "base"},
             }
         ],
         **{"parameters": {}, "versions": {"torch": "2"}, "source": {"name": "test"}},
@@ -88,4 +95,13 @@ def export_folder(values, network, tmp_path) -> Path:
     (tmp_path / "policy.onnx").write_bytes(network.read_bytes())
     values["models"]["policy"]["files"]["onnx"]["sha256"] = checksum(network)
     Contract.from_dict(values).save(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def arm_export(arm_contract, network, tmp_path) -> Path:
+    """An export for the simulated arm."""
+    (tmp_path / "policy.onnx").write_bytes(network.read_bytes())
+    arm_contract.models["policy"].files["onnx"]["sha256"] = checksum(network)
+    arm_contract.save(tmp_path)
     return tmp_path

@@ -104,6 +104,9 @@ class Watcher:
                 position, self._numpy(body.data.root_quat_w.torch), self._numpy(body.data.root_lin_vel_w.torch)
             )
             self.scene.goal = self._numpy(self.env.command_manager.get_command("goal"))
+            goal = self.env.command_manager.get_term("goal")
+            if hasattr(goal, "proposal"):
+                self.scene.grasp_proposal = float(goal.proposal[self.robot])
 
     def look(self) -> None:
         """After a step."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mereq_deploy.cli import STOPPED, main
-from mereq_deploy.contract import Contract, checksum
+from mereq_deploy.contract import Contract
 from mereq_deploy.runtime import LogReader
 from mereq_deploy.safety.limits import DEFAULT_FILE
 
@@ -19,13 +19,12 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("simulated_arm")
 
 
 @pytest.fixture
-def exported(arm_contract: Contract, network: Path, tmp_path: Path) -> Path:
-    (tmp_path / "policy.onnx").write_bytes(network.read_bytes())
-    arm_contract.models["policy"].files["onnx"]["sha256"] = checksum(network)
+def exported(arm_export: Path) -> Path:
+    contract = Contract.load(arm_export)
     # A network that was never trained asks for less than what friction in the joints holds.
-    arm_contract.action[0].step_size[:2] = [4.0, 4.0]  # type: ignore[union-attr]
-    arm_contract.save(tmp_path)
-    return tmp_path
+    contract.action[0].step_size[:2] = [4.0, 4.0]  # type: ignore[union-attr]
+    contract.save(arm_export)
+    return arm_export
 
 
 def test_a_simulated_arm_is_led_and_its_log_replayed(exported, tmp_path, capsys):

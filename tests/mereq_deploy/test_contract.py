@@ -1,6 +1,7 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
+import contextlib
 import json
 import math
 import subprocess
@@ -47,7 +48,15 @@ def test_a_contract_is_read_as_it_was_written_and_fits_its_schema(values, export
         ({"rate_hz": math.nan}, "rate_hz is nan"),
         ({"models": {}}, "no model 'policy'"),
         (
-            {"tool": {"name": "eraser", "frame": "hand", "point": [0.0, 0.1], "velocity_point": [0.0] * 3}},
+            {
+                "tool": {
+                    "name": "eraser",
+                    "frame": "hand",
+                    "point": [0.0, 0.1],
+                    "velocity_point": [0.0] * 3,
+                    "mass": 0.0,
+                }
+            },
             "tool: point",
         ),
         ({"action": [{"type": "dance", "name": "x"}]}, "damaged"),
@@ -61,6 +70,33 @@ def test_what_could_move_the_arm_anywhere_is_refused(values, change, message):
 def test_a_number_that_is_not_finite_is_refused(values):
     values["action"][0]["step_size"][1] = math.inf
     with pytest.raises(ContractError, match="action tool: step_size must be 3 finite numbers"):
+        Contract.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "message"),
+    [
+        ("controller", "stiffness", [400.0, 400.0, -400.0, 50.0, 50.0, 50.0], "stiffness must be above 0"),
+        ("controller", "stiffness", [4e4, 400.0, 400.0, 50.0, 50.0, 50.0], "stiffness must be above 0 and at most"),
+        ("controller", "damping", [60.0, 60.0, 60.0, 3.0, 0.0, 3.0], "damping must be above 0"),
+        ("controller", "joint_damping", -1.0, "joint_damping is -1.0"),
+        ("tool", "mass", 5.0, "mass is 5.0 kg"),
+        ("home", "fr3_joint1", math.inf, "home: fr3_joint1"),
+    ],
+)
+def test_a_spring_or_a_load_that_no_arm_should_have_is_refused(values, part, name, value, message):
+    values[part][name] = value
+    with pytest.raises(ContractError, match=message):
+        Contract.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("widths", "is_fine"), [((0.08, 0.035), True), ((0.3, 0.035), False), ((0.03, 0.035), False), ((0.08, -0.1), False)]
+)
+def test_a_hand_opens_as_wide_as_a_hand(values, widths, is_fine):
+    grip = {"type": "gripper", "name": "grip", "width": 1, "unit": "m"}
+    values["action"].append({**grip, "open_width": widths[0], "closed_width": widths[1]})
+    with contextlib.nullcontext() if is_fine else pytest.raises(ContractError, match="are not of a hand"):
         Contract.from_dict(values)
 
 

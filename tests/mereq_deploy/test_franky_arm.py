@@ -21,6 +21,7 @@ from mereq_deploy.simulated.process import simulated_robot
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("simulated_arm")]
 
+LIMITS = SafetyLimits.load()
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])
 
 
@@ -32,7 +33,7 @@ def controller(home) -> Iterator[str]:
 
 def follow(arm: FrankyArm, contract: Contract, seconds: float, place, speed: float = 1.0) -> Measured:
     """Follows a target that is a function of where the tool is, for a time; returns the last reading."""
-    safety = SafetyFilter(SafetyLimits.load(), contract, speed)
+    safety = SafetyFilter(LIMITS, contract, speed)
     start = time.monotonic()
     while True:
         measured = arm.snapshot().measured
@@ -45,7 +46,7 @@ def follow(arm: FrankyArm, contract: Contract, seconds: float, place, speed: flo
 
 
 def test_the_arm_is_read_moved_pressed_and_stopped(controller, arm_contract):
-    arm = FrankyArm(controller, arm_contract)
+    arm = FrankyArm(controller, arm_contract, LIMITS)
     np.testing.assert_allclose(arm.snapshot().measured.tool_position, [0.5, 0.0, 0.07], atol=1e-3)
     with pytest.raises(ArmError, match="follows nothing"):
         arm.send(None)  # type: ignore[arg-type]
@@ -80,14 +81,14 @@ def test_the_first_reading_is_that_of_the_tool(controller, arm_contract):
     # Without waiting for it, one reading in five was that of the tool before (63 of 300).
     longer = replace(arm_contract, tool=replace(arm_contract.tool, point=(0.0, 0.0, 0.1634)))
     for contract, height in [(longer, 0.04), (arm_contract, 0.07)] * 10:
-        arm = FrankyArm(controller, contract)
+        arm = FrankyArm(controller, contract, LIMITS)
         assert arm.snapshot().measured.tool_position[2] == pytest.approx(height, abs=5e-3)
         del arm  # a second client would be refused
 
 
 def test_an_arm_that_is_not_there_is_told_in_one_line(arm_contract):
     with pytest.raises(ArmError, match=r"cannot connect to 127\.0\.78\.1") as refused:
-        FrankyArm("127.0.78.1", arm_contract)
+        FrankyArm("127.0.78.1", arm_contract, LIMITS)
     assert "\n" not in str(refused.value)
 
 

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
+import contextlib
 import math
 from dataclasses import replace
 
@@ -22,7 +23,7 @@ LIMITS = SafetyLimits.load()
 
 
 def measured(position=(0.5, 0.0, 0.1), **changes) -> Measured:
-    still = Measured(np.array(position), DOWN, READY, np.zeros(7), np.zeros(3), np.zeros(7), 0.001)
+    still = Measured(np.array(position), np.zeros(3), DOWN, READY, np.zeros(7), np.zeros(3), np.zeros(7), 0.001)
     return replace(still, **changes)
 
 
@@ -38,6 +39,11 @@ def contract(values) -> Contract:
 @pytest.fixture
 def full_speed(contract) -> SafetyFilter:
     return SafetyFilter(LIMITS, contract, speed=1.0)
+
+
+def angle(a: np.ndarray, b: np.ndarray) -> float:
+    """Between two orientations [rad]."""
+    return 2.0 * math.acos(min(1.0, abs(float(multiply(a, conjugate(b))[3]))))
 
 
 # --- what is clamped --------------------------------------------------------------------------------------------------
@@ -104,10 +110,7 @@ def test_the_tighter_of_both_workspaces_holds(full_speed):
 
 def test_the_hand_turns_no_faster_and_no_further_than_allowed(full_speed):
     half_turn = Target(np.array([0.5, 0.0, 0.1]), multiply(np.array([0.0, 0.0, 1.0, 0.0]), DOWN))
-    turned = [
-        2.0 * math.acos(min(1.0, abs(float(multiply(command.orientation, conjugate(DOWN))[3]))))
-        for command in references(full_speed, half_turn, 120)
-    ]
+    turned = [angle(command.orientation, DOWN) for command in references(full_speed, half_turn, 120)]
     np.testing.assert_allclose(np.diff(turned[:70]), 0.5 / 200.0, rtol=1e-4)
     assert turned[-1] == pytest.approx(0.2)
 
@@ -121,7 +124,9 @@ def test_the_hand_turns_no_faster_and_no_further_than_allowed(full_speed):
         ({"age": 0.051}, "state is 0.051 s old, at most 0.05 s"),
         ({"force": np.array([0.0, 18.0, 25.0])}, "force on the tool is 30.8 N, at most 30.0 N is allowed over 0.05 s"),
         ({"force": np.array([0.0, 0.0, -61.0])}, "force on the tool is 61.0 N, at most 60.0 N is allowed for a moment"),
-        ({"joint_torque": np.eye(7)[4] * -26.0}, "external torque on joint 5 is 26.0 N m, at most 25.0"),
+        ({"joint_torque": np.eye(7)[1] * -26.0}, "external torque on joint 2 is 26.0 N m, at most 25.0"),
+        ({"joint_torque": np.eye(7)[4] * 11.0}, "external torque on joint 5 is 11.0 N m, at most 10.0"),
+        ({"point_velocity": np.array([0.0, 0.31, 0.41])}, "the tool moves at 0.51 m/s, at most 0.50"),
         ({"joint_position": READY + np.eye(7)[3] * 2.2}, "joint 4 is at -0.199 rad, -2.977 to -0.217"),
         ({"joint_speed": np.eye(7)[0] * -1.4}, "joint 1 moves at 1.40 rad/s, at most 1.31"),
         ({"tool_position": np.array([0.5, 0.0, 0.34])}, "tool is 0.040 m outside the workspace along z"),
@@ -135,6 +140,47 @@ def test_a_reading_beyond_its_limit_stops_the_arm_with_the_numbers(full_speed, c
     with pytest.raises(Violation, match=message.replace(".", r"\.")):
         for _ in range(11):  # contact counts once it has lasted
             full_speed.watch(measured(**changes))
+
+
+def test_a_slow_arm_that_slips_free_is_stopped_at_the_reduced_speed(contract):
+    # A tenth of 0.25 m/s twice over would be 0.05 m/s, which a tool that lets go of a board passes for a moment.
+    slow = SafetyFilter(LIMITS, contract)
+    slow.watch(measured(point_velocity=np.array([0.24, 0.0, 0.0])))
+    with pytest.raises(Violation, match=r"the tool moves at 0\.26 m/s, at most 0\.25"):
+        slow.watch(measured(point_velocity=np.array([0.26, 0.0, 0.0])))
+
+
+def test_a_tool_inside_the_table_stops_the_arm(values):
+    values["action"][0]["workspace_low"][2] = -0.05
+    safety = SafetyFilter(LIMITS, Contract.from_dict(values), speed=1.0)
+    safety.watch(measured((0.5, 0.0, -0.009)))
+    with pytest.raises(Violation, match=r"at a height of -0\.011 m, at least -0\.01 m"):
+        safety.watch(measured((0.5, 0.0, -0.011)))
+
+
+@pytest.mark.parametrize(("force", "stops"), [(8.0, False), (-8.0, True), (-4.0, False)])
+def test_a_force_that_points_where_the_arm_pulls_stops_it(full_speed, force, stops):
+    """Pressed down, what is touched pushes up; for 0.25 s the other way round can be a blow."""
+    references(full_speed, target(0.5, 0.0, 0.05), 60)
+    pressing = measured(force=np.array([0.0, 0.0, force]))
+    for _ in range(50):
+        full_speed.watch(pressing)
+    with pytest.raises(Violation, match="points where the arm pulls") if stops else contextlib.nullcontext():
+        full_speed.watch(pressing)
+
+
+def test_an_arm_that_feels_a_force_before_it_touches_anything_does_not_begin(full_speed):
+    full_speed.watch_start(measured(force=np.array([0.0, 3.0, 4.0])))
+    with pytest.raises(Violation, match=r"feels 5\.8 N before it touches anything"):
+        full_speed.watch_start(measured(force=np.array([0.0, 3.0, 5.0])))
+
+
+def test_a_stiffer_spring_presses_no_harder(values):
+    """30 N at 2,000 N/m are 15 mm."""
+    values["controller"]["stiffness"][:3] = [2000.0] * 3
+    safety = SafetyFilter(LIMITS, Contract.from_dict(values), speed=1.0)
+    last = references(safety, target(0.6, 0.0, 0.1), 200)[-1]
+    assert last.position[0] - 0.5 == pytest.approx(0.015)
 
 
 def test_a_moments_contact_may_press_twice_as_hard_as_a_lasting_one(full_speed):
@@ -154,9 +200,20 @@ def test_a_motion_is_bounded_in_time(full_speed):
         full_speed.watch(measured(), motion_time=120.1)
 
 
-def test_a_target_that_is_no_number_stops_the_arm(full_speed):
+@pytest.mark.parametrize(
+    "asked",
+    [
+        target(math.nan, 0.0, 0.1),
+        Target(np.array([0.5, 0.0, 0.1]), np.zeros(4)),
+        Target(np.array([0.5, 0.0, 0.1]), 2.0 * DOWN),
+        Target(np.array([0.5, 0.0, 0.1]), DOWN, finger_opening=math.nan),
+        Target(np.array([0.5, 0.0, 0.1]), DOWN, finger_opening=0.2),
+    ],
+    ids=["no number", "no direction", "no rotation", "no opening", "too wide"],
+)
+def test_a_target_that_no_arm_can_follow_stops_it(full_speed, asked):
     with pytest.raises(Violation, match="the policy asks for"):
-        full_speed.command(target(math.nan, 0.0, 0.1), measured())
+        full_speed.command(asked, measured())
 
 
 # --- nothing gets past ------------------------------------------------------------------------------------------------
@@ -167,32 +224,41 @@ NEAR = st.floats(-1.5, 1.5)
 
 def test_whatever_policy_and_arm_say_no_command_leaves_the_limits(values):
     """12,000 steps, three in a row, of random actions and states, NaN and infinities included."""
+    values["action"][0] |= {"width": 4, "yaw_step": 0.3, "yaw_limits": [-0.8, 0.8]}
+    grip = {"type": "gripper", "name": "grip", "width": 1, "unit": "m", "open_width": 0.08, "closed_width": 0.035}
+    values["action"].append(grip)
     contract = Contract.from_dict(values)
     mapper = ActionMapper(contract)
     outcomes = {"passed": 0, "stopped": 0}
 
     @settings(max_examples=4_000, deadline=None)
     @given(
-        actions=arrays(np.float64, (3, 3), elements=st.one_of(NEAR, ANY), fill=NEAR),
+        actions=arrays(np.float64, (3, 5), elements=st.one_of(NEAR, ANY), fill=NEAR),
         places=arrays(np.float64, (3, 3), elements=st.one_of(st.floats(-0.05, 0.75), ANY), fill=st.just(0.31)),
-        readings=arrays(np.float64, (3, 18), elements=st.one_of(st.floats(-0.3, 0.3), ANY), fill=st.just(0.0)),
+        turns=arrays(np.float64, (3,), elements=st.one_of(st.floats(-1.0, 1.0), ANY), fill=st.just(0.0)),
+        readings=arrays(np.float64, (3, 28), elements=st.one_of(st.floats(-0.3, 0.3), ANY), fill=st.just(0.0)),
     )
-    @example(actions=np.full((3, 3), np.nan), places=np.full((3, 3), 0.3), readings=np.zeros((3, 18)))
-    @example(actions=np.full((3, 3), np.inf), places=np.full((3, 3), 0.3), readings=np.zeros((3, 18)))
-    def check(actions, places, readings):
+    @example(np.full((3, 5), np.nan), np.full((3, 3), 0.3), np.zeros(3), np.zeros((3, 28)))
+    @example(np.full((3, 5), np.inf), np.full((3, 3), 0.3), np.zeros(3), np.zeros((3, 28)))
+    def check(actions, places, turns, readings):
         safety, last = SafetyFilter(LIMITS, contract, speed=1.0), None
-        for action, place, reading in zip(actions, places, readings, strict=True):
+        for action, place, turn, reading in zip(actions, places, turns, readings, strict=True):
+            with np.errstate(all="ignore"):
+                hand = multiply(np.array([0.0, 0.0, np.sin(turn / 2), np.cos(turn / 2)]), DOWN)
             arm = measured(
                 tool_position=place,
+                hand_orientation=hand,
                 joint_position=READY + reading[:7],
                 joint_speed=reading[7:14],
                 force=reading[14:17],
                 age=abs(reading[17]),
+                joint_torque=50.0 * reading[18:25],
+                point_velocity=reading[25:],
             )
             try:
                 safety.watch(arm)
                 with np.errstate(all="ignore"):
-                    asked = mapper.target(action, ArmState(place, np.zeros(3), DOWN, np.zeros(3)))
+                    asked = mapper.target(action, ArmState(place, np.zeros(3), hand, np.zeros(3)))
                 command = safety.command(asked, arm)
             except Violation:
                 outcomes["stopped"] += 1
@@ -200,6 +266,8 @@ def test_whatever_policy_and_arm_say_no_command_leaves_the_limits(values):
             outcomes["passed"] += 1
             assert np.isfinite(command.position).all() and np.isfinite(command.orientation).all()
             assert np.linalg.norm(command.orientation) == pytest.approx(1.0)
+            assert angle(command.orientation, hand) <= 0.2 + 1e-6
+            assert command.finger_opening in (0.08, 0.035)
             assert (command.position >= np.minimum(place, (0.3, -0.3, 0.0)) - 1e-12).all()
             assert (command.position <= np.maximum(place, (0.7, 0.3, 0.3)) + 1e-12).all()
             assert np.linalg.norm(command.position - place) <= 0.05 + 1e-9
@@ -211,6 +279,8 @@ def test_whatever_policy_and_arm_say_no_command_leaves_the_limits(values):
             # What was let pass was within its limits.
             assert np.linalg.norm(reading[14:17]) <= 60.0 and abs(reading[17]) <= 0.05
             assert (np.abs(reading[7:14]) <= 0.5 * np.array(JOINT_SPEED)).all()
+            assert (np.abs(50.0 * reading[18:25]) <= 2.0 * np.array(LIMITS.max_joint_torque)).all()
+            assert np.linalg.norm(reading[25:]) <= 0.5 and place[2] >= -0.01
 
     check()
     assert min(outcomes.values()) > 1_000, outcomes
@@ -228,7 +298,9 @@ def test_whatever_policy_and_arm_say_no_command_leaves_the_limits(values):
         ("max_force = 30.0", "", "missing limits: max_force"),
         ("max_force = 30.0", "max_force = 30.0\nmax_sound = 1", "unknown limits: contact.max_sound"),
         ("low = [0.28, -0.40, -0.05]", "low = [0.28, 0.50, 0.00]", "workspace from 0.5 to 0.4 is empty"),
-        ("low = [0.28, -0.40, -0.05]", "low = [0.28, 0.50]", "3 numbers"),
+        ("low = [0.28, -0.40, -0.05]", "low = [0.28, 0.50]", "workspace_low has 3 numbers"),
+        ("[25.0, 25.0, 25.0, 25.0, 10.0, 10.0, 10.0]", "25.0", "max_joint_torque has 7 numbers"),
+        ("25.0, 10.0, 10.0, 10.0]", "25.0, 10.0, 20.0, 10.0]", "joint 6 is 20.0; it must be above 0 and at most 12"),
         ("[time]", "[time", "damaged"),
     ],
 )

@@ -20,6 +20,7 @@ import datetime
 import math
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ from .safety import SafetyError, SafetyLimits
 from .safety.limits import DEFAULT_FILE
 from .state import ArmState, MissingStateError, Scene
 from .tasks.marks import Marks
+from .tasks.strokes import Strokes
 
 SIMULATED = "simulated"
 
@@ -114,9 +116,8 @@ def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) ->
     needs_hold = args.dead_man or not (is_simulated or args.dry_run)
     if needs_hold and not sys.stdin.isatty():
         raise UsageError("the dead-man key needs a terminal: start this by hand")
-    position = _marks(args, contract, is_simulated)
-    marks = None if position is None else Marks(position, contract.parameters["marks"])
-    _check_measured(contract, marks)
+    strokes = _strokes(args, contract, is_simulated)
+    _check_measured(contract, strokes)
     if not is_simulated and speed > limits.first_speed and not args.dry_run:
         _confirm(f"The arm will move at {speed:g} of the full speed, not at {limits.first_speed:g}. Go on?")
 
@@ -140,7 +141,7 @@ def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) ->
                 "sha256": contract.models[args.model].files["onnx"]["sha256"],
             },
             **{"robot": args.robot, "time": now.isoformat(timespec="seconds"), "settings": settings, "limits": limits},
-            marks=position,
+            marks=None if strokes is None else strokes.now.position,
         )
         if sys.stdin.isatty():
             keys = stack.enter_context(Keys(arm.ask_to_stop, needs_hold))
@@ -150,28 +151,33 @@ def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) ->
         try:
             arm.go_home()
         except StoppedError as over:
+            log.write("end", stopped=over.stopped, steps=0)
             return _tell_stop(over.stopped, log_file)
         steps = math.ceil(seconds * contract.rate_hz)
-        outcome = Episode(arm, contract, policy, steps, log, marks, progress(contract, args.dry_run)).run()
-    print(summary(outcome, marks))
+        outcome = Episode(arm, contract, policy, steps, log, strokes, progress(contract, args.dry_run)).run()
+    print(summary(outcome, strokes))
     assert outcome.stopped is not None
     return _tell_stop(outcome.stopped, log_file)
 
 
-def _marks(args: argparse.Namespace, contract: Contract, is_simulated: bool) -> np.ndarray | None:
-    if "marks" not in contract.parameters:
+def _strokes(args: argparse.Namespace, contract: Contract, is_simulated: bool) -> Strokes | None:
+    """Return what there is to wipe: the marks of a file, or for a simulated arm a new stroke every episode's length."""
+    law = contract.parameters.get("marks")
+    if law is None:
         return None
     if args.marks is not None:
-        return Marks.load(args.marks)
+        return Strokes(Marks(Marks.load(args.marks), law))
     if not is_simulated:
         raise UsageError("where are the marks? --marks FILE with a line x,y [m] for each")
-    return Marks.draw(contract.parameters["marks"], np.random.default_rng(args.seed))
+    draw = partial(Marks.drawn, law, np.random.default_rng(args.seed))
+    return Strokes(draw(), draw, math.ceil(contract.episode_length_s * contract.rate_hz))
 
 
-def _check_measured(contract: Contract, marks: Marks | None) -> None:
+def _check_measured(contract: Contract, strokes: Strokes | None) -> None:
     """Refuse a policy that needs what nobody measures, before the arm moves."""
     arm = ArmState(np.zeros(3), np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(3))
-    ObservationBuilder(contract).build(Scene(arm, np.zeros(3), memory={} if marks is None else {"marks": marks}))
+    memory = {} if strokes is None else {"marks": strokes.now}
+    ObservationBuilder(contract).build(Scene(arm, np.zeros(3), memory=memory))
 
 
 def _confirm(question: str) -> None:

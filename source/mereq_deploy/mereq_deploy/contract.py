@@ -21,6 +21,21 @@ FORMAT = "mereq-contract"
 VERSION = 1
 """Of the format. A reader refuses any other: a term that it does not know would move the arm."""
 
+MOST_STIFFNESS = (3000.0, 300.0)
+"""Translational [N/m] and rotational [N m/rad]. Source: range of libfranka's Cartesian impedance."""
+
+MOST_DAMPING = (500.0, 50.0)
+"""The same for damping [N s/m, N m s/rad]. Source: ours, more than critical damping of the stiffest spring."""
+
+MOST_JOINT_DAMPING = 20.0
+"""[N m s/rad]. Source: ours, half of libfranka's default joint damping."""
+
+MOST_LOAD = 3.0
+"""[kg]. Source: payload of the FR3."""
+
+MOST_OPEN = 0.08
+"""[m]. Source: data sheet of the Franka Hand."""
+
 FILE_NAME = "contract.json"
 SCHEMA_FILE = Path(__file__).with_name("contract.schema.json")
 
@@ -69,6 +84,12 @@ class ToolStep:
 
     yaw_step: float | None = None
     yaw_limits: list[float] | None = None
+    unit: str = "m"
+    """Of ``step_size``; a turn is in radians."""
+
+    frame: str = "base"
+    """Along whose axes the step is."""
+
     type: str = "tool_step"
 
 
@@ -84,6 +105,7 @@ class GripperCommand:
     """Commanded distance when closed; less than the object's width, so that the fingers press [m]."""
 
     width: int = 1
+    unit: str = "m"
     type: str = "gripper"
 
 
@@ -113,6 +135,8 @@ class Tool:
     frame: str
     point: list[float]
     velocity_point: list[float]
+    mass: float
+    """Of what the hand holds [kg], its centre at ``velocity_point``; 0 for the bare hand."""
 
 
 @dataclass(frozen=True)
@@ -266,15 +290,39 @@ def _check_numbers(contract: Contract) -> None:
                 raise ContractError(f"contract: action {action.name}: orientation is no unit quaternion")
             if any(low >= high for low, high in zip(action.workspace_low, action.workspace_high, strict=True)):
                 raise ContractError(f"contract: action {action.name}: the workspace is empty")
+            if (action.yaw_step is None) != (action.yaw_limits is None):
+                raise ContractError(f"contract: action {action.name}: yaw_step and yaw_limits go together")
+            if action.yaw_step is not None and action.yaw_limits is not None:
+                _check_vector(
+                    f"action {action.name}: yaw_step and yaw_limits", [action.yaw_step, *action.yaw_limits], 3
+                )
+        elif not 0.0 <= action.closed_width < action.open_width <= MOST_OPEN:
+            raise ContractError(
+                f"contract: action {action.name}: {action.closed_width} and {action.open_width} m are not of a hand"
+            )
     for name, length in (("point", 3), ("velocity_point", 3)):
         _check_vector(f"tool: {name}", getattr(contract.tool, name), length)
-    for name in ("stiffness", "damping"):
-        _check_vector(f"controller: {name}", getattr(contract.controller, name), 6)
+    _check_gains(contract.controller)
+    if not 0.0 <= contract.tool.mass <= MOST_LOAD:
+        raise ContractError(f"contract: tool: mass is {contract.tool.mass} kg; it must be 0 to {MOST_LOAD}")
+    for name, position in contract.home.items():
+        _check_vector(f"home: {name}", [position], 1)
     for name in ("rate_hz", "episode_length_s"):
         if not 0.0 < getattr(contract, name) < math.inf:
             raise ContractError(f"contract: {name} is {getattr(contract, name)}; it must be positive")
     if "policy" not in contract.models:
         raise ContractError("contract: names no model 'policy'")
+
+
+def _check_gains(controller: Controller) -> None:
+    """Refuse a spring that is none, is harder than an arm's own controller could be, or is not damped."""
+    for name, lowest, most in (("stiffness", 0.0, MOST_STIFFNESS), ("damping", 0.0, MOST_DAMPING)):
+        values = getattr(controller, name)
+        _check_vector(f"controller: {name}", values, 6)
+        if any(not lowest < value <= most[index // 3] for index, value in enumerate(values)):
+            raise ContractError(f"contract: controller: {name} must be above 0 and at most {most}, found {values}")
+    if not 0.0 <= controller.joint_damping <= MOST_JOINT_DAMPING:
+        raise ContractError(f"contract: controller: joint_damping is {controller.joint_damping}")
 
 
 def _check_vector(what: str, values: list[float], length: int) -> None:

@@ -12,7 +12,7 @@ from .guard import Reading
 from .runtime import Outcome
 from .runtime.episode import OnStep
 from .state import Scene
-from .tasks.marks import Marks
+from .tasks.strokes import Strokes
 
 
 def progress(contract: Contract, is_dry_run: bool) -> OnStep:
@@ -33,7 +33,7 @@ def progress(contract: Contract, is_dry_run: bool) -> OnStep:
     return show
 
 
-def summary(outcome: Outcome, marks: Marks | None) -> str:
+def summary(outcome: Outcome, strokes: Strokes | None) -> str:
     """Return what a motion came to, a figure a line."""
     rows = [("steps", f"{outcome.steps}")]
     if outcome.steps:
@@ -46,9 +46,11 @@ def summary(outcome: Outcome, marks: Marks | None) -> str:
         ]
     if outcome.tracking_error:
         rows.append(("distance to what was asked", _spread(np.array(outcome.tracking_error) * 1e3, "mm")))
-    if marks is not None:
-        rows.append(("ink removed", f"{marks.ink_removed:.0%}"))
-        rows.append(("time over the force limit", f"{marks.over_force_limit:.1%}"))
+    if strokes is not None:
+        if strokes.num_strokes > 1:
+            rows.append(("strokes", f"{strokes.num_strokes}"))
+        rows.append(("ink removed", f"{strokes.ink_removed:.0%}"))
+        rows.append(("time over the force limit", f"{strokes.over_force_limit:.1%}"))
     return "\n".join(f"{name:<28}{value}" for name, value in rows)
 
 

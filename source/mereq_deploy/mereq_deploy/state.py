@@ -66,6 +66,9 @@ class Scene:
     goal: Vector | None = None
     """Where the object is to go [m]. Shape: (2,)"""
 
+    grasp_proposal: float | None = None
+    """Where to grip the object along its own x axis, from its centre [m]; a grasp detector's word."""
+
     memory: dict[str, Any] = field(default_factory=dict)
     """What a task remembers of its episode, by name: for Franka-Erase the marks."""
 

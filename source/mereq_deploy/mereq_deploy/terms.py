@@ -49,9 +49,11 @@ def _along_length(scene: Scene) -> float:
 
 
 def _grasp_point_from_tool(scene: Scene, parameters: dict[str, Any]) -> np.ndarray:
-    reach = parameters["graspable_length"] / 2
-    from_parcel = scene.arm.tool_position - _object(scene).position
-    return np.clip(_along_length(scene), -reach, reach) * _parcel_axis(scene) - from_parcel
+    if scene.grasp_proposal is None:
+        raise MissingStateError("the policy needs to know where to grip the object, and nothing proposes it")
+    thing = _object(scene)
+    axis = rotate(thing.orientation, np.array([1.0, 0.0, 0.0]))
+    return thing.position + scene.grasp_proposal * axis - scene.arm.tool_position
 
 
 KINDS: dict[str, Kind] = {

@@ -112,11 +112,16 @@ def _action(name: str, cfg: Any) -> dict[str, Any]:
             "orientation": list(cfg.orientation),
             "yaw_step": cfg.yaw_step,
             "yaw_limits": list(cfg.yaw_limits) if turns else None,
+            "unit": "m",
+            "frame": "base",
         }
     if isinstance(cfg, BinaryJointPositionActionCfg):
         # Two fingers move alike, each by half of the opening.
         (opened,), (closed,) = cfg.open_command_expr.values(), cfg.close_command_expr.values()
-        return {"type": "gripper", "name": name, "width": 1, "open_width": 2 * opened, "closed_width": 2 * closed}
+        return {
+            **{"type": "gripper", "name": name, "width": 1, "unit": "m"},
+            **{"open_width": 2 * opened, "closed_width": 2 * closed},
+        }
     raise TaskUsageError(f"action {name} cannot be exported: {type(cfg).__name__} has no counterpart on the arm")
 
 
@@ -144,7 +149,10 @@ def _tool(env: ManagerBasedRLEnv, step: mdp.ToolStepActionCfg) -> dict[str, Any]
     origin = quat_apply_inverse(rotation[0, hand], position[0, body] - position[0, hand])
     # Robots are built with all of the hand's bodies parallel.
     point = origin + torch.tensor(step.body_offset.pos, device=origin.device)
-    return {"name": step.body_name, "frame": HAND, "point": _rounded(point), "velocity_point": _rounded(origin)}
+    return {
+        **{"name": step.body_name, "frame": HAND, "point": _rounded(point), "velocity_point": _rounded(origin)},
+        "mass": 0.0 if step.body_name == HAND else round(float(robot.data.body_mass.torch[0, body]), 6),
+    }
 
 
 def _home(env: ManagerBasedRLEnv) -> dict[str, float]:

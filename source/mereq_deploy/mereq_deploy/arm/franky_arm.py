@@ -5,35 +5,29 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from collections.abc import Callable
 
 import franky
 import numpy as np
 
 from ..contract import Contract, GripperCommand
-from ..safety import Command, Measured
+from ..safety import Command, Measured, SafetyLimits
+from ..safety.limits import JOINT_HIGH, JOINT_LOW
 from ..state import rotate
 from .franky_gripper import Fingers, FrankyGripper
+from .franky_setup import FAILURES, connect, first_line, set_reflex, set_tool
+from .homing import Homing
 from .interface import ArmError, Snapshot
-
-FLANGE_TO_HAND_YAW = -np.pi / 4
-"""The Franka Hand is mounted turned by this about the flange's z axis [rad]. Source: FR3 description."""
-
-FAILURES = (franky.Exception, RuntimeError)
-"""What the library raises: its own exceptions, and where its inner thread failed a plain one."""
 
 BRAKE_TIME = 0.2
 """Time in which the spring brings the arm to rest before it is let go, at most [s]."""
 
+LEAD_PERIOD = 0.005
+"""How often the reference moves on the way home [s]."""
+
 AT_REST = 0.02
 """Joint speed below which an arm is at rest [rad/s]."""
-
-TOOL_TIMEOUT = 1.0
-"""Time within which the arm's state has to show the tool that was set [s]; a simulated arm takes a few milliseconds."""
-
-CONNECT_TIMEOUT = 5.0
-"""Time that connecting may take [s]. A second client of an arm would wait for more than 6 s, and then fail."""
 
 
 class FrankyArm:
@@ -43,12 +37,13 @@ class FrankyArm:
     so that the spring acts where the policy thinks it does.
     """
 
-    def __init__(self, address: str, contract: Contract) -> None:
+    def __init__(self, address: str, contract: Contract, limits: SafetyLimits) -> None:
         """Connect.
 
         Args:
             address: Of the arm.
             contract: Tool and gains.
+            limits: For the way home, and for the arm's own reflex.
 
         Raises:
             ArmError: It does not answer, or not in time.
@@ -59,62 +54,41 @@ class FrankyArm:
         self._point, self._velocity_point = (
             np.asarray(point) for point in (contract.tool.point, contract.tool.velocity_point)
         )
-        self._robot = _connect(address)
+        self._robot = connect(address)
         self._tracker: franky.CartesianImpedanceTracker | None = None
         self._clock, self._clock_went_on = -1.0, time.monotonic()
-        self._goes_home = False
+        self._limits = limits
+        self._homing: Homing | None = None
         self._gripper: FrankyGripper | None = None
         try:
-            hand = franky.Affine(
-                self._point.tolist(), [0.0, 0.0, np.sin(FLANGE_TO_HAND_YAW / 2), np.cos(FLANGE_TO_HAND_YAW / 2)]
-            )
-            nominal = self._robot.state.F_T_NE
-            tool = (nominal.inverse * hand).matrix
-            self._robot.set_ee(tool.flatten(order="F").tolist())  # libfranka: by columns
-            self._wait_for_tool(tool)
+            set_tool(self._robot, contract.tool)
+            set_reflex(self._robot, limits)
         except FAILURES as error:
-            raise ArmError(f"the arm at {address} does not take the tool: {_first_line(error)}") from error
+            raise ArmError(f"the arm at {address} takes neither tool nor limits: {first_line(error)}") from error
         for term in contract.action:
             if isinstance(term, GripperCommand):
                 try:
                     self._gripper = FrankyGripper(address, term)
                 except FAILURES as error:
-                    raise ArmError(f"the arm at {address} has no hand: {_first_line(error)}") from error
-
-    def _wait_for_tool(self, tool: np.ndarray) -> None:
-        """Returns once poses are those of the tool.
-
-        The answer to setting a tool can come before the first state that has it, and in that state the pose can still
-        be the old one: a policy that began there would see its tool in the wrong place.
-        """
-        end = time.monotonic() + TOOL_TIMEOUT
-        shown_at: float | None = None
-        while time.monotonic() < end:
-            state = self._robot.state
-            clock = state.time.to_sec()
-            if shown_at is None and np.allclose(state.NE_T_EE.matrix, tool, atol=1e-6):
-                shown_at = clock
-            elif shown_at is not None and clock > shown_at:
-                return
-            time.sleep(0.001)
-        raise ArmError(f"the arm took the tool, but its state does not show it within {TOOL_TIMEOUT:g} s")
+                    raise ArmError(f"the arm at {address} has no hand: {first_line(error)}") from error
 
     def snapshot(self) -> Snapshot:
         """Read the arm; see :class:`Arm`."""
         try:
             state = self._robot.state
+            jacobian = self._robot.model.zero_jacobian(franky.Frame.EndEffector, state)
         except FAILURES as error:
-            raise ArmError(f"the arm cannot be read: {_first_line(error)}") from error
+            raise ArmError(f"the arm cannot be read: {first_line(error)}") from error
         now, clock = time.monotonic(), state.time.to_sec()
         if clock != self._clock:
             self._clock, self._clock_went_on = clock, now
         pose = state.O_T_EE
         orientation = np.asarray(pose.quaternion)
-        jacobian = self._robot.model.zero_jacobian(franky.Frame.EndEffector, state)
         twist = np.asarray(jacobian) @ np.asarray(state.dq)
         arm = rotate(orientation, self._velocity_point - self._point)
         measured = Measured(
             tool_position=np.asarray(pose.translation),
+            point_velocity=twist[:3],
             hand_orientation=orientation,
             joint_position=np.asarray(state.q),
             joint_speed=np.asarray(state.dq),
@@ -128,24 +102,30 @@ class FrankyArm:
         return Snapshot(measured, velocity, clock, fingers.opening, fingers.is_gripping)
 
     def begin_home(self, speed: float) -> None:
-        """Begin to move the joints home, with a share of the library's own limits; see :class:`Arm`."""
-        home = [self._contract.home[f"fr3_joint{i}"] for i in range(1, 8)]
+        """Begin to move the joints home; see :class:`Arm`."""
+        home = np.array([self._contract.home[f"fr3_joint{i}"] for i in range(1, 8)])
         try:
-            self._robot.relative_dynamics_factor = speed
-            self._robot.move(franky.JointMotion(home), asynchronous=True)
+            self._homing = Homing(self._robot, home, self._limits, speed)
         except FAILURES as error:
-            raise ArmError(f"the arm does not go home: {_first_line(error)}") from error
-        self._goes_home = True
+            raise ArmError(f"the arm does not go home: {first_line(error)}") from error
 
     def is_home(self, timeout: float) -> bool:
-        """Wait for the end of the motion; see :class:`Arm`."""
+        """Lead the arm on; see :class:`Arm`."""
+        if self._homing is None:
+            return True
+        end = time.monotonic() + timeout
         try:
-            has_ended = self._robot.join_motion(timeout)
+            while not self._homing.is_over():
+                left = end - time.monotonic()
+                if left <= 0.0:
+                    return False
+                time.sleep(min(left, LEAD_PERIOD))
+            self._homing.stop()
         except FAILURES as error:
-            self._goes_home = False
-            raise ArmError(f"the arm stopped on its way home: {_first_line(error)}") from error
-        self._goes_home = not has_ended
-        return has_ended
+            self._homing = None
+            raise ArmError(f"the arm stopped on its way home: {first_line(error)}") from error
+        self._homing = None
+        return True
 
     def follow(self, max_step: float) -> None:
         """Begin to hold the pose that the arm has now, with the contract's gains; see :class:`Arm`."""
@@ -155,9 +135,13 @@ class FrankyArm:
                 self._robot,
                 gains=franky.CartesianImpedanceGains.diagonal(gains.stiffness, gains.damping),
                 translational_error_clip=np.full(3, max_step),
+                # The elbow is free: damped, but not held anywhere.
+                posture_task=franky.PostureTask(self._robot.state.q, stiffness=0.0, damping=gains.joint_damping),
+                lower_joint_limits=np.array(JOINT_LOW),
+                upper_joint_limits=np.array(JOINT_HIGH),
             )
         except FAILURES as error:
-            raise ArmError(f"the arm does not let itself be led: {_first_line(error)}") from error
+            raise ArmError(f"the arm does not let itself be led: {first_line(error)}") from error
 
     def send(self, command: Command) -> None:
         """Set the target; see :class:`Arm`."""
@@ -179,24 +163,31 @@ class FrankyArm:
         Raises:
             ArmError: The arm had stopped by itself, for the reason in the message.
         """
-        tracker, self._tracker = self._tracker, None
+        tracker, homing = self._tracker, self._homing
+        self._tracker = self._homing = None
         if self._gripper is not None:
             self._gripper.stop()
         try:
             if tracker is not None:
-                self._brake(tracker)
-                tracker.stop()
-            elif self._goes_home:
-                self._robot.stop()
+                try:
+                    self._brake(tracker, lambda state: tracker.set_target(state.O_T_EE))
+                finally:
+                    tracker.stop()
+            elif homing is not None:
+                try:
+                    self._brake(homing, lambda state: homing.hold(np.asarray(state.q)))
+                finally:
+                    homing.stop()
         except FAILURES as error:
-            raise ArmError(f"the arm stopped by itself: {_first_line(error)}") from error
+            raise ArmError(f"the arm stopped by itself: {first_line(error)}") from error
 
-    def _brake(self, tracker: franky.CartesianImpedanceTracker) -> None:
+    def _brake(self, led: franky.CartesianImpedanceTracker | Homing, hold: Callable[[franky.RobotState], None]) -> None:
+        """Let a spring hold the arm where it is at each moment: what pulls is let go, and the damping is left."""
         end = time.monotonic() + BRAKE_TIME
-        while tracker.is_running and time.monotonic() < end:
-            # Where the arm is now: what pulls is let go, and the damping is left.
-            tracker.set_target(self._robot.state.O_T_EE)
-            if np.abs(self._robot.state.dq).max() < AT_REST:
+        while led.is_running and time.monotonic() < end:
+            state = self._robot.state
+            hold(state)
+            if np.abs(state.dq).max() < AT_REST:
                 return
             time.sleep(0.005)
 
@@ -205,31 +196,4 @@ class FrankyArm:
         try:
             self._robot.recover_from_errors()
         except FAILURES as error:
-            raise ArmError(f"the arm does not recover: {_first_line(error)}") from error
-
-
-def _connect(address: str) -> franky.Robot:
-    """Connects in a thread of its own: a call into libfranka cannot be interrupted."""
-    result: list[franky.Robot | Exception] = []
-
-    def connect() -> None:
-        try:
-            result.append(franky.Robot(address, realtime_config=franky.RealtimeConfig.Ignore))
-        except Exception as error:
-            result.append(error)
-
-    thread = threading.Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(CONNECT_TIMEOUT)
-    if not result:
-        raise ArmError(
-            f"no answer from {address} within {CONNECT_TIMEOUT:g} s: is another program connected to the arm?"
-        )
-    found = result[0]
-    if isinstance(found, Exception):
-        raise ArmError(f"cannot connect to {address}: {_first_line(found)}")
-    return found
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+            raise ArmError(f"the arm does not recover: {first_line(error)}") from error

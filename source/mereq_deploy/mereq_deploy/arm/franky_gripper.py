@@ -19,6 +19,10 @@ FORCE = 20.0
 """With which the fingers hold what is between them [N]; the hand can do 70 for a while."""
 
 
+STOP_TIMEOUT = 0.1
+"""Time that the last reading of the hand may take when it is to stop [s]."""
+
+
 @dataclass(frozen=True)
 class Fingers:
     """The hand at one moment."""
@@ -46,6 +50,7 @@ class FrankyGripper:
         self._command = command
         self._wanted: float | None = None
         self._done: float | None = None
+        self._moving: franky.BoolFuture | None = None
         self._ended = threading.Event()
         self.error: str | None = None
         self.fingers = self._read()
@@ -57,17 +62,25 @@ class FrankyGripper:
         self._wanted = opening
 
     def stop(self) -> None:
-        """Ask for nothing more; what the hand holds, it goes on holding."""
+        """Ask for nothing more: fingers that move stop, and what the hand holds it goes on holding.
+
+        Raises:
+            franky.Exception: The hand does not answer.
+        """
         self._ended.set()
+        self._thread.join(STOP_TIMEOUT)
+        if self._moving is not None and not self._moving.wait(0.0):
+            self._gripper.stop()
 
     def _run(self) -> None:
-        future: franky.BoolFuture | None = None
         while not self._ended.is_set():
             try:
                 self.fingers = self._read()
                 wanted = self._wanted
-                if wanted is not None and wanted != self._done and (future is None or future.wait(0.0)):
-                    future, self._done = self._move(wanted), wanted
+                if wanted is not None and wanted != self._done and (self._moving is None or self._moving.wait(0.0)):
+                    if self._moving is not None:
+                        self._moving.get()  # raises what the hand reported
+                    self._moving, self._done = self._move(wanted), wanted
             except (franky.Exception, RuntimeError) as error:
                 self.error = (str(error).splitlines() or [type(error).__name__])[0]
                 return

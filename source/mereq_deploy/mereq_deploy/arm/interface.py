@@ -49,7 +49,7 @@ class Arm(Protocol):
         ...
 
     def is_home(self, timeout: float) -> bool:
-        """Wait at most so long [s] for that motion; returns whether it has ended."""
+        """Lead the arm there for at most so long [s], again and again; returns whether it has come home."""
         ...
 
     def follow(self, max_step: float) -> None:

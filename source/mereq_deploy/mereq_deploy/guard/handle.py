@@ -19,8 +19,8 @@ from .messages import Done, Follow, GoHome, Reading, Refused, Settings, Stop, St
 START_TIMEOUT = 20.0
 """Time that the guard may take to start and to connect [s]."""
 
-HOME_TIMEOUT = 35.0
-"""Time that going home may take [s]: longer than the guard's own bound."""
+HOME_MARGIN = 10.0
+"""Time beyond the guard's own bound for which to wait for the way home [s]."""
 
 ANSWER_TIMEOUT = 5.0
 """Time after which a guard that says nothing counts as dead [s]; stopping an arm that does not answer takes 2."""
@@ -56,11 +56,12 @@ class GuardedArm:
             connect: Makes the client; it is called in the other process.
 
         Raises:
-            ArmError: The arm cannot be reached.
+            ArmError: The arm cannot be reached, or the guard ends before it says so.
         """
         context = multiprocessing.get_context("spawn")
         self._link, theirs = context.Pipe()
         self._sending = threading.Lock()
+        self._home_timeout = limits.max_motion + HOME_MARGIN
         self._process = context.Process(
             target=guard,
             args=(theirs, connect, address, contract.to_dict(), limits, settings),
@@ -71,6 +72,9 @@ class GuardedArm:
         theirs.close()
         try:
             self._expect_done(START_TIMEOUT)
+        except StoppedError as error:
+            self.close()
+            raise ArmError(f"the guard did not start within {START_TIMEOUT:g} s") from error
         except BaseException:
             self.close()
             raise
@@ -85,10 +89,10 @@ class GuardedArm:
         """Move to the home pose and wait.
 
         Raises:
-            StoppedError: It was stopped on the way.
+            StoppedError: It was stopped on the way, or the guard is gone.
         """
         self._send(GoHome())
-        self._expect_done(HOME_TIMEOUT)
+        self._expect_done(self._home_timeout)
 
     def follow(self) -> Reading:
         """Begin a motion; returns the first reading, which is to be answered.
@@ -160,7 +164,8 @@ class GuardedArm:
         except (EOFError, OSError):
             said = None
         if said is None:
-            # Without the guard nothing commands the arm: its own controller stops it.
+            # Without a guard nothing commands the arm, and its own controller stops it. One that hangs must go, too.
+            self._process.kill()
             raise StoppedError(Stopped("the guard is gone; the arm stops by itself", now(), now(), None, by_arm=True))
         if isinstance(said, Stopped):
             raise StoppedError(said)

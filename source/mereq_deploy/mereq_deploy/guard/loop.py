@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from ..action import Target
 from ..arm import Arm, ArmError, Snapshot
 from ..contract import Contract
-from ..safety import CONTROL_RATE_HZ, SafetyFilter, SafetyLimits, Violation
+from ..safety import CONTROL_RATE_HZ, Measured, SafetyFilter, SafetyLimits, Violation
 from ..state import ArmState
 from .messages import Done, Follow, GoHome, Reading, Refused, Settings, Stop, Stopped
 
@@ -26,10 +28,20 @@ PERIOD = 1.0 / CONTROL_RATE_HZ
 REST = 0.02
 """Joint speed below which an arm is at rest [rad/s]."""
 
+DEADLINE = 0.5
+"""Share of the policy's period within which its answer has to be here, from the moment at which the reading was due.
+The simulated arm has it at once; a share counts what the policy's process, the guard and the machine are late."""
+
 REST_TIMEOUT = 1.0
 """Time to wait for that [s]."""
 
-Connect = Callable[[str, Contract], Arm]
+ORDER_PERIOD = 0.1
+"""How often a guard without orders looks whether it was asked to end [s]."""
+
+Connect = Callable[[str, Contract, SafetyLimits], Arm]
+
+_asked_to_end = threading.Event()
+"""Set by a signal. Looked at, not raised: an exception could come in the middle of a stop."""
 
 
 class _StopAsked(Exception):
@@ -58,11 +70,16 @@ def guard(
         limits: The safety layer's.
         settings: The rest.
     """
-    # Ctrl-C reaches every process of a terminal: the policy's process decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _asked_to_end)
+    # Ctrl-C, Ctrl-Z and a terminal that closes reach every process of the terminal. What they mean is the policy's
+    # process's to decide; the guard leaves the terminal, and hears of it when the other stops answering.
+    if os.getpid() != os.getsid(0):
+        os.setsid()
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: _asked_to_end.set())
     try:
-        arm = connect(address, Contract.from_dict(contract))
+        arm = connect(address, Contract.from_dict(contract), limits)
         if settings.recover:
             arm.recover()
     except ArmError as error:
@@ -75,11 +92,6 @@ def guard(
     Guard(link, arm, Contract.from_dict(contract), limits, settings).serve()
 
 
-def _asked_to_end(number: int, frame: Any) -> NoReturn:
-    now = time.monotonic()
-    raise _StopAsked(Stop("the guard was asked to end", now))
-
-
 class Guard:
     """Does what the policy's process asks for, inside the limits."""
 
@@ -88,13 +100,18 @@ class Guard:
     ) -> None:
         """Hold what :func:`guard` got."""
         self._link, self._arm, self._contract, self._limits, self._settings = link, arm, contract, limits, settings
+        self._last: Measured | None = None
 
     def serve(self) -> None:
         """Take orders until a motion is over, the other process is gone, or the arm refuses."""
         while True:
             try:
+                if not self._link.poll(ORDER_PERIOD):
+                    if _asked_to_end.is_set():
+                        return
+                    continue
                 order = self._link.recv()
-            except (EOFError, OSError, _StopAsked):
+            except (EOFError, OSError):
                 return
             if isinstance(order, GoHome):
                 over = self._moving(self._home)
@@ -121,18 +138,18 @@ class Guard:
             return self._stop(str(violation), time.monotonic())
         except ArmError as error:
             return self._stop(str(error), time.monotonic(), by_arm=True)
+        except Exception as error:  # whatever else it is, the arm must not go on
+            return self._stop(f"the guard failed: {type(error).__name__}: {error}", time.monotonic())
         return None
 
     def _stop(self, reason: str, cause: float, is_regular: bool = False, by_arm: bool = False) -> Stopped:
-        # Nothing interrupts a stop.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         commanded, notes = time.monotonic(), []
         try:
             if not self._settings.dry_run:
                 self._arm.stop()
-        except ArmError as error:
+        except Exception as error:
             notes.append(str(error))
-        return Stopped(reason, cause, commanded, self._at_rest(), is_regular, by_arm, tuple(notes))
+        return Stopped(reason, cause, commanded, self._at_rest(), is_regular, by_arm, tuple(notes), self._last)
 
     def _at_rest(self) -> float | None:
         started = time.monotonic()
@@ -156,17 +173,21 @@ class Guard:
         while not self._arm.is_home(PERIOD):
             self._read_orders()
             # On its way home an arm may come from anywhere.
-            safety.watch(self._arm.snapshot().measured, time.monotonic() - start, in_workspace=False)
+            self._last = self._arm.snapshot().measured
+            safety.watch(self._last, time.monotonic() - start, in_workspace=False)
 
     def _follow(self) -> None:
         safety = self._safety()
+        self._last = self._arm.snapshot().measured
+        safety.watch_start(self._last)
         if not self._settings.dry_run:
-            self._arm.follow(self._limits.max_step)
+            self._arm.follow(safety.max_step)
         exchange = Exchange(self._link, self._contract.rate_hz, self._limits.max_policy_time)
         start = due = time.monotonic()
         while True:
             snapshot = self._arm.snapshot()
             now = time.monotonic()
+            self._last = snapshot.measured
             safety.watch(snapshot.measured, now - start)
             for order in self._read_orders():
                 exchange.answer(order, now)
@@ -189,6 +210,8 @@ class Guard:
             _StopAsked: A stop has come.
             EOFError: The other process is gone.
         """
+        if _asked_to_end.is_set():
+            raise _StopAsked(Stop("the guard was asked to end", time.monotonic()))
         targets = []
         while self._link.poll():
             order = self._link.recv()
@@ -205,7 +228,7 @@ class Exchange:
         """Begin with a reading at once."""
         self._link, self._period, self._max_policy_time = link, 1.0 / rate_hz, max_policy_time
         self.target: Target | None = None
-        self._next = time.monotonic()
+        self._next = self._due = time.monotonic()
         self._asked: float | None = None
         self._missed = False
         self._forces: list[np.ndarray] = []
@@ -215,7 +238,7 @@ class Exchange:
     def answer(self, target: Target, now: float) -> None:
         """Take what the policy answered."""
         if self._asked is not None:
-            self._missed = now - self._asked > self._period
+            self._missed = now - self._due > DEADLINE * self._period
         self.target, self._asked = target, None
 
     def look(self, snapshot: Snapshot, now: float) -> None:
@@ -244,6 +267,7 @@ class Exchange:
             clamped_by = tuple(self._clamped_by)
             self._link.send(Reading(now, snapshot.clock, arm, measured, self._reference, clamped_by, self._missed))
             self._asked, self._missed, self._forces, self._clamped_by = now, False, [], {}
+            self._due = self._next
             self._next = max(self._next + self._period, now)
 
     def sent(self, reference: np.ndarray, clamped_by: tuple[str, ...]) -> None:

@@ -86,7 +86,7 @@ class Reading:
     """Limits that held since the last reading."""
 
     missed: bool = False
-    """Whether the answer to the last reading took longer than the policy's period."""
+    """Whether the answer to the last reading was here too late; see :obj:`~mereq_deploy.guard.loop.DEADLINE`."""
 
 
 @dataclass(frozen=True)
@@ -109,3 +109,6 @@ class Stopped:
 
     notes: tuple[str, ...] = field(default=())
     """What went wrong on the way."""
+
+    measured: Measured | None = None
+    """The arm as the guard saw it last before it stopped it."""

@@ -17,7 +17,7 @@ from ..guard import GuardedArm, Reading, Stopped, StoppedError
 from ..observation import ObservationBuilder
 from ..safety import Violation
 from ..state import Scene
-from ..tasks.marks import Marks
+from ..tasks.strokes import Strokes
 from .log import LogWriter
 
 Policy = Callable[[np.ndarray], np.ndarray]
@@ -73,7 +73,7 @@ class Episode:
     log: LogWriter
     """Gets every step, and the end."""
 
-    marks: Marks | None = None
+    strokes: Strokes | None = None
     """What there is to wipe off, for a policy that does."""
 
     on_step: OnStep | None = None
@@ -109,18 +109,24 @@ class Episode:
     def _lead(self, outcome: Outcome, start: float) -> None:
         builder, mapper = ObservationBuilder(self.contract), ActionMapper(self.contract)
         reading = self.arm.follow()
-        scene = Scene(
-            reading.arm, reading.arm.tool_position, memory={} if self.marks is None else {"marks": self.marks}
-        )
+        scene = Scene(reading.arm, reading.arm.tool_position)
+        if self.strokes is not None:
+            scene.memory["marks"] = self.strokes.now
         for step in range(self.steps):
+            drawn = None if self.strokes is None else self.strokes.next_at(step)
+            if drawn is not None:
+                scene.memory["marks"] = drawn
+                self.log.write("marks", step=step, position=drawn.position)
             observation = builder.build(scene)
             wrong = builder.out_of_range(observation)
             if wrong:
+                self.log.write("refused", step=step, reading=reading, observation=observation)
                 raise Violation(f"the policy would see {', '.join(wrong)} outside the contract's range")
             asked = time.monotonic()
             action = np.asarray(self.policy(observation))
             thought = time.monotonic() - asked
             if not np.isfinite(action).all():
+                self.log.write("refused", step=step, reading=reading, observation=observation, action=action)
                 raise Violation(f"the policy says {action.tolist()}")
             target = mapper.target(action, scene.arm)
             self.arm.answer(target)
@@ -135,5 +141,5 @@ class Episode:
                 self.on_step(step, scene, reading)
             reading = self.arm.read()
             scene.arm = reading.arm
-            if self.marks is not None:
-                self.marks.step(scene.arm.tool_position, float(scene.arm.force[2]), 1.0 / self.contract.rate_hz)
+            if self.strokes is not None:
+                self.strokes.now.step(scene.arm.tool_position, float(scene.arm.force[2]), 1.0 / self.contract.rate_hz)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -63,8 +64,8 @@ class Keys:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def wait_for_hold(self) -> None:
-        """Wait until the dead-man key is held; Ctrl-C ends it."""
-        while self._needs_hold and not self._held.is_held(time.monotonic()):
+        """Wait until the dead-man key is held, or something stopped the arm; Ctrl-C ends it."""
+        while self._needs_hold and self._thread.is_alive() and not self._held.is_held(time.monotonic()):
             time.sleep(0.02)
 
     def __enter__(self) -> Self:
@@ -81,14 +82,26 @@ class Keys:
         """Leave the terminal as it was."""
         self._is_on.clear()
         self._thread.join()
-        termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+        with contextlib.suppress(termios.error):  # a terminal that is gone needs nothing back
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     def _watch(self) -> None:
+        """Watch until something stops the arm; where the terminal itself fails, that does."""
+        try:
+            self._wait_for_stop()
+        except OSError as error:
+            self._stop(f"the terminal is gone ({error.strerror})")
+
+    def _wait_for_stop(self) -> None:
         was_held = False
         while self._is_on.is_set():
             ready, _, _ = select.select([self._descriptor], [], [], 0.01)
             now = time.monotonic()
-            for key in os.read(self._descriptor, 64).decode(errors="replace") if ready else "":
+            typed = os.read(self._descriptor, 64).decode(errors="replace") if ready else ""
+            if ready and not typed:
+                self._stop("the terminal is gone")
+                return
+            for key in typed:
                 if key == HOLD_KEY and self._needs_hold:
                     self._held.press(now)
                 else:

@@ -85,6 +85,10 @@ class LogReader:
         """How the motion ended; None where the program was killed."""
         return self._lines[-1] if self._lines[-1]["kind"] == "end" else None
 
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Return everything in order."""
+        return iter(self._lines)
+
     def steps(self) -> Iterator[dict[str, Any]]:
         """Return the steps in order."""
         return (line for line in self._lines if line["kind"] == "step")

@@ -51,21 +51,26 @@ def replay(log: LogReader, policy: Policy, contract: Contract) -> Replay:
     if log.start["task"] != contract.task:
         raise LogError(f"log is of task {log.start['task']}, the policy of {contract.task}")
     builder = ObservationBuilder(contract)
-    marks = None
-    if log.start["marks"] is not None:
-        marks = Marks(np.asarray(log.start["marks"]), contract.parameters["marks"])
+    marks = _marks(log.start["marks"], contract)
+    drawn: Marks | None = None
     scene: Scene | None = None
     seen, said, first, steps = 0.0, 0.0, None, 0
-    for step in log.steps():
+    for step in log.lines():
+        if step["kind"] == "marks":
+            drawn = _marks(step["position"], contract)
+        if step["kind"] != "step":
+            continue
         arm = _arm(step["reading"]["arm"])
         if scene is None:
-            scene = Scene(arm, arm.tool_position, memory={} if marks is None else {"marks": marks})
+            scene = Scene(arm, arm.tool_position)
         elif marks is not None:
             marks.step(arm.tool_position, float(arm.force[2]), 1.0 / contract.rate_hz)
-        scene.arm = arm
+        marks, drawn = drawn or marks, None
+        scene.arm, scene.memory = arm, {} if marks is None else {"marks": marks}
         observation = np.asarray(step["observation"], dtype=np.float32)
-        seen = max(seen, float(np.abs(builder.build(scene) - observation).max()))
-        difference = float(np.abs(policy(observation) - np.asarray(step["action"])).max())
+        # What is no number differs from everything.
+        seen = max(seen, _difference(builder.build(scene), observation))
+        difference = _difference(policy(observation), np.asarray(step["action"]))
         if first is None and difference > TOLERANCE:
             first = step["step"]
         said = max(said, difference)
@@ -73,6 +78,16 @@ def replay(log: LogReader, policy: Policy, contract: Contract) -> Replay:
     if not steps:
         raise LogError("log has no step")
     return Replay(steps, seen, said, first)
+
+
+def _marks(position: list | None, contract: Contract) -> Marks | None:
+    return None if position is None else Marks(np.asarray(position), contract.parameters["marks"])
+
+
+def _difference(found: np.ndarray, logged: np.ndarray) -> float:
+    """Return the largest difference; infinity where one is no number and the other is."""
+    difference = np.abs(found - logged)
+    return float(np.where(np.isnan(difference), np.inf, difference).max())
 
 
 def _arm(values: dict[str, Any]) -> ArmState:

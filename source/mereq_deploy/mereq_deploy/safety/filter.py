@@ -28,6 +28,15 @@ CONTROL_RATE_HZ = 200.0
 CONTACT_TIME = 0.05
 """Time over which force and torque are averaged for the limits of lasting contact [s]."""
 
+WRONG_WAY_TIME = 0.25
+"""Time for which a force may point where the arm pulls [s]: what a tool touches pushes back."""
+
+WRONG_WAY_FORCE, WRONG_WAY_ERROR, WRONG_WAY_COSINE = 5.0, 0.01, 0.8
+"""From which force [N], distance to the reference [m] and cosine between both that is looked at."""
+
+WIDEST_OPENING = 0.085
+"""Of the Franka Hand's fingers, with some slack [m]. Source: its data sheet says 0.08."""
+
 
 class Violation(Exception):
     """The arm has to stop now. The message is one line, with the numbers."""
@@ -39,6 +48,9 @@ class Measured:
 
     tool_position: np.ndarray
     """Shape: (3,) [m]"""
+
+    point_velocity: np.ndarray
+    """Of the same point. Shape: (3,) [m/s]"""
 
     hand_orientation: np.ndarray
     """Shape: (4,) [xyzw]"""
@@ -98,9 +110,15 @@ class SafetyFilter:
         self.max_acceleration = share * limits.max_acceleration
         self.max_turn_rate = share * limits.max_turn_rate
         self.period = 1.0 / rate_hz
-        gains = contract.controller
-        self.speed_per_error = float(np.min(np.asarray(gains.stiffness[:3]) / np.asarray(gains.damping[:3])))
+        self.stop_speed = max(limits.stop_speed, 2.0 * self.max_speed)
+        stiffness, damping = (
+            np.asarray(gains[:3]) for gains in (contract.controller.stiffness, contract.controller.damping)
+        )
+        self.speed_per_error = float(np.max(stiffness / damping))
+        # A step is also a force, and a stiffer controller must not press harder.
+        self.max_step = min(limits.max_step, limits.max_force / float(np.max(stiffness)))
         self._contacts: deque[np.ndarray] = deque(maxlen=max(1, round(CONTACT_TIME * rate_hz)))
+        self._wrong_way_looks = 0
         self._reference: np.ndarray | None = None
         self._orientation: np.ndarray | None = None
 
@@ -127,6 +145,13 @@ class SafetyFilter:
         if motion_time > limits.max_motion:
             raise Violation(f"the motion lasts {motion_time:.1f} s, at most {limits.max_motion} s is allowed")
         self._watch_contact(measured)
+        speed = float(np.linalg.norm(measured.point_velocity))
+        if speed > self.stop_speed:
+            raise Violation(f"the tool moves at {speed:.2f} m/s, at most {self.stop_speed:.2f} are allowed")
+        if in_workspace and measured.tool_position[2] < limits.lowest:
+            raise Violation(
+                f"the tool is at a height of {measured.tool_position[2]:.3f} m, at least {limits.lowest} m is allowed"
+            )
         outside = np.maximum(self.low - measured.tool_position, measured.tool_position - self.high)
         if in_workspace and outside.max() > limits.workspace_margin:
             axis = "xyz"[int(outside.argmax())]
@@ -156,12 +181,44 @@ class SafetyFilter:
                 raise Violation(
                     f"force on the tool is {force:.1f} N, at most {factor * limits.max_force} N is allowed {when}"
                 )
-            joint = int(torques.argmax())
-            if torques[joint] > factor * limits.max_joint_torque:
+            joint = int((torques / limits.max_joint_torque).argmax())
+            if torques[joint] > factor * limits.max_joint_torque[joint]:
                 raise Violation(
                     f"external torque on joint {joint + 1} is {torques[joint]:.1f} N m, at most"
-                    f" {factor * limits.max_joint_torque} are allowed {when}"
+                    f" {factor * limits.max_joint_torque[joint]} are allowed {when}"
                 )
+        if self._points_where_it_pulls(measured):
+            raise Violation(
+                f"a force of {np.linalg.norm(measured.force):.1f} N on the tool points where the arm pulls:"
+                " somebody pulls it along, or the sign of the force is wrong"
+            )
+
+    def _points_where_it_pulls(self, measured: Measured) -> bool:
+        """Return whether force and pull have had the same direction for a while."""
+        if self._reference is None:
+            return False
+        pull = self._reference - measured.tool_position
+        distance, force = float(np.linalg.norm(pull)), float(np.linalg.norm(measured.force))
+        is_alike = (
+            distance > WRONG_WAY_ERROR
+            and force > WRONG_WAY_FORCE
+            and float(pull @ measured.force) > WRONG_WAY_COSINE * distance * force
+        )
+        self._wrong_way_looks = self._wrong_way_looks + 1 if is_alike else 0
+        return self._wrong_way_looks * self.period > WRONG_WAY_TIME
+
+    def watch_start(self, measured: Measured) -> None:
+        """Look at the arm before it begins to follow, where it touches nothing.
+
+        Raises:
+            Violation: It feels a force all the same.
+        """
+        force = float(np.linalg.norm(measured.force))
+        if force > self.limits.max_start_force:
+            raise Violation(
+                f"the arm feels {force:.1f} N before it touches anything, at most {self.limits.max_start_force} N is"
+                " allowed: is the mass of the tool set?"
+            )
 
     def command(self, target: Target, measured: Measured) -> Command:
         """Return the next reference.
@@ -173,8 +230,11 @@ class SafetyFilter:
         Raises:
             Violation: The target is not a number.
         """
-        if not (np.isfinite(target.position).all() and np.isfinite(target.orientation).all()):
+        norm = float(np.linalg.norm(target.orientation))
+        if not (np.isfinite(target.position).all() and abs(norm - 1.0) < 1e-3):
             raise Violation(f"the policy asks for {target.position}, {target.orientation}")
+        if target.finger_opening is not None and not 0.0 <= target.finger_opening <= WIDEST_OPENING:
+            raise Violation(f"the policy asks for fingers {target.finger_opening} m apart")
         clamped: list[str] = []
 
         def clamp(name: str, value: np.ndarray, limited: np.ndarray) -> np.ndarray:
@@ -185,7 +245,7 @@ class SafetyFilter:
         here = measured.tool_position
         last = here if self._reference is None else self._reference
         wanted = clamp("workspace", target.position, np.clip(target.position, self.low, self.high))
-        wanted = here + clamp("step", wanted - here, _shortened(wanted - here, self.limits.max_step))
+        wanted = here + clamp("step", wanted - here, _shortened(wanted - here, self.max_step))
 
         held = _nearest_on_segment(wanted, here, last)
         # As fast as allowed if nothing holds the arm ...
@@ -197,7 +257,7 @@ class SafetyFilter:
         position = min(free, further, key=lambda place: float(np.linalg.norm(wanted - place)))
 
         # What moved since is the arm: neither may it be pulled out of where it may be, nor by more than a step.
-        position = here + clamp("step", position - here, _shortened(position - here, self.limits.max_step))
+        position = here + clamp("step", position - here, _shortened(position - here, self.max_step))
         box = np.minimum(self.low, here), np.maximum(self.high, here)
         self._reference = position = clamp("workspace", position, np.clip(position, *box))
 

@@ -22,16 +22,22 @@ JOINT_HIGH = (2.9007, 1.8361, 2.9007, -0.1169, 2.8763, 4.6216, 3.0508)
 JOINT_SPEED = (2.62, 2.62, 2.62, 2.62, 5.26, 4.18, 5.26)
 """Greatest joint speeds [rad/s]."""
 
+JOINT_TORQUE = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)
+"""Greatest joint torques [N m]."""
+
 OUTER = {
     "max_speed": 3.0,
     "max_acceleration": 9.0,
+    "stop_speed": 3.0,
     "max_turn_rate": 2.5,
     "max_step": 0.10,
     "max_turn": 0.5,
     "max_force": 100.0,
-    "max_joint_torque": 87.0,
+    "max_start_force": 20.0,
     "peak_factor": 2.0,
     "velocity_share": 1.0,
+    "home_speed": 2.62,
+    "home_acceleration": 10.0,
     "first_speed": 1.0,
     "workspace_margin": 0.10,
     "joint_margin": 1.0,
@@ -54,17 +60,22 @@ class SafetyLimits:
     workspace_low: tuple[float, float, float]
     workspace_high: tuple[float, float, float]
     workspace_margin: float
+    lowest: float
     max_speed: float
     max_acceleration: float
+    stop_speed: float
     max_turn_rate: float
     max_step: float
     max_turn: float
     first_speed: float
     joint_margin: float
     velocity_share: float
+    home_speed: float
+    home_acceleration: float
     max_force: float
-    max_joint_torque: float
+    max_joint_torque: tuple[float, ...]
     peak_factor: float
+    max_start_force: float
     max_state_age: float
     max_policy_time: float
     max_motion: float
@@ -83,6 +94,13 @@ class SafetyLimits:
         for name, outer in OUTER.items():
             if not 0.0 < getattr(self, name) <= outer:
                 raise SafetyError(f"safety: {name} is {getattr(self, name)}; it must be above 0 and at most {outer:g}")
+        for joint, (torque, outer) in enumerate(zip(self.max_joint_torque, JOINT_TORQUE, strict=True), start=1):
+            if not 0.0 < torque <= outer:
+                raise SafetyError(
+                    f"safety: max_joint_torque of joint {joint} is {torque}; it must be above 0 and at most {outer:g}"
+                )
+        if not -1.0 <= self.lowest <= 1.2:
+            raise SafetyError(f"safety: lowest is {self.lowest}; it must be a height in the arm's reach")
         for low, high in zip(self.workspace_low, self.workspace_high, strict=True):
             if not -1.0 <= low < high <= 1.2:
                 raise SafetyError(f"safety: the workspace from {low} to {high} is empty or out of the arm's reach")
@@ -108,8 +126,9 @@ class SafetyLimits:
         for kind, names in (("unknown", values.keys() - known), ("missing", known - values.keys())):
             if names:
                 raise SafetyError(f"safety file has {kind} limits: {', '.join(sorted(names))} ({file})")
-        if any(len(values[name]) != 3 for name in ("workspace_low", "workspace_high") if _is_list(values[name])):
-            raise SafetyError(f"safety file: corners of the workspace have 3 numbers ({file})")
+        for name, length in (("workspace_low", 3), ("workspace_high", 3), ("max_joint_torque", 7)):
+            if not _is_list(values[name]) or len(values[name]) != length:
+                raise SafetyError(f"safety file: {name} has {length} numbers ({file})")
         return SafetyLimits(**values)
 
 
@@ -119,6 +138,7 @@ def _is_list(value: Any) -> bool:
 
 _FIELDS = {
     **{("workspace", name): f"workspace_{name}" for name in ("low", "high", "margin")},
+    ("workspace", "lowest"): "lowest",
     ("joints", "margin"): "joint_margin",
     **{
         (section, name): name
@@ -126,13 +146,14 @@ _FIELDS = {
             "motion": (
                 "max_speed",
                 "max_acceleration",
+                "stop_speed",
                 "max_turn_rate",
                 "max_step",
                 "max_turn",
                 "first_speed",
             ),
-            "joints": ("velocity_share",),
-            "contact": ("max_force", "max_joint_torque", "peak_factor"),
+            "joints": ("velocity_share", "home_speed", "home_acceleration"),
+            "contact": ("max_force", "max_joint_torque", "peak_factor", "max_start_force"),
             "time": ("max_state_age", "max_policy_time", "max_motion"),
         }.items()
         for name in names

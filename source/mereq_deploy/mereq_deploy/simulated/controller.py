@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import ipaddress
 import os
+import socket
 import sys
 import threading
 import time
@@ -113,15 +115,36 @@ class Witness:
         self._robot, self._file = robot, file
 
     def run(self) -> None:
-        """Append lines until the process ends: time [s, monotonic], largest joint speed [rad/s], force [N]."""
+        """Append lines until the process ends: time [s, monotonic], force [N], joints [rad], their speeds [rad/s]."""
         while True:
             data = cast(Any, self._robot.data)
             if data is not None:
-                speed = float(np.abs(data.qvel[self._robot._dof_addrs]).max())
                 force = float(np.linalg.norm(self._robot.contact()[0]))
-                self._file.write(f"{time.monotonic():.4f},{speed:.5f},{force:.3f}\n")
+                joints = (*data.qpos[self._robot._qpos_addrs], *data.qvel[self._robot._dof_addrs])
+                self._file.write(
+                    ",".join([f"{time.monotonic():.4f}", f"{force:.3f}", *(f"{x:.5f}" for x in joints)]) + "\n"
+                )
                 self._file.flush()
             time.sleep(self.PERIOD)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether this is a numeric address of this machine's own."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+class LoopbackSocket(socket.socket):
+    """A socket that binds to loopback where it was going to listen to everybody."""
+
+    address = "127.0.0.1"
+
+    def bind(self, address: Any) -> None:
+        """As in the parent; ``franky-sim`` binds its UDP socket to every interface."""
+        host, *rest = address
+        super().bind((self.address if host in ("", "0.0.0.0") else host, *rest))
 
 
 def serve(address: str, home: Sequence[float], record: Path | None = None) -> None:
@@ -135,9 +158,11 @@ def serve(address: str, home: Sequence[float], record: Path | None = None) -> No
     Raises:
         ValueError: The address is not on loopback.
     """
-    if not address.startswith("127."):
+    if not is_loopback(address):
         raise ValueError(f"a simulated arm listens on loopback alone, not on {address}")
     addresses: Iterable[str] = [address]
+    LoopbackSocket.address = address
+    socket.socket = LoopbackSocket  # type: ignore[misc]  # in this process, which does nothing else
     with TouchingSimulator() as simulator:
         robot = cast(TouchingRobot, simulator.add_robot(initial_q=home))
         # Sizes, mass and friction of the simulated task.
@@ -163,7 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A simulated Franka Research 3 that holds an eraser over a board.")
     parser.add_argument("--address", default="127.0.0.3", help="loopback address (default: 127.0.0.3)")
     parser.add_argument("--home", type=float, nargs=7, required=True, help="joint positions at the start [rad]")
-    parser.add_argument("--record", type=Path, help="file for time, joint speed and force, 200 times a second")
+    parser.add_argument("--record", type=Path, help="file for time, force, joints and their speeds, 200 times a second")
     parser.add_argument("--until-eof", action="store_true", help="end soon after standard input does")
     args = parser.parse_args()
     if args.until_eof:

@@ -7,19 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import random
 import select
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from ..arm import ArmError
 
 START_TIMEOUT = 30.0
 """Time that it may take to start [s]."""
+
+FETCH_TIMEOUT = 300.0
+"""The same where packages may have to be fetched first [s]."""
+
+COMMAND_PORT = 1337
+"""Of libfranka's protocol."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +63,90 @@ def simulated_robot(home: Mapping[str, float], record: Path | None = None) -> It
     Raises:
         ArmError: It does not start, or is not installed.
     """
-    missing = [name for name in ("franky_sim", "mujoco") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ArmError(f"a simulated arm needs {' and '.join(missing)}: pip install 'mereq-deploy[simulated]'")
-    address = f"127.0.{random.SystemRandom().randint(1, 254)}.{random.SystemRandom().randint(1, 254)}"
+    _check_installed("franky_sim", "mujoco")
+    address = _free_address()
     joints = [str(home[f"fr3_joint{i}"]) for i in range(1, 8)]
     command = [sys.executable, "-m", "mereq_deploy.simulated.controller", "--address", address, "--home", *joints]
     command.append("--until-eof")
     if record is not None:
         command += ["--record", str(record)]
-    # Ctrl-C is for the policy's process: it needs the arm to stop it.
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert process.stdout is not None
-    try:
+    with _running(command) as process:
+        assert process.stdout is not None
         ready, _, _ = select.select([process.stdout], [], [], START_TIMEOUT)
         if not ready or process.stdout.readline() != "ready\n":
             raise ArmError(f"the simulated arm does not start within {START_TIMEOUT:g} s")
         yield SimulatedRobot(address, process)
+
+
+@contextlib.contextmanager
+def strict_robot() -> Iterator[SimulatedRobot]:
+    """Start a controller that aborts motions as an FR3 does on a free loopback address, and end it.
+
+    The first time its packages are fetched, some 110 MB.
+
+    Yields:
+        The controller.
+
+    Raises:
+        ArmError: It does not start, or what it needs is not installed.
+    """
+    _check_installed("franky_sim", "uv")
+    found = importlib.util.find_spec("franky_sim")
+    assert found is not None and found.origin is not None
+    address = _free_address()
+    script = Path(__file__).with_name("strict_controller.py")
+    command = [sys.executable, "-m", "uv", "run", "--quiet", "--script", str(script), "--address", address]
+    command += ["--mjcf", str(Path(found.origin).parent / "assets" / "fr3.xml")]
+    # Without ours, or uv and its packages would find themselves in this program's environment.
+    surroundings = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    with tempfile.TemporaryFile("w+") as said, _running(command, surroundings, said) as process:
+        end = time.monotonic() + FETCH_TIMEOUT
+        while not _listens(address):
+            if process.poll() is not None or time.monotonic() > end:
+                said.seek(0)
+                last = (said.read().strip().splitlines() or ["it said nothing"])[-1]
+                raise ArmError(f"the strict simulated arm does not start: {last}")
+            time.sleep(0.1)
+        yield SimulatedRobot(address, process)
+
+
+@contextlib.contextmanager
+def _running(
+    command: list[str], surroundings: Mapping[str, str] | None = None, said: IO[str] | None = None
+) -> Iterator[subprocess.Popen]:
+    """A process, and its own ones, until the end of the block; standard input stays open as long."""
+    # Ctrl-C is for the policy's process: it needs the arm to stop it.
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE if said is None else said,
+        stderr=said,
+        text=True,
+        start_new_session=True,
+        env=surroundings,
+    )
+    try:
+        yield process
     finally:
         # It has nothing to save, and may be frozen.
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _check_installed(*names: str) -> None:
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ArmError(f"a simulated arm needs {' and '.join(missing)}: pip install 'mereq-deploy[simulated]'")
+
+
+def _free_address() -> str:
+    return f"127.0.{random.SystemRandom().randint(1, 254)}.{random.SystemRandom().randint(1, 254)}"
+
+
+def _listens(address: str) -> bool:
+    try:
+        socket.create_connection((address, COMMAND_PORT), timeout=1.0).close()
+    except OSError:
+        return False
+    return True

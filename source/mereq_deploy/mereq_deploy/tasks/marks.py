@@ -40,8 +40,10 @@ class Marks:
         self.ink = np.ones(len(position))
         self.touched = np.zeros(len(position), dtype=bool) if touched is None else touched.copy()
         self.normal_force = 0.0
-        self._steps = 0
-        self._steps_over_limit = 0
+        self.steps = 0
+        """Steps so far."""
+        self.steps_over_limit = 0
+        """Those in which the force was over the person's limit."""
 
     @staticmethod
     def draw(parameters: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
@@ -73,6 +75,11 @@ class Marks:
         except (OSError, ValueError) as error:
             raise MissingStateError(f"marks cannot be read: {file} ({error})") from error
 
+    @staticmethod
+    def drawn(parameters: Mapping[str, Any], rng: np.random.Generator) -> Marks:
+        """Return a stroke of :meth:`draw`'s."""
+        return Marks(Marks.draw(parameters, rng), parameters)
+
     def step(self, tool_position: np.ndarray, normal_force: float, duration: float) -> None:
         """Bring touches and ink up to date.
 
@@ -90,8 +97,8 @@ class Marks:
         pressing = (self.normal_force - law["erase_force"]) / (law["full_erase_force"] - law["erase_force"])
         ink = self.ink - law["wear_rate"] * duration * np.clip(pressing, 0.0, 1.0) * covered
         self.ink = np.where(ink < law["clean_ink"], 0.0, ink)
-        self._steps += 1
-        self._steps_over_limit += self.normal_force > law["force_limit"]
+        self.steps += 1
+        self.steps_over_limit += self.normal_force > law["force_limit"]
 
     @property
     def ink_removed(self) -> float:
@@ -101,7 +108,7 @@ class Marks:
     @property
     def over_force_limit(self) -> float:
         """Share of the time over the person's limit of force."""
-        return self._steps_over_limit / max(self._steps, 1)
+        return self.steps_over_limit / max(self.steps, 1)
 
     def nearest(self, tool_position: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """Return the nearest of the wanted marks from the tool [m], and 1; zeros if there is none. Shape: (3,)."""

@@ -1,0 +1,252 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Faults, done to a simulated arm; its controller says what the arm did.
+
+The tool sweeps from side to side above the board, is pulled one way, or goes home, and a second later something fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import pty
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arm import ArmError
+from ..contract import FILE_NAME, Contract, ContractError
+from ..guard import GuardedArm, Stopped, StoppedError
+from ..guard.messages import Settings
+from ..runtime import Episode, LogReader, LogWriter, Outcome
+from ..runtime.keys import Keys
+from ..safety import SafetyLimits
+from ..tasks.marks import Marks
+from ..tasks.strokes import Strokes
+from .faults import BEFORE, Fault, FaultyPolicy, Scene, Witnessed
+from .process import simulated_robot
+
+AFTER = 1.0
+"""Time for which the witness watches on [s]."""
+
+WITNESS, LOG = "witness.csv", "log.jsonl"
+
+AT_REST = 0.02
+"""[rad/s]"""
+
+AWAY_FROM_HOME = 0.8
+"""Of the first joint, where the arm starts that is to go home [rad]."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of a fault. Times in seconds."""
+
+    name: str
+    reason: str
+    to_stop: float | None
+    """From the cause to the stop being commanded; None where nothing could be commanded."""
+
+    to_rest: float | None
+    """From the stop being commanded to the arm at rest, as the witness saw it; None where no arm is left."""
+
+    is_log_whole: bool
+
+
+def run_fault(fault: Fault, contract: Contract, limits: SafetyLimits) -> Finding:
+    """Let an arm move, do it, and see.
+
+    Args:
+        fault: What goes wrong.
+        contract: Of a policy that moves a tool.
+        limits: The safety layer's, but for those that the fault changes.
+    """
+    limits = replace(limits, **(fault.limits or {}))
+    start = dict(contract.home)
+    if fault.on_the_way_home:
+        start["fr3_joint1"] += AWAY_FROM_HOME
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        robot = stack.enter_context(simulated_robot(start, folder / WITNESS))
+        arm = GuardedArm(robot.address, contract, limits, Settings(speed=1.0), fault.connect)
+        stack.callback(arm.close)
+        policy = FaultyPolicy(contract, fault.pull)
+        keyboard = stack.enter_context(_keyboard(arm))
+        injected: list[float] = []
+
+        def inject() -> None:
+            injected.append(time.monotonic())
+            assert fault.inject is not None
+            fault.inject(Scene(robot, arm, policy, keyboard))
+
+        if fault.inject is not None:
+            timer = threading.Timer(BEFORE, inject)
+            timer.daemon = True
+            timer.start()
+        if fault.on_the_way_home:
+            stopped, is_log_whole = _go_home(arm), True
+        else:
+            outcome = _lead(arm, contract, policy, folder)
+            log = LogReader(folder / LOG)
+            assert outcome.stopped is not None
+            stopped = outcome.stopped
+            is_log_whole = log.end is not None and len(list(log.steps())) == outcome.steps
+        time.sleep(AFTER)
+        seen = _witnessed(folder)
+        cause = injected[0] if injected else _cause(fault, stopped, seen, limits)
+        return Finding(
+            fault.name,
+            stopped.reason,
+            None if cause is None else stopped.commanded - cause,
+            _rest_after(stopped.commanded, seen) if fault.arm_stays else None,
+            is_log_whole,
+        )
+
+
+def _cause(fault: Fault, stopped: Stopped, seen: Witnessed, limits: SafetyLimits) -> float | None:
+    """Return when the cause was there, of a fault that came by itself [s]."""
+    if fault.begins is not None:
+        return fault.begins(seen, limits)
+    # A reading that grew old: it was new as long ago as the guard found it to be.
+    return stopped.cause - (0.0 if stopped.measured is None else stopped.measured.age)
+
+
+@contextlib.contextmanager
+def _keyboard(arm: GuardedArm) -> Iterator[int]:
+    """Somebody at a terminal, whose keys stop the arm."""
+    ours, theirs = pty.openpty()
+    try:
+        with Keys(arm.ask_to_stop, needs_hold=False, descriptor=theirs):
+            yield ours
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def run_killed_policy(contract: Contract, limits: SafetyLimits) -> Finding:
+    """Kill the policy's process while the arm moves: the guard has to stop the arm, and the log has to be whole.
+
+    Args:
+        contract: Of a policy that moves a tool.
+        limits: The safety layer's.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        robot = stack.enter_context(simulated_robot(contract.home, folder / WITNESS))
+        # Not a daemon: those may not start processes, and the policy's starts the guard.
+        process = multiprocessing.get_context("spawn").Process(
+            target=_lead_until_killed, args=(robot.address, contract.to_dict(), limits, folder)
+        )
+        process.start()
+        log_file = folder / LOG
+        while process.is_alive() and not (log_file.exists() and log_file.read_text().count("\n") > 20):
+            time.sleep(0.01)
+        killed = time.monotonic()
+        process.kill()
+        process.join()
+        time.sleep(AFTER)
+        log = LogReader(log_file)
+        is_whole = log.end is None and len(list(log.steps())) >= 20
+        # Nobody is left to say when the stop was commanded: both times together have to be short.
+        return Finding("policy's process killed", "", None, _rest_after(killed, _witnessed(folder)), is_whole)
+
+
+# --- what must not even begin -----------------------------------------------------------------------------------------
+
+REFUSALS = {
+    "connection refused": "cannot connect to",
+    "second client": "no answer from .* is another program connected|cannot connect to",
+    "model file changed": "not the one that was exported",
+    "contract of another version": "version 2, this program reads 1",
+    "contract of another robot": "for a robot Panda",
+}
+"""What each has to be told as, as a regular expression."""
+
+
+def run_refusal(name: str, folder: Path, limits: SafetyLimits) -> Finding:
+    """Try to begin where nothing may begin, and see whether the arm stays where it is.
+
+    Args:
+        name: One of :obj:`REFUSALS`.
+        folder: Of an export; it is not changed.
+        limits: The safety layer's.
+
+    Returns:
+        The finding; ``to_rest`` is 0 for an arm that never moved.
+    """
+    contract = Contract.load(folder)
+    with contextlib.ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        robot = stack.enter_context(simulated_robot(contract.home, place / WITNESS))
+        address, spoilt = robot.address, place / "export"
+        spoilt.mkdir()
+        for file in folder.iterdir():
+            (spoilt / file.name).write_bytes(file.read_bytes())
+        text = (spoilt / FILE_NAME).read_text(encoding="utf-8")
+        if name == "contract of another version":
+            (spoilt / FILE_NAME).write_text(text.replace('"version": 1', '"version": 2', 1), encoding="utf-8")
+        elif name == "contract of another robot":
+            (spoilt / FILE_NAME).write_text(text.replace('"FR3"', '"Panda"', 1), encoding="utf-8")
+        elif name == "model file changed":
+            model = spoilt / contract.models["policy"].files["onnx"]["name"]
+            model.write_bytes(model.read_bytes()[:-1] + b"?")
+        elif name == "connection refused":
+            address = "127.0.78.1"
+        elif name == "second client":
+            first = GuardedArm(address, contract, limits, Settings(speed=1.0))
+            stack.callback(first.close)
+        try:
+            GuardedArm(address, Contract.load(spoilt), limits, Settings(speed=1.0)).close()
+            reason = "it began"
+        except (ArmError, ContractError) as error:
+            reason = str(error)
+        time.sleep(AFTER)
+        seen = _witnessed(place)
+        is_still = bool((seen.joint_speed < AT_REST).all())
+        return Finding(name, reason, None, 0.0 if is_still else np.inf, True)
+
+
+# --- driving ----------------------------------------------------------------------------------------------------------
+
+
+def _lead_until_killed(address: str, contract: dict[str, Any], limits: SafetyLimits, folder: Path) -> None:
+    read = Contract.from_dict(contract)
+    _lead(GuardedArm(address, read, limits, Settings(speed=1.0)), read, FaultyPolicy(read, None), folder)
+
+
+def _lead(arm: GuardedArm, contract: Contract, policy: FaultyPolicy, folder: Path) -> Outcome:
+    law = contract.parameters.get("marks")
+    strokes = None if law is None else Strokes(Marks.drawn(law, np.random.default_rng(0)))
+    with LogWriter(folder / LOG) as log:
+        log.write("start", task=contract.task, marks=None if strokes is None else strokes.now.position)
+        return Episode(arm, contract, policy, 200, log, strokes).run()
+
+
+def _go_home(arm: GuardedArm) -> Stopped:
+    try:
+        arm.go_home()
+    except StoppedError as over:
+        return over.stopped
+    except KeyboardInterrupt:
+        return arm.stop("interrupted from the keyboard")
+    return arm.stop("it came home", is_regular=True)
+
+
+def _witnessed(folder: Path) -> Witnessed:
+    lines = (folder / WITNESS).read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]  # the controller may write at this moment, or was killed
+    return Witnessed.of(np.loadtxt(whole, delimiter=",", ndmin=2))
+
+
+def _rest_after(stop: float, seen: Witnessed) -> float:
+    """Return how long after a moment the arm still moved [s]."""
+    moving = seen.time[(seen.joint_speed > AT_REST).any(axis=1)]
+    return max(0.0, float(moving.max(initial=stop)) - stop)
