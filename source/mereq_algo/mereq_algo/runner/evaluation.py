@@ -134,8 +134,17 @@ def _cell(mean: float | None, stderr: float | None, percent: bool) -> str:
 class EpisodeRecorder:
     """Sums up rewards and features of each robot, and keeps the figures of every episode that ends."""
 
-    def __init__(self, spec: TaskSpec, num_robots: int, device: torch.device | str) -> None:
-        """Start all robots at the beginning of an episode."""
+    def __init__(self, spec: TaskSpec, num_robots: int, device: torch.device | str, episodes_per_robot: int) -> None:
+        """Start all robots at the beginning of an episode.
+
+        Args:
+            spec: Names and true weights of the task.
+            num_robots: Number of robots that are recorded.
+            device: Where they are.
+            episodes_per_robot: How many episodes of each count: in the same time a robot has more short ones than long
+                ones, and those that end early are the ones that failed.
+        """
+        self._left = torch.full((num_robots,), episodes_per_robot, device=device)
         self._spec = spec
         self._theta_star = spec.theta_star.to(device)
         self._reward = torch.zeros(num_robots, device=device)
@@ -153,7 +162,8 @@ class EpisodeRecorder:
         Args:
             transition: What :func:`transition_from_step` made of their step.
             done: Whether the robot's episode ended with it. Shape: (num_robots,)
-            extras: Of the step of all robots; ``final_obs["metrics"]`` is read.
+            extras: Of the step of all robots; ``final_obs["metrics"]`` is read, and ``broken``, whose physics broke,
+                where there is one.
             robots: Which robots of the environment are recorded.
         """
         self._reward += transition["base_reward"]
@@ -162,7 +172,8 @@ class EpisodeRecorder:
         bins = (transition["features"] * NUM_BINS).nan_to_num(0.0).long().clamp(0, NUM_BINS - 1)
         bins += NUM_BINS * torch.arange(bins.shape[1], device=bins.device)
         self._counts.scatter_add_(1, bins, torch.ones_like(bins, dtype=self._counts.dtype))
-        ended = done.bool().nonzero().flatten()
+        ended = (done.bool() & (self._left > 0)).nonzero().flatten()
+        self._left[ended] -= 1
         if len(ended) == 0:
             return
         metrics = extras["final_obs"]["metrics"][robots][ended]
@@ -176,7 +187,9 @@ class EpisodeRecorder:
             ),
             dim=1,
         )
-        whole = torch.isfinite(rows).all(dim=1) & ~transition["terminated"][ended]
+        whole = torch.isfinite(rows).all(dim=1)
+        if "broken" in extras:
+            whole &= ~extras["broken"][robots][ended]
         self.num_broken += int((~whole).sum())
         self._finished.append(rows[whole].cpu())
         self._finished_counts.append(self._counts[ended][whole].cpu())
@@ -242,8 +255,8 @@ def evaluate(
     if block == 0:
         raise ValueError(f"evaluation: {len(policies)} policies need as many robots, there are {env.num_envs}")
     blocks = {name: slice(i * block, (i + 1) * block) for i, name in enumerate(policies)}
-    recorders = {name: EpisodeRecorder(spec, block, env.device) for name in policies}
     rounds = -(-episodes // block)
+    recorders = {name: EpisodeRecorder(spec, block, env.device, rounds) for name in policies}
     obs = env.get_observations()
     action = torch.zeros(env.num_envs, env.num_actions, device=env.device)
     for _ in range(rounds * int(torch.as_tensor(env.max_episode_length).max())):
