@@ -1,0 +1,91 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""How often the synthetic person would take over, by threshold: to choose the person's settings of a task.
+
+A person who is fit to judge takes over from the prior often and from the expert, who is themselves, hardly ever.
+
+Example:
+    ./isaaclab.sh -p scripts/probe_person.py --task Franka-PushBottle --thresholds 0.1 0.2 0.4
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from rich.console import Console
+from rich.table import Table
+
+from _common import load_policy, one_line_errors, policy_file
+from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
+from mereq_tasks.quiet import quiet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_task_args(parser)
+    parser.add_argument(
+        "--policies", nargs="+", default=["prior", "expert"], help="prior, expert, run folders or files (default: both)"
+    )
+    parser.add_argument(
+        "--thresholds", type=float, nargs="+", help="for taking over (default: the task's, and half and twice as much)"
+    )
+    parser.add_argument("--handback", type=float, default=0.5, help="share of it for handing back (default: 0.5)")
+    parser.add_argument("--patience", type=int, nargs="+", help="steps until they take over (default: the task's)")
+    args, overrides = parse_task_args(parser)
+    files = {name: policy_file(args.task, name) for name in args.policies}
+
+    import torch
+
+    from mereq_algo.intervention import collect_supervised_rollout
+    from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv
+    from mereq_algo.runner.supervision import make_person
+
+    with quiet(not args.verbose):
+        from mereq_tasks.launch import open_task, resolve_task
+
+    settings = resolve_task(args, overrides)
+    settings.env_cfg.scene.num_envs = args.num_envs or 64
+    cfg = MEReQCfg.from_dict(settings.agent).person
+    usual = cfg.hysteresis
+    thresholds = args.thresholds or [factor * usual.takeover_threshold for factor in (0.5, 1.0, 2.0)]
+    if not 0.0 <= args.handback <= 1.0:
+        raise TaskUsageError(f"handback is {args.handback}; it must be a share of the threshold, 0 to 1")
+
+    table = Table("take over at", "hand back at", "patience", *files)
+    with open_task(settings, args.verbose) as task:
+        env, spec = TimedEnv(task.env), TaskSpec(**task.names)
+        num_obs = env.get_observations()["policy"].shape[1]
+        trained = {name: load_policy(file, spec, num_obs, env.num_actions, env.device) for name, file in files.items()}
+        expert = load_policy(policy_file(args.task, "expert"), spec, num_obs, env.num_actions, env.device)
+        for threshold in thresholds:
+            for patience in args.patience or [usual.patience_takeover]:
+                hysteresis = replace(
+                    usual,
+                    takeover_threshold=threshold,
+                    handback_threshold=args.handback * threshold,
+                    patience_takeover=patience,
+                )
+                rates = []
+                for one in trained.values():
+                    torch.manual_seed(args.seed)
+                    env.reset()
+                    rollout = collect_supervised_rollout(
+                        env,
+                        one.policy,
+                        make_person(
+                            replace(cfg, hysteresis=hysteresis), expert, env.num_envs, args.seed, str(env.device)
+                        ),
+                        env.num_envs,
+                        generator=torch.Generator(env.device).manual_seed(args.seed),
+                    )
+                    rates.append(f"{rollout.intervention_rate:.1%} ({rollout.num_takeovers} takeovers)")
+                table.add_row(f"{threshold:g}", f"{args.handback * threshold:g}", str(patience), *rates)
+    table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
