@@ -16,7 +16,7 @@ import argparse
 import itertools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -54,8 +54,10 @@ def main() -> None:
     check_writable("output", args.output / "benchmark.csv")
 
     jobs = plan(args, (*settings, *(FAST if args.fast else ())))
-    summaries = carry_out(jobs, args.output / "runs", args.jobs)
-    report(args.output, jobs, summaries, args.search)
+    try:
+        carry_out(jobs, args.output / "runs", args.jobs)
+    finally:  # a run that failed takes nothing from the others
+        report(args.output, jobs, args.output / "runs", args.search)
 
 
 def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
@@ -83,8 +85,8 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
     ]
 
 
-def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> list[dict[str, Any]]:
-    """Runs what is not finished and returns the summaries of all."""
+def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:
+    """Runs what is not finished."""
     from mereq_algo.benchmark import run_jobs
 
     console = Console()
@@ -93,20 +95,22 @@ def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> list[dict[str, A
     run_jobs(
         jobs, program, runs, num_at_once, lambda job: console.print(f"done: {job.task} {job.name}", highlight=False)
     )
-    found = [job.find(runs) for job in jobs]
-    return [run[1] for run in found if run is not None]
 
 
-def report(output: Path, jobs: list[Job], summaries: list[dict[str, Any]], is_search: bool) -> None:
-    """Writes tables and plots, and prints the tables."""
+def report(output: Path, jobs: list[Job], runs: Path, is_search: bool) -> None:
+    """Writes tables and plots of what is finished, and prints the tables."""
     from mereq_algo.benchmark import as_csv, as_markdown, as_search_markdown, write_plots
     from mereq_algo.runner.run_folder import write_atomically
 
+    finished = [(job, found[1]) for job in jobs if job.is_finished(runs) and (found := job.find(runs)) is not None]
+    if not finished:
+        return
+    summaries = [summary for _, summary in finished]
     if is_search:
-        tables = as_search_markdown([(job.settings[0], run) for job, run in zip(jobs, summaries, strict=True)])
+        tables = as_search_markdown([(job.settings[0], summary) for job, summary in finished])
         texts = {"search.md": tables}
     else:
-        methods = list(dict.fromkeys(job.method for job in jobs))
+        methods = list(dict.fromkeys(job.method for job, _ in finished))
         tables = as_markdown(summaries, methods)
         texts = {"benchmark.csv": as_csv(summaries), "benchmark.md": tables}
         write_plots(output, summaries, methods)

@@ -9,7 +9,10 @@ import csv
 import io
 import itertools
 import json
+import signal
+import subprocess
 import sys
+import time
 
 import pytest
 from omegaconf import OmegaConf
@@ -190,6 +193,51 @@ def test_interrupted_run_goes_on(tmp_path, program):
     run_jobs([job], program, tmp_path / "runs")
     arguments = job.find(tmp_path / "runs")[1]["arguments"]
     assert arguments[arguments.index("--resume") + 1] == str(folder)
+
+
+def test_a_run_that_failed_before_its_first_round_hides_no_other(tmp_path, program):
+    """The oldest folder is a dead one, without a state to go on from."""
+    job = Job("T", "maxent", 0)
+    dead = tmp_path / "runs" / "T" / f"a_{job.name}"
+    dead.mkdir(parents=True)
+    (dead / "summary.json").write_text(json.dumps({"status": "failed"}))
+    assert not job.is_finished(tmp_path / "runs") and "--resume" not in job.command(program, tmp_path / "runs")
+    run_jobs([job], program, tmp_path / "runs")
+    assert job.is_finished(tmp_path / "runs")
+    folder, _ = job.find(tmp_path / "runs")
+    assert folder != dead
+
+
+SLEEPING = """
+import pathlib, sys, time
+(pathlib.Path(sys.argv[sys.argv.index("--logs") + 1]) / f"pid_{sys.argv[sys.argv.index('--seed') + 1]}").touch()
+time.sleep(60)
+"""
+
+
+def test_ctrl_c_ends_all_runs_and_begins_no_other(tmp_path):
+    script = tmp_path / "sleep.py"
+    script.write_text(SLEEPING)
+    runs = tmp_path / "runs"
+    code = (
+        "import sys, pathlib; from mereq_algo.benchmark import Job, run_jobs;"
+        f"run_jobs([Job('T', 'mereq', seed) for seed in range(4)], [sys.executable, {str(script)!r}],"
+        f" pathlib.Path({str(runs)!r}), num_at_once=2)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60.0
+    while len(list(runs.glob("pid_*"))) < 2 and time.monotonic() < end:
+        time.sleep(0.1)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in process.communicate(timeout=30)[1]
+    assert time.monotonic() - started < 20.0
+    assert len(list(runs.glob("pid_*"))) == 2
+
+
+def test_the_search_of_one_task_changes_no_other(tmp_path, program):
+    found = {task: Job(task, "maxent_ft", 0).command(program, tmp_path) for task in ("Franka-Erase", "T")}
+    assert found["Franka-Erase"][-1] == "agent.irl.learning_rate=0.02" and found["T"][-1] == "agent.method=maxent_ft"
 
 
 def test_failed_run_is_named_and_does_not_stop_the_others(tmp_path, program):

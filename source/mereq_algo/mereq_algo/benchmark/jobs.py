@@ -39,13 +39,15 @@ ABLATIONS: dict[str, tuple[str, ...]] = {
 """MEReQ with one thing changed: only the newest round counts, a third of the inner loop, a θ that knows how uncertain
 φ* is, the last policy instead of the average."""
 
-OWN_SETTINGS: dict[str, tuple[str, ...]] = {
-    "mereq_np": ("agent.irl.learning_rate=0.005",),
-    "maxent_ft": ("agent.irl.learning_rate=0.02",),
-    **dict.fromkeys(("hg_dagger_ft", "iwr_ft"), ("agent.max_rounds=20",)),
+OWN_SETTINGS: dict[str, tuple[str, ...]] = dict.fromkeys(("hg_dagger_ft", "iwr_ft"), ("agent.max_rounds=20",))
+"""What a method needs on every task: more rounds where one takes seconds, so that the budget of expert samples, the
+same for all, ends the run."""
+
+FOUND_SETTINGS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("Franka-Erase", "mereq_np"): ("agent.irl.learning_rate=0.005",),
+    ("Franka-Erase", "maxent_ft"): ("agent.irl.learning_rate=0.02",),
 }
-"""What a method needs beyond the task's settings: the value that the search found, where it is not the task's; and more
-rounds where one takes seconds, so that the budget of expert samples, the same for all, ends the run."""
+"""By task and method, the value that the search found where it is not the task's own."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,18 @@ class Job:
     def find(self, logs: Path) -> tuple[Path, dict[str, Any]] | None:
         """Return the folder of this job's run and its summary, or None if it has not got that far.
 
+        A run that failed before its first round was over cannot go on, and leaves a folder beside that of the next
+        attempt: the finished one counts, else the newest that can go on.
+
         The summary's ``method`` is that of the job, which for an ablation is its name.
         """
-        for file in sorted((logs / self.task).glob(f"*_{self.name}/summary.json")):
-            return file.parent, json.loads(file.read_text(encoding="utf-8")) | {"method": self.method}
-        return None
+        found = [
+            (file.parent, json.loads(file.read_text(encoding="utf-8")) | {"method": self.method})
+            for file in sorted((logs / self.task).glob(f"*_{self.name}/summary.json"), reverse=True)
+        ]
+        return min(
+            found, key=lambda run: (run[1]["status"] not in FINISHED, not _state(run[0]).is_file()), default=None
+        )
 
     def is_finished(self, logs: Path) -> bool:
         """Return whether the run needs nothing more."""
@@ -92,11 +101,12 @@ class Job:
         command = [*program, "--task", self.task, "--seed", str(self.seed), "--logs", str(logs), "--name", self.name]
         command.append("--no-video")
         found = self.find(logs)
-        if found is not None and (found[0] / "checkpoints" / "state.pt").is_file():
+        if found is not None and _state(found[0]).is_file():
             command += ["--resume", str(found[0])]
         if self.method in ABLATIONS:
             return [*command, "agent.method=mereq", *ABLATIONS[self.method], *self.settings]
-        return [*command, f"agent.method={self.method}", *OWN_SETTINGS.get(self.method, ()), *self.settings]
+        own = (*OWN_SETTINGS.get(self.method, ()), *FOUND_SETTINGS.get((self.task, self.method), ()))
+        return [*command, f"agent.method={self.method}", *own, *self.settings]
 
 
 class JobError(ValueError):
@@ -123,19 +133,37 @@ def run_jobs(
         JobError: A run failed; the others are done all the same.
     """
     logs.mkdir(parents=True, exist_ok=True)
+    processes: set[subprocess.Popen] = set()
 
     def run(job: Job) -> int:
         with (logs / f"{job.task}_{job.name}.log").open("a", encoding="utf-8") as output:
-            command = job.command(program, logs)
-            return subprocess.run(command, stdout=output, stderr=output, check=False).returncode
+            process = subprocess.Popen(job.command(program, logs), stdout=output, stderr=output)
+            processes.add(process)
+            status = process.wait()
+            processes.discard(process)
+            return status
 
     failed = []
-    with ThreadPoolExecutor(num_at_once) as pool:
+    pool = ThreadPoolExecutor(num_at_once)
+    try:
         running = {pool.submit(run, job): job for job in jobs if not job.is_finished(logs)}
         for future in as_completed(running):
             if future.result() != 0:
                 failed.append(running[future])
             on_done(running[future])
+    except BaseException:
+        # Whoever ends the benchmark ends its runs, those that wait as well.
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(processes):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown()
     if failed:
         names = ", ".join(f"{job.task} {job.name}" for job in failed)
         raise JobError(f"runs failed: {names}; what they printed is in {logs}")
+
+
+def _state(folder: Path) -> Path:
+    """What a run goes on from."""
+    return folder / "checkpoints" / "state.pt"
