@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mereq_algo.methods import METHODS
 from mereq_algo.report import write_report
+from mereq_algo.report.page import LEARNED
 from mereq_algo.report.plots import feature_plots, intervention_plot, theta_plot
 from mereq_algo.runner import RunFolder, RunRecord
 
@@ -90,6 +92,19 @@ def test_figures_are_those_of_the_run(tmp_path):
     # 250 steps of 0.05 s, 50 % of the first round and 1 % of the last.
     for text in ("<b>250</b>", "12&nbsp;s of their time", "50.0 %", "1.0 %", "10 % → 80 %", "1.5 min"):
         assert text in page, text
+
+
+@pytest.mark.parametrize(
+    ("method", "text"), [("mereq", "a residual reward was inferred"), ("hg_dagger_ft", "to do what the person did")]
+)
+def test_a_report_says_what_its_method_does(tmp_path, method, text):
+    page = report(tmp_path, summary() | {"method": method, "confidence": 0.9})
+    assert text in page and ("residual reward was" in page) == (method == "mereq")
+    assert "(90 % upper bound" in page and "up to its 90 % bound" in page
+
+
+def test_every_method_has_something_to_say():
+    assert set(LEARNED) == set(METHODS)
 
 
 def lines(svg: str, colour: str) -> list[np.ndarray]:

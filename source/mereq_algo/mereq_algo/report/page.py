@@ -23,7 +23,20 @@ POSTER = Path("video") / "still_1.png"
 """What is shown of the video before it plays."""
 
 
-NOT_NOTED: dict[str, Any] = {"theta_star": {}, "texts": {}, "versions": {}, "hardware": {}, "command": ""}
+LEARNED = {
+    "mereq": "From these corrections and what they let pass a residual reward was inferred and the policy customised",
+    "mereq_np": "From these corrections alone a residual reward was inferred and the policy customised",
+    "maxent": "From what was seen a whole reward was inferred, and a policy learned it from nothing",
+    "maxent_ft": "From what was seen a whole reward was inferred, and the policy went on learning with it",
+    "hg_dagger_ft": "The policy was trained to do what the person did",
+    "iwr_ft": "The policy was trained to do what both did, the person's steps weighing half",
+}
+"""What a method made of what the person showed."""
+
+NOT_NOTED: dict[str, Any] = {
+    **{"theta_star": {}, "texts": {}, "versions": {}, "hardware": {}},
+    **{"command": "", "confidence": 0.95},
+}
 """What runs of earlier versions did not note."""
 
 NO_TEXTS: dict[str, Any] = {"goal": "", "wish": "", "features": {}, "step_s": None}
@@ -54,6 +67,7 @@ def write_report(folder: RunFolder) -> Path:
         run=summary,
         name=folder.path.name,
         made=time.strftime("%Y-%m-%d"),
+        learned=LEARNED[summary["method"]],
         settings=folder.read_params("arguments")["settings"],
         texts=summary["texts"],
         video=_embedded(folder.path / VIDEO, "video/mp4"),

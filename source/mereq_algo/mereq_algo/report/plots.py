@@ -82,7 +82,15 @@ def intervention_plot(summary: Mapping[str, Any]) -> str:
         samples = summary["expert_samples"]
         rate = 100 * np.array(summary["intervention_rate"], dtype=float)
         upper = 100 * np.array(summary["intervention_rate_upper"], dtype=float)
-        axes.fill_between(samples, rate, upper, color="#2f7ed8", alpha=0.18, linewidth=0, label="up to its 95 % bound")
+        axes.fill_between(
+            samples,
+            rate,
+            upper,
+            color="#2f7ed8",
+            alpha=0.18,
+            linewidth=0,
+            label=f"up to its {100 * summary['confidence']:g} % bound",
+        )
         axes.plot(samples, rate, "o-", color="#2f7ed8", label="intervention rate")
         goal = 100 * summary["threshold"]
         axes.axhline(goal, color="#1a9e6c", linestyle="--", linewidth=1.2, label=f"goal: bound below {goal:g} %")

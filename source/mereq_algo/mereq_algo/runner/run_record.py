@@ -35,6 +35,9 @@ class RunRecord:
     """δ of the stop rule."""
 
     feature_names: list[str]
+    confidence: float = 0.95
+    """Of the upper bounds."""
+
     theta_star: dict[str, float] = field(default_factory=dict)
     """The synthetic person's true weights, for reports; the learner never sees them."""
 

@@ -93,6 +93,7 @@ class SupervisionRunner:
             num_envs=env.num_envs,
             threshold=cfg.intervention_threshold,
             feature_names=list(spec.feature_names),
+            confidence=cfg.confidence,
             theta_star=dict(zip(spec.feature_names, spec.theta_star.tolist(), strict=True)),
             texts=asdict(spec.texts),
         )
