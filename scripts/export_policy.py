@@ -64,13 +64,23 @@ def main() -> None:
     console = Console()
     with open_task(settings, args.verbose) as task, tempfile.TemporaryDirectory() as folder:
         worst = export(task, files, "sampler" in args.also, Path(folder), Path(args.run), args.seed)
-        if args.output.exists():
-            shutil.rmtree(args.output)
-        args.output.mkdir(parents=True)
-        for file in sorted(Path(folder).iterdir(), key=lambda file: file.suffix == ".json"):  # the contract last
-            shutil.copyfile(file, args.output / file.name)
+        replace_folder(Path(folder), args.output)
     console.print(f"files agree with the policy within {worst:.1e} on {2 * NUM_COMPARED:,} observations each")
     console.print(f"exported: {args.output}", soft_wrap=True, highlight=False)
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Puts a copy of a folder in the place of another; whoever looks finds the whole old or the whole new."""
+    target = target.absolute()
+    fresh, old = (target.with_name(f".{target.name}.{what}") for what in ("new", "old"))
+    for left_over in (fresh, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(source, fresh)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def with_task_of_run(argv: list[str]) -> list[str]:

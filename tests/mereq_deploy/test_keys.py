@@ -66,3 +66,22 @@ def test_any_other_key_stops_once(terminal, needs_hold):
         os.write(ours, b"qq")
         time.sleep(0.3)
     assert reasons == ["a key was pressed"]
+
+
+def test_a_terminal_that_goes_away_stops():
+    ours, theirs = pty.openpty()
+    reasons: list[str] = []
+    with Keys(reasons.append, needs_hold=True, descriptor=theirs):
+        os.close(ours)
+        time.sleep(0.3)
+    os.close(theirs)
+    assert len(reasons) == 1 and "the terminal is gone" in reasons[0]
+
+
+def test_another_key_ends_the_wait_for_the_dead_man_key(terminal):
+    ours, theirs = terminal
+    reasons: list[str] = []
+    with Keys(reasons.append, needs_hold=True, descriptor=theirs) as keys:
+        os.write(ours, b"q")
+        keys.wait_for_hold()
+    assert reasons == ["a key was pressed"]

@@ -250,6 +250,12 @@ def test_starts_are_within_their_ranges_and_easier_ones_are_what_they_say(grippe
     low, high = torch.tensor(gripper.goal.cfg.area)
     assert ((gripper.goal.command >= low) & (gripper.goal.command <= high)).all()
     assert gripper.goal.distance().min() > 0.05
+    proposal = gripper.goal.proposal
+    least, most = gripper.goal.cfg.proposed_offset
+    assert proposal.min() < 0.0 < proposal.max() and ((least <= proposal.abs()) & (proposal.abs() <= most)).all()
+    # Along the parcel's own axis, whichever of its ends is in front of the hand.
+    along = gripper.goal.grasp_point_from_tool() + gripper.goal.tool() - place
+    torch.testing.assert_close(along.norm(dim=1), proposal.abs(), atol=1e-4, rtol=0.0)
 
     gripper.start_over(6, in_hand=1.0)
     assert gripper.goal.grasp_point_from_tool().norm(dim=1).max() < 1e-3
