@@ -66,23 +66,31 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
     Raises:
         TaskUsageError: There is no such method, or no search for it.
     """
-    from mereq_algo.benchmark import ABLATIONS, SEARCHES, Job
+    from mereq_algo.benchmark import ABLATIONS, Job, searched
     from mereq_algo.methods import METHODS
 
     groups = {"all": list(METHODS), "ablations": list(ABLATIONS)}
     methods = [method for name in args.methods for method in groups.get(name, [name])]
     for method in methods:
         check_name("method", method, [*METHODS, *ABLATIONS, *groups])
-        if args.search and method not in SEARCHES:
-            raise TaskUsageError(f"there is no search for {method}; choose {', '.join(SEARCHES)}")
+        if args.search and method not in METHODS:
+            raise TaskUsageError(f"there is no search for {method}; choose {', '.join(METHODS)}")
     if not args.search:
         return [Job(*job, settings) for job in itertools.product(args.tasks, methods, range(args.seeds))]
     return [
         Job(task, method, FIRST_SEARCH_SEED + index, (setting, *settings))
         for task, method in itertools.product(args.tasks, methods)
-        for setting in SEARCHES[method]
+        for setting in searched(method, theta_rate(task))
         for index in range(args.seeds)
     ]
+
+
+def theta_rate(task: str) -> float:
+    """Returns a task's own step of θ."""
+    from mereq_algo.runner import MEReQCfg
+    from mereq_tasks.launch import load_agent
+
+    return MEReQCfg.from_dict(load_agent(task)).irl.learning_rate
 
 
 def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:

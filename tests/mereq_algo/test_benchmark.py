@@ -19,7 +19,6 @@ from omegaconf import OmegaConf
 
 from mereq_algo.benchmark import (
     ABLATIONS,
-    SEARCHES,
     Job,
     JobError,
     SampleCount,
@@ -30,6 +29,7 @@ from mereq_algo.benchmark import (
     median_count,
     run_jobs,
     samples_to_threshold,
+    searched,
     write_plots,
 )
 from mereq_algo.methods import METHODS
@@ -136,14 +136,17 @@ def test_search_table_has_a_row_a_value():
     assert "| T | iwr_ft | `agent.irl.learning_rate=0.02` | 0 | 30, 20, 8 % | 500 | 90 % |" in table
 
 
-@pytest.mark.parametrize("setting", sorted(set(itertools.chain(*SEARCHES.values(), *ABLATIONS.values()))))
+SEARCHED = set(itertools.chain(*(searched(method, 0.01) for method in METHODS)))
+
+
+@pytest.mark.parametrize("setting", sorted({*SEARCHED, *itertools.chain(*ABLATIONS.values())}))
 def test_what_is_searched_or_ablated_is_a_setting_with_a_value_that_it_may_have(setting):
     MEReQCfg.from_dict(OmegaConf.to_container(OmegaConf.from_dotlist([setting]))["agent"])
 
 
 def test_every_method_has_a_search_of_three_values():
-    assert set(SEARCHES) == set(METHODS)
-    assert {len(settings) for settings in SEARCHES.values()} == {3}
+    assert {len(searched(method, 0.01)) for method in METHODS} == {3}
+    assert searched("mereq", 0.1) == tuple(f"agent.irl.learning_rate={rate}" for rate in ("0.05", "0.1", "0.2"))
 
 
 def test_plots_are_written_as_png_and_pdf(tmp_path):

@@ -6,7 +6,7 @@
 And the comparison of engines: how many steps of an environment a second.
 """
 
-from .jobs import ABLATIONS, SEARCHES, Job, JobError, run_jobs
+from .jobs import ABLATIONS, Job, JobError, run_jobs, searched
 from .measures import (
     THRESHOLDS,
     SampleCount,
@@ -23,7 +23,6 @@ from .speed import Speed, measure_stepping, plot_speeds, speeds_as_csv, speeds_a
 
 __all__ = [
     "ABLATIONS",
-    "SEARCHES",
     "THRESHOLDS",
     "Job",
     "JobError",
@@ -41,6 +40,7 @@ __all__ = [
     "round_rows",
     "run_jobs",
     "samples_to_threshold",
+    "searched",
     "speeds_as_csv",
     "speeds_as_markdown",
     "write_plots",

@@ -17,27 +17,33 @@ from typing import Any
 FINISHED = ("converged", "budget_spent")
 """What ``status`` says of a run that needs nothing more."""
 
-_THETA_RATES = tuple(f"agent.irl.learning_rate={rate:g}" for rate in (0.005, 0.01, 0.02))
+_THETA_FACTORS = (0.5, 1.0, 2.0)
 _CLONING_RATES = tuple(f"agent.cloning.learning_rate={rate:g}" for rate in (1e-4, 3e-4, 1e-3))
 
-SEARCHES: dict[str, tuple[str, ...]] = {
-    "mereq": _THETA_RATES,
-    "mereq_np": _THETA_RATES,
-    "maxent": _THETA_RATES,
-    "maxent_ft": _THETA_RATES,
-    "hg_dagger_ft": _CLONING_RATES,
-    "iwr_ft": _CLONING_RATES,
-}
-"""The main knob of each method with the values that the search tries: three each, so that none is favoured."""
+
+def searched(method: str, theta_rate: float) -> tuple[str, ...]:
+    """Return the main knob of a method with the values that the search tries: three each, so that none is favoured.
+
+    Args:
+        method: Its name.
+        theta_rate: The task's own step of θ, which the values are around.
+    """
+    if method in ("hg_dagger_ft", "iwr_ft"):
+        return _CLONING_RATES
+    return tuple(f"agent.irl.learning_rate={factor * theta_rate:g}" for factor in _THETA_FACTORS)
+
 
 ABLATIONS: dict[str, tuple[str, ...]] = {
     "mereq_newest_round": ("agent.target.memory=0",),
     "mereq_short_inner_loop": ("agent.inner.max_steps=150",),
     "mereq_uncertainty": ("agent.irl.uncertainty=1",),
     "mereq_last_policy": ("agent.inner.average_steps=1",),
+    "mereq_no_reaction": ("agent.target.reaction_steps=0",),
+    "mereq_no_lookahead": ("agent.irl.proportional=0",),
 }
-"""MEReQ with one thing changed: only the newest round counts, a third of the inner loop, a θ that knows how uncertain
-φ* is, the last policy instead of the average."""
+"""MEReQ with one thing changed: only the newest round counts, a fifth of the inner loop, a θ that knows how uncertain
+φ* is, the last policy instead of the average, steps right before a takeover counted as let pass, a reward that is not
+ahead of θ."""
 
 OWN_SETTINGS: dict[str, tuple[str, ...]] = dict.fromkeys(("hg_dagger_ft", "iwr_ft"), ("agent.max_rounds=20",))
 """What a method needs on every task: more rounds where one takes seconds, so that the budget of expert samples, the
