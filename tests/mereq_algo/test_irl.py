@@ -177,17 +177,14 @@ def _features_of(policy: GaussianPolicy) -> torch.Tensor:
     return env.step(action)[3]["final_obs"]["features"]
 
 
-@pytest.mark.parametrize("true_theta", [[0.10, -0.06, 0.08], [0.0, 0.0, 0.0]], ids=["residual", "no residual"])
-def test_max_ent_irl_recovers_theta_of_a_soft_optimal_person(true_theta):
-    true_theta = torch.tensor(true_theta)  # of the scaled features
-    scale = feature_scale(_features_of(PRIOR), floor=0.05)
-    target = _features_of(_soft_optimal_person(true_theta / scale)).mean(dim=0)
-
+def _matched_theta(target: torch.Tensor, scale: torch.Tensor, prior: GaussianPolicy | None) -> torch.Tensor:
+    """Returns the θ of the scaled features at which a policy's features are the target, anchored in a prior or not."""
     env = _one_step_env(256, seed=5)
     algorithm = build_residual_sac(
         env,
         LinearReward(0.0, torch.zeros(3), scale),
         ResidualSACCfg(
+            policy=PRIOR.cfg,
             critic=CriticCfg(hidden_dims=(64, 64)),
             schedule=UpdateScheduleCfg(reference_batch_size=256, reference_updates_per_step=5),
             temperature=TEMPERATURE,
@@ -195,7 +192,7 @@ def test_max_ent_irl_recovers_theta_of_a_soft_optimal_person(true_theta):
             learning_rate=3e-3,
             target_rate=0.02,
         ),
-        PRIOR,
+        prior,
     )
     irl = MaxEntIRL(scale, MaxEntIRLCfg(learning_rate=0.03, proportional=5.0))
     obs, history = env.get_observations(), []
@@ -209,8 +206,36 @@ def test_max_ent_irl_recovers_theta_of_a_soft_optimal_person(true_theta):
             history.append(irl.theta.clone())
 
     # 1,024 samples leave the newest θ some noise; the mean of the last 30 has less.
-    theta = torch.stack(history[-30:]).mean(dim=0)
+    return torch.stack(history[-30:]).mean(dim=0)
+
+
+@pytest.mark.parametrize("true_theta", [[0.10, -0.06, 0.08], [0.0, 0.0, 0.0]], ids=["residual", "no residual"])
+def test_max_ent_irl_recovers_theta_of_a_soft_optimal_person(true_theta):
+    true_theta = torch.tensor(true_theta)  # of the scaled features
+    scale = feature_scale(_features_of(PRIOR), floor=0.05)
+    target = _features_of(_soft_optimal_person(true_theta / scale)).mean(dim=0)
+    theta = _matched_theta(target, scale, PRIOR)
     assert float((theta - true_theta).norm()) < 0.015
     if true_theta.any():
         angle = math.degrees(float(torch.cosine_similarity(theta, true_theta, dim=0).acos()))
         assert angle < 5.0
+
+
+def _features_without_a_prior(theta: torch.Tensor) -> torch.Tensor:
+    """Mean features of the person who is soft-optimal for θᵀf alone, by the sum over a grid.
+
+    Entropy is that of the action a = tanh(u), so in u the density is exp(θᵀf / α) (1 − tanh² u).
+    """
+    state = torch.linspace(-1.0, 1.0, 201).unsqueeze(1)
+    u = torch.linspace(-4.0, 4.0, 4_001).unsqueeze(0)
+    features = torch.stack([term(state, u, None).expand(201, 4_001) for term in FEATURES], dim=-1)
+    log_density = features @ theta / TEMPERATURE + torch.log1p(-torch.tanh(u).square())
+    return (features * log_density.softmax(dim=1).unsqueeze(-1)).sum(dim=1).mean(dim=0)
+
+
+def test_max_ent_irl_without_a_prior_recovers_the_whole_reward():
+    true_theta, scale = torch.tensor([0.06, -0.12, 0.05]), torch.tensor([0.5, 0.5, 0.3])
+    theta = _matched_theta(_features_without_a_prior(true_theta / scale), scale, prior=None)
+    # A squashed Gaussian is not quite of the family exp(θᵀf / α) (1 − tanh² u).
+    assert float((theta - true_theta).norm()) < 0.03
+    assert math.degrees(float(torch.cosine_similarity(theta, true_theta, dim=0).acos())) < 10.0

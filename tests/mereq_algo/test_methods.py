@@ -82,6 +82,7 @@ def test_weighted_regression_gives_both_sides_half_however_many_steps_they_have(
     with torch.no_grad():
         found = learner.policy.distribution(obs)
     assert float(found.mean) == pytest.approx(0.5, abs=0.06)
+    assert float(found.log_std.exp()) == pytest.approx(0.34**0.5, abs=0.06)
 
 
 def test_cloning_without_an_intervention_changes_nothing():
