@@ -150,25 +150,30 @@ def test_the_grasp_offset_is_where_the_parcel_is_gripped(gripper):
 
 
 @pytest.mark.parametrize(
-    ("away", "height", "tilt", "success"),
+    ("away", "height", "tilt", "carried_steps", "success"),
     [
-        (0.0, 0.0, 0.0, 1.0),
-        (0.025, 0.0, 0.0, 1.0),
-        (0.035, 0.0, 0.0, 0.0),
-        (0.0, 0.05, 0.0, 0.0),
-        (0.0, 0.005, 1.57, 0.0),
+        (0.0, 0.0, 0.0, 10, 1.0),
+        (0.025, 0.0, 0.0, 10, 1.0),
+        (0.035, 0.0, 0.0, 10, 0.0),
+        (0.0, 0.05, 0.0, 10, 0.0),
+        (0.0, 0.005, 1.57, 10, 0.0),
+        (0.0, 0.0, 0.0, 9, 0.0),
     ],
-    ids=["on the spot", "25 mm off", "35 mm off", "in the air", "on its side"],
+    ids=["on the spot", "25 mm off", "35 mm off", "in the air", "on its side", "dragged there"],
 )
-def test_success_is_a_parcel_that_lies_flat_on_its_spot(gripper, away, height, tilt, success):
+def test_success_is_a_parcel_that_was_picked_and_lies_flat_on_its_spot(
+    gripper, away, height, tilt, carried_steps, success
+):
     gripper.start_over()
     gripper.goal.command[:] = torch.tensor([0.45, 0.0])
+    gripper.goal._carried_steps[:] = carried_steps
     gripper.place_parcel(0.45 + away, 0.0, height, tilt)
     assert (gripper.metric("success") == success).all()
 
 
 def test_a_parcel_that_is_still_held_is_not_yet_there(gripper):
     gripper.start_over(3, at_parcel=1.0)
+    gripper.goal._carried_steps[:] = 10
     gripper.goal.command[:] = gripper.parcel.data.root_pos_w.torch[:, :2] - gripper.unwrapped.scene.env_origins[:, :2]
     for _ in range(10):
         gripper.step(CLOSE, torch.zeros(gripper.num, 3))

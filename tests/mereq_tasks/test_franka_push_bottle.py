@@ -49,10 +49,12 @@ class ScriptedPusher:
     def position(self) -> torch.Tensor:
         return self.bottle.data.root_pos_w.torch - self.unwrapped.scene.env_origins
 
-    def step_towards(self, target: torch.Tensor, speed: float = 1.0):
+    def step_towards(self, target: torch.Tensor, speed: float = 1.0, may_topple: bool = False):
         action = ((target - self.tool()) / self.step_size).clamp(-speed, speed)
-        obs, _, dones, _ = self.env.step(action)
-        assert not dones.any(), "the script is longer than an episode"
+        obs, _, dones, extras = self.env.step(action)
+        assert not extras["time_outs"].any(), "the script is longer than an episode"
+        assert may_topple or not dones.any(), "a bottle fell over"
+        self.fell = dones.bool()
         return obs
 
 
@@ -90,14 +92,33 @@ def test_pushed_low_it_slides_and_pushed_high_it_tips(pusher):
     for _ in range(25):
         pusher.step_towards(start)
     target = start.clone()
-    tilt = torch.zeros_like(heights)
+    tilt, has_fallen = torch.zeros_like(heights), torch.zeros_like(high)
     for _ in range(60):
         target[:, 0] += 0.003  # 6 cm/s
-        obs = pusher.step_towards(target)
-        tilt = torch.maximum(tilt, feature(pusher, obs, "bottle_tilt"))
+        obs = pusher.step_towards(target, may_topple=True)
+        has_fallen |= pusher.fell
+        tilt = torch.where(has_fallen, tilt, torch.maximum(tilt, feature(pusher, obs, "bottle_tilt")))
+    assert not has_fallen[~high].any()
     moved = pusher.position()[:, 0] - 0.53
     assert (tilt[~high] < 0.1).all() and (moved[~high] > 0.05).all(), "it slides, upright within 3 degrees"
-    assert (tilt[high] > 0.3).all(), "it leans by more than 8 degrees or has fallen"
+    assert ((tilt > 0.3) | has_fallen)[high].all(), "it leans by more than 8 degrees or has fallen"
+
+
+def test_a_bottle_that_falls_over_ends_the_episode_as_a_failure(pusher):
+    pusher.place_bottle(
+        0.60, 0.1, tilt=0.7
+    )  # beyond what stands up again: atan of its radius by half its height is 0.41
+    fell = torch.zeros(pusher.env.num_envs, dtype=torch.bool)
+    for _ in range(20):
+        _, rewards, dones, extras = pusher.env.step(torch.zeros(pusher.env.num_envs, 3))
+        new = dones.bool() & ~fell
+        assert not extras["time_outs"][new].any(), "what follows is not bootstrapped"
+        names = pusher.unwrapped.observation_manager.active_terms["metrics"]
+        final = extras["final_obs"]["metrics"] if new.any() else torch.zeros(pusher.env.num_envs, len(names))
+        assert (final[new, names.index("toppled")] == 1.0).all() and (final[new, names.index("success")] == 0.0).all()
+        assert (rewards[new] < -1.5).all(), "2 for a bottle that fell"
+        fell |= new
+    assert fell.all()
 
 
 def bottle_friction(pusher: ScriptedPusher) -> torch.Tensor:

@@ -18,7 +18,9 @@ import argparse
 import contextlib
 import datetime
 import math
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -57,6 +59,9 @@ STOPPED = 3
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line; returns the exit status."""
     args = _parser().parse_args(argv)
+    # However this program was started: a shell makes what it puts aside deaf to Ctrl-C.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         contract = Contract.load(args.policy)
         if args.task not in (None, contract.task):

@@ -165,8 +165,6 @@ class FrankyArm:
         """
         tracker, homing = self._tracker, self._homing
         self._tracker = self._homing = None
-        if self._gripper is not None:
-            self._gripper.stop()
         try:
             if tracker is not None:
                 try:
@@ -180,6 +178,9 @@ class FrankyArm:
                     homing.stop()
         except FAILURES as error:
             raise ArmError(f"the arm stopped by itself: {first_line(error)}") from error
+        finally:
+            if self._gripper is not None:  # after the arm: the hand may take its time to answer
+                self._gripper.stop()
 
     def _brake(self, led: franky.CartesianImpedanceTracker | Homing, hold: Callable[[franky.RobotState], None]) -> None:
         """Let a spring hold the arm where it is at each moment: what pulls is let go, and the damping is left."""

@@ -64,13 +64,15 @@ class FrankyGripper:
     def stop(self) -> None:
         """Ask for nothing more: fingers that move stop, and what the hand holds it goes on holding.
 
-        Raises:
-            franky.Exception: The hand does not answer.
+        A hand that does not answer is left alone: the arm is at rest, and :attr:`error` says so.
         """
         self._ended.set()
         self._thread.join(STOP_TIMEOUT)
-        if self._moving is not None and not self._moving.wait(0.0):
-            self._gripper.stop()
+        try:
+            if self._moving is not None and not self._moving.wait(0.0):
+                self._gripper.stop()
+        except (franky.Exception, RuntimeError) as error:
+            self.error = (str(error).splitlines() or [type(error).__name__])[0]
 
     def _run(self) -> None:
         while not self._ended.is_set():

@@ -20,6 +20,7 @@ from .objects import (
     object_up,
     object_velocity,
     tilt_share,
+    toppled,
 )
 from .observations import tool_position, tool_speed_share, tool_velocity
 from .terminations import non_finite_state
@@ -44,4 +45,5 @@ __all__ = [
     "tool_position",
     "tool_speed_share",
     "tool_velocity",
+    "toppled",
 ]

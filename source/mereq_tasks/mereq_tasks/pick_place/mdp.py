@@ -53,7 +53,7 @@ def place_along_length(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 @measures("m", "base, from the tool", -1.0, 1.0)
 def grasp_point_from_tool(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Returns the nearest point of the parcel's length as seen from the fingertips [m]. Shape: (num_envs, 3)."""
+    """Returns the proposed place to grip the parcel as seen from the fingertips [m]. Shape: (num_envs, 3)."""
     return _goal(env).grasp_point_from_tool()
 
 
@@ -75,7 +75,7 @@ def height_share(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:
 
 
 def distance_to_grasp(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Reward: distance from the fingertips to the nearest point of the parcel's length [m]. Shape: (num_envs,)."""
+    """Reward: distance from the fingertips to the proposed place to grip [m]. Shape: (num_envs,)."""
     return _goal(env).grasp_point_from_tool().norm(dim=1)
 
 
@@ -88,6 +88,25 @@ def misalignment(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Ten
 def gripped(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Reward: 1 while both fingers press on the parcel. Shape: (num_envs,)."""
     return _goal(env).is_gripped().float()
+
+
+def carried_towards(env: ManagerBasedRLEnv, scale: float, lifted_height: float) -> torch.Tensor:
+    """Reward: nearness of a parcel to its spot, in [0, 1], as long as it is in the air or there.
+
+    On the table and elsewhere it counts nothing, or it would be dragged: that is quicker than to lift and to lay down.
+
+    Args:
+        env: The environment.
+        scale: Distance at which nearness has fallen to a quarter [m].
+        lifted_height: Height above where it rests from which the parcel is in the air [m].
+
+    Returns:
+        Shape: (num_envs,)
+    """
+    goal = _goal(env)
+    distance = goal.distance()
+    counts = (goal.height() > lifted_height) | (distance < goal.cfg.success_distance)
+    return (1.0 - torch.tanh(distance / scale)) * counts
 
 
 def height_error(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> torch.Tensor:

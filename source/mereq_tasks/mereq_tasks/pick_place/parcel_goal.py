@@ -12,20 +12,26 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils import configclass
-from isaaclab.utils.math import quat_apply
+from isaaclab.utils.math import quat_apply, sample_uniform
 
 from .. import mdp
 
 
 class ParcelGoal(mdp.TableGoal):
-    """A spot for an elongated parcel that a gripper carries, and everything between parcel and gripper."""
+    """A spot for an elongated parcel that a gripper carries, and everything between parcel and gripper.
+
+    Where along its length the parcel is to be gripped is proposed anew in every episode, as a grasp detector does that
+    has no idea of weight: on either side of the centre.
+    """
 
     cfg: ParcelGoalCfg
 
     def __init__(self, cfg: ParcelGoalCfg, env: ManagerBasedRLEnv):
         super().__init__(cfg, env)
         cfg.tool_cfg.resolve(env.scene)
-        self.metrics["grasp_offset"] = torch.zeros(self.num_envs, device=self.device)
+        self.metrics |= {name: torch.zeros(self.num_envs, device=self.device) for name in ("grasp_offset", "carried")}
+        self.proposal = torch.zeros(self.num_envs, device=self.device)
+        """Proposed place along the parcel's own x axis, from its centre [m]. Shape: (num_envs,)"""
         self._carried_steps = torch.zeros(self.num_envs, device=self.device)
         self._carried_offset = torch.zeros(self.num_envs, device=self.device)
 
@@ -37,7 +43,7 @@ class ParcelGoal(mdp.TableGoal):
         """Returns the direction of the parcel's length, the end in front of the hand's x axis. Shape: (num_envs, 3)."""
         body = self._env.scene[self.cfg.tool_cfg.name].data.body_quat_w.torch[:, self.cfg.tool_cfg.body_ids]
         hand = self._x_axis(body.squeeze(1))
-        parcel = self._x_axis(self._env.scene[self.cfg.object_cfg.name].data.root_quat_w.torch)
+        parcel = self._parcel_axis()
         return torch.where((hand * parcel).sum(dim=1, keepdim=True) < 0.0, -parcel, parcel)
 
     def along_length(self) -> torch.Tensor:
@@ -45,9 +51,8 @@ class ParcelGoal(mdp.TableGoal):
         return (self._from_parcel() * self.axis()).sum(dim=1)
 
     def grasp_point_from_tool(self) -> torch.Tensor:
-        """Returns the nearest graspable point of the parcel, as seen from the fingertips [m]. Shape: (num_envs, 3)."""
-        reach = self.cfg.graspable_length / 2
-        return self.along_length().clamp(-reach, reach).unsqueeze(1) * self.axis() - self._from_parcel()
+        """Returns the proposed place to grip, as seen from the fingertips [m]. Shape: (num_envs, 3)."""
+        return self.proposal.unsqueeze(1) * self._parcel_axis() - self._from_parcel()
 
     def height(self) -> torch.Tensor:
         """Returns how high the parcel's middle is above where it is at rest [m]. Shape: (num_envs,)."""
@@ -72,7 +77,10 @@ class ParcelGoal(mdp.TableGoal):
         super().refresh()
         speed = mdp.object_velocity(self._env, self.cfg.object_cfg).norm(dim=1)
         is_left = self.is_released() & self.is_down() & (speed < self.cfg.rest_speed)
-        self.metrics["success"] *= is_left.float()
+        # Dragged there it was not picked.
+        was_carried = self._carried_steps >= self.cfg.carried_steps
+        self.metrics["success"] *= (is_left & was_carried).float()
+        self.metrics["carried"] = self._carried_steps / self._env.max_episode_length
         self.metrics["grasp_offset"] = self._carried_offset / self._carried_steps.clamp(min=1.0)
 
     def _update_metrics(self) -> None:
@@ -83,8 +91,39 @@ class ParcelGoal(mdp.TableGoal):
 
     def _resample_command(self, env_ids: Sequence[int] | slice) -> None:
         super()._resample_command(env_ids)
+        self.proposal[env_ids] = self._propose()[env_ids]
+        self._bring_near(torch.arange(self.num_envs, device=self.device)[env_ids])
         self._carried_steps[env_ids] = 0.0
         self._carried_offset[env_ids] = 0.0
+
+    def _propose(self) -> torch.Tensor:
+        """Returns a place on the parcel, or for a hand that is around it already (a start in training) where that is.
+
+        Returns:
+            Shape: (num_envs,)
+        """
+        side = torch.randint(0, 2, (self.num_envs,), device=self.device) * 2 - 1
+        drawn = side * sample_uniform(*self.cfg.proposed_offset, (self.num_envs,), self.device)
+        here = (self._from_parcel() * self._parcel_axis()).sum(dim=1)
+        return torch.where(self._is_around(), here, drawn)
+
+    def _bring_near(self, env_ids: torch.Tensor) -> None:
+        """Moves some spots under parcels that are held already (a start in training): letting go is what is left."""
+        is_held = self._is_around()[env_ids] & (self.height()[env_ids] > self.cfg.down_height)
+        is_near = is_held & (torch.rand(len(env_ids), device=self.device) < self.cfg.near_share)
+        below = mdp.object_position(self._env, self.cfg.object_cfg)[env_ids, :2]
+        below = below + sample_uniform(-self.cfg.success_distance, self.cfg.success_distance, below.shape, self.device)
+        self._position[env_ids] = torch.where(is_near.unsqueeze(1), below, self._position[env_ids])
+
+    def _is_around(self) -> torch.Tensor:
+        """Returns whether the fingertips are around the parcel, gripping or not. Shape: (num_envs,)."""
+        from_parcel, axis = self._from_parcel(), self._parcel_axis()
+        along = (from_parcel * axis).sum(dim=1)
+        aside = (from_parcel - along.unsqueeze(1) * axis).norm(dim=1)
+        return (aside < self.cfg.around_distance) & (along.abs() <= self.cfg.graspable_length / 2)
+
+    def _parcel_axis(self) -> torch.Tensor:
+        return self._x_axis(self._env.scene[self.cfg.object_cfg.name].data.root_quat_w.torch)
 
     def _from_parcel(self) -> torch.Tensor:
         return self.tool() - mdp.object_position(self._env, self.cfg.object_cfg)
@@ -112,11 +151,23 @@ class ParcelGoalCfg(mdp.TableGoalCfg):
     graspable_length: float = MISSING
     """Length of the parcel along which the pads fit on it wholly [m]."""
 
+    proposed_offset: tuple[float, float] = MISSING
+    """Range of the proposed place's distance from the parcel's centre [m]."""
+
+    around_distance: float = 0.03
+    """Distance of the fingertips from the parcel's axis within which they are around it [m]."""
+
+    near_share: float = 0.5
+    """Share of the parcels that are held at the start whose spot is right below."""
+
     rest_height: float = MISSING
     """Height of the parcel's middle when it lies on the table [m]."""
 
     down_height: float = 0.01
     """Height above that within which it counts as lying there [m]."""
+
+    carried_steps: int = 10
+    """Steps in the air, gripped, from which the parcel was picked."""
 
     rest_speed: float = 0.05
     """Speed below which it rests [m/s]."""

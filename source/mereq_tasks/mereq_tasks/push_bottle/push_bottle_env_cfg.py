@@ -17,6 +17,7 @@ from isaaclab.managers import ObservationGroupCfg as ObsGroup
 from isaaclab.managers import ObservationTermCfg as ObsTerm
 from isaaclab.managers import RewardTermCfg as RewTerm
 from isaaclab.managers import SceneEntityCfg
+from isaaclab.managers import TerminationTermCfg as DoneTerm
 from isaaclab.sim import SimulationCfg
 from isaaclab.utils import clone, configclass
 
@@ -25,7 +26,16 @@ from ..physics import physics_cfg
 from ..preference import HumanPreference
 from ..robots import FR3_PUSHER_CFG
 from ..table import table
-from ..task_env_cfg import TaskEnvCfg, TaskSceneCfg, contact_sensor, friction_of, mass_of, simulation, tool_steps
+from ..task_env_cfg import (
+    TaskEnvCfg,
+    TaskSceneCfg,
+    TerminationsCfg,
+    contact_sensor,
+    friction_of,
+    mass_of,
+    simulation,
+    tool_steps,
+)
 from . import mdp
 from .bottle import BottleCfg
 
@@ -172,6 +182,8 @@ class RewardsCfg:
         params={"asset_cfg": _bottle(), "tool_cfg": _tool(), "gap": BottleCfg().radius + 0.012},
     )
     plane = RewTerm(func=mdp.leaving_the_plane, weight=-20.0, params={"action": "tool"})
+    # 2 for a bottle that fell: without it, an episode that is going to be costly would better end at once.
+    toppled = RewTerm(func=shared_mdp.is_terminated_term, weight=-40.0, params={"term_keys": "toppled"})
     action = RewTerm(func=shared_mdp.action_l2, weight=-0.4)
 
 
@@ -200,6 +212,13 @@ class EventCfg:
 
 
 @configclass
+class PushBottleTerminationsCfg(TerminationsCfg):
+    """A bottle that fell over ends the episode: nobody can stand it up again, so what follows says nothing."""
+
+    toppled = DoneTerm(func=shared_mdp.toppled)
+
+
+@configclass
 class FrankaPushBottleEnvCfg(TaskEnvCfg):
     """The task."""
 
@@ -211,6 +230,7 @@ class FrankaPushBottleEnvCfg(TaskEnvCfg):
     observations: ObservationsCfg = ObservationsCfg()
     rewards: RewardsCfg = RewardsCfg()
     events: EventCfg = EventCfg()
+    terminations: PushBottleTerminationsCfg = PushBottleTerminationsCfg()
 
     goal: str = "Push the bottle to the spot with the closed gripper."
     preference: HumanPreference = HumanPreference(
