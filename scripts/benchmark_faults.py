@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -38,8 +39,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", type=Path, required=True, help="folder that export_policy.py made")
     parser.add_argument("--repeat", type=int, default=20, help="how often each (default: 20)")
+    parser.add_argument("--only", default="", metavar="REGEX", help="only faults whose name this matches")
     parser.add_argument("--json", type=Path, help="also write every finding to this file")
     args = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts aside deaf to it
     console = Console()
     try:
         contract, limits = Contract.load(args.policy), SafetyLimits.load()
@@ -51,6 +54,7 @@ def main() -> int:
         "policy's process killed": ("", partial(run_killed_policy, contract, limits)),
         **{name: (message, partial(run_refusal, name, args.policy, limits)) for name, message in REFUSALS.items()},
     }
+    runs = {name: run for name, run in runs.items() if re.search(args.only, name)}
     table = Table("fault", "as it should", "to the stop, most [s]", "then to rest, most [s]")
     num_failed, rows = 0, []
     for name, (message, run) in runs.items():
