@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     from mereq_tasks.launch import OpenTask
 
 SLOW_TO_MAKE = ("any_task", "erase_task", "pick_place_task", "push_bottle_task", "run_folder", "ready")
+
+
+def pytest_configure() -> None:
+    """Lets tests and what they start hear Ctrl-C: a shell starts what it puts aside deaf to it."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
