@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import os
 import random
@@ -27,7 +28,10 @@ START_TIMEOUT = 30.0
 """Time that it may take to start [s]."""
 
 FETCH_TIMEOUT = 300.0
-"""The same where packages may have to be fetched first [s]."""
+"""Time in which the strict controller's packages have to be fetched [s]."""
+
+STRICT_PACKAGES = ("franka-sim==1.1.7", "mujoco==3.2.7", "numpy==1.26.4")
+"""It needs another MuJoCo and another numpy than Isaac Lab, and so an environment of its own."""
 
 COMMAND_PORT = 1337
 """Of libfranka's protocol."""
@@ -90,17 +94,17 @@ def strict_robot() -> Iterator[SimulatedRobot]:
     Raises:
         ArmError: It does not start, or what it needs is not installed.
     """
-    _check_installed("franky_sim", "uv")
+    _check_installed("franky_sim")
     found = importlib.util.find_spec("franky_sim")
     assert found is not None and found.origin is not None
     address = _free_address()
     script = Path(__file__).with_name("strict_controller.py")
-    command = [sys.executable, "-m", "uv", "run", "--quiet", "--script", str(script), "--address", address]
+    command = [str(_strict_python()), str(script), "--address", address]
     command += ["--mjcf", str(Path(found.origin).parent / "assets" / "fr3.xml")]
-    # Without ours, or uv and its packages would find themselves in this program's environment.
+    # Without ours, or its packages would be found among this program's.
     surroundings = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     with tempfile.TemporaryFile("w+") as said, _running(command, surroundings, said) as process:
-        end = time.monotonic() + FETCH_TIMEOUT
+        end = time.monotonic() + START_TIMEOUT
         while not _listens(address):
             if process.poll() is not None or time.monotonic() > end:
                 said.seek(0)
@@ -108,6 +112,35 @@ def strict_robot() -> Iterator[SimulatedRobot]:
                 raise ArmError(f"the strict simulated arm does not start: {last}")
             time.sleep(0.1)
         yield SimulatedRobot(address, process)
+
+
+def _strict_python() -> Path:
+    """Return the Python of the strict controller's own environment, which is made on first use.
+
+    Raises:
+        ArmError: It cannot be made.
+    """
+    key = hashlib.sha256("\n".join((sys.version, *STRICT_PACKAGES)).encode()).hexdigest()[:12]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mereq_deploy"
+    ready = cache / f"strict_{key}"
+    python = Path("bin") / "python"
+    if not (ready / python).exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        # Beside its place and then renamed, so that what is there is whole; a second program may have been quicker.
+        with tempfile.TemporaryDirectory(dir=cache) as making:
+            place = Path(making) / "env"
+            commands = (
+                [sys.executable, "-m", "venv", str(place)],
+                [str(place / python), "-m", "pip", "install", "--quiet", *STRICT_PACKAGES],
+            )
+            for command in commands:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_TIMEOUT, check=False)
+                if done.returncode != 0:
+                    last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+                    raise ArmError(f"the strict simulated arm cannot be installed: {last}")
+            with contextlib.suppress(OSError):
+                place.rename(ready)
+    return ready / python
 
 
 @contextlib.contextmanager

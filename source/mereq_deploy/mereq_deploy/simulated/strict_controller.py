@@ -1,16 +1,11 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
-#
-# /// script
-# requires-python = ">=3.12,<3.13"
-# dependencies = ["franka-sim==1.1.7", "mujoco==3.2.7", "numpy==1.26.4"]
-# ///
 
 """A controller on loopback that aborts motions as an FR3 does; :func:`.process.strict_robot` starts it.
 
 ``franka-sim`` checks communication (lost packets) and what is commanded (the FR3's own limits of torque, velocity,
-acceleration, jerk), and ends a motion with a reflex. It runs in an environment of its own (``uv run --script``), since
-it needs another MuJoCo and another numpy than Isaac Lab. There is no tool and nothing to touch: that is the other
+acceleration, jerk), and ends a motion with a reflex. It runs in an environment of its own, which has nothing of this
+package: import nothing from it here. There is no tool and nothing to touch: that is the other
 controller's part. Its pose is that of the seventh link, 107 mm before the flange.
 """
 
