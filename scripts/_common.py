@@ -65,12 +65,13 @@ def told_in_one_line(what: str) -> Iterator[None]:
 
 
 def _user_errors() -> tuple[type[ValueError], ...]:
-    if "mereq_algo" not in sys.modules:
-        return (TaskUsageError,)
-    from mereq_algo.networks import CheckpointError
-    from mereq_algo.runner import BrokenPhysicsError, ConfigError, RunFolderError, TaskError
+    """Returns what a user can get wrong, of the packages that the script has come to use."""
+    errors: list[type[ValueError]] = [TaskUsageError]
+    if "mereq_algo" in sys.modules:
+        from mereq_algo.networks import CheckpointError
+        from mereq_algo.runner import BrokenPhysicsError, ConfigError, RunFolderError, TaskError
 
-    errors = [BrokenPhysicsError, CheckpointError, ConfigError, RunFolderError, TaskError, TaskUsageError]
+        errors += [BrokenPhysicsError, CheckpointError, ConfigError, RunFolderError, TaskError]
     if "mereq_algo.benchmark" in sys.modules:
         from mereq_algo.benchmark import JobError
 
@@ -83,6 +84,10 @@ def _user_errors() -> tuple[type[ValueError], ...]:
         from mereq_algo.export import ExportError
 
         errors.append(ExportError)
+    if "mereq_deploy" in sys.modules:
+        from mereq_deploy.cli import USER_ERRORS
+
+        errors += USER_ERRORS
     return tuple(errors)
 
 

@@ -77,10 +77,11 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
             raise TaskUsageError(f"there is no search for {method}; choose {', '.join(METHODS)}")
     if not args.search:
         return [Job(*job, settings) for job in itertools.product(args.tasks, methods, range(args.seeds))]
+    rates = {task: theta_rate(task) for task in args.tasks}
     return [
         Job(task, method, FIRST_SEARCH_SEED + index, (setting, *settings))
         for task, method in itertools.product(args.tasks, methods)
-        for setting in searched(method, theta_rate(task))
+        for setting in searched(method, rates[task])
         for index in range(args.seeds)
     ]
 
@@ -110,7 +111,7 @@ def report(output: Path, jobs: list[Job], runs: Path, is_search: bool) -> None:
     from mereq_algo.benchmark import as_csv, as_markdown, as_search_markdown, write_plots
     from mereq_algo.runner.run_folder import write_atomically
 
-    finished = [(job, found[1]) for job in jobs if job.is_finished(runs) and (found := job.find(runs)) is not None]
+    finished = [(job, summary) for job in jobs if (summary := job.result(runs)) is not None]
     if not finished:
         return
     summaries = [summary for _, summary in finished]

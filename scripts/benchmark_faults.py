@@ -25,7 +25,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mereq_deploy.cli import USER_ERRORS
+from _common import one_line_errors
 from mereq_deploy.contract import Contract
 from mereq_deploy.safety import SafetyLimits
 from mereq_deploy.simulated.fault_runs import REFUSALS, Finding, run_fault, run_killed_policy, run_refusal
@@ -44,11 +44,7 @@ def main() -> int:
     args = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts aside deaf to it
     console = Console()
-    try:
-        contract, limits = Contract.load(args.policy), SafetyLimits.load()
-    except USER_ERRORS as error:
-        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
-        return 2
+    contract, limits = Contract.load(args.policy), SafetyLimits.load()
     runs: dict[str, tuple[str, Callable[[], Finding]]] = {
         **{fault.name: (fault.message, partial(run_fault, fault, contract, limits)) for fault in FAULTS},
         "policy's process killed": ("", partial(run_killed_policy, contract, limits)),
@@ -87,4 +83,5 @@ def _most(findings: list[Finding], name: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with one_line_errors():
+        sys.exit(main())

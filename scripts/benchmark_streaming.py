@@ -24,7 +24,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mereq_deploy.cli import USER_ERRORS
+from _common import one_line_errors
 from mereq_deploy.contract import Contract
 from mereq_deploy.safety import SafetyLimits
 from mereq_deploy.simulated.process import strict_robot
@@ -41,21 +41,17 @@ def main() -> int:
     cores = len(os.sched_getaffinity(0))
     console = Console()
     found: dict[str, list[Streamed]] = {}
-    try:
-        contract, limits = Contract.load(args.policy), SafetyLimits.load()
-        for name, num_busy in (("idle", 0), (f"{cores} cores busy", cores)):
-            with contextlib.ExitStack() as stack:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                robot = stack.enter_context(strict_robot())
-                stack.enter_context(busy(num_busy))
-                stack.enter_context(console.status(name))
-                found[name] = [
-                    stream(robot.address, contract, limits, args.seconds, folder / f"{index}.jsonl")
-                    for index in range(args.repeat)
-                ]
-    except USER_ERRORS as error:
-        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
-        return 2
+    contract, limits = Contract.load(args.policy), SafetyLimits.load()
+    for name, num_busy in (("idle", 0), (f"{cores} cores busy", cores)):
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            robot = stack.enter_context(strict_robot())
+            stack.enter_context(busy(num_busy))
+            stack.enter_context(console.status(name))
+            found[name] = [
+                stream(robot.address, contract, limits, args.seconds, folder / f"{index}.jsonl")
+                for index in range(args.repeat)
+            ]
     table = Table("machine", "not aborted", "missed deadlines", "error, RMS [mm]", "error, most [mm]")
     for name, motions in found.items():
         table.add_row(
@@ -76,4 +72,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with one_line_errors():
+        sys.exit(main())

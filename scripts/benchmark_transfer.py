@@ -27,7 +27,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mereq_deploy.cli import USER_ERRORS, UsageError
+from _common import one_line_errors
+from mereq_deploy.cli import UsageError
 from mereq_deploy.contract import Contract
 from mereq_deploy.guard import GuardedArm
 from mereq_deploy.guard.messages import Settings
@@ -62,14 +63,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help="length of an episode (default: the task's; longer: new strokes)")
     parser.add_argument("--json", type=Path, help="also write every episode's figures to this file")
     args = parser.parse_args()
-    try:
-        if args.isaac_lab is not None and len(args.isaac_lab) != len(args.policies):
-            raise UsageError(f"--isaac-lab names {len(args.isaac_lab)} files for {len(args.policies)} policies")
-        there = [json.loads(file.read_text(encoding="utf-8")) for file in args.isaac_lab or []]
-        found = {folder.name: measure(folder, args.episodes, args.seconds) for folder in args.policies}
-    except (*USER_ERRORS, OSError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
-        return 2
+    there = [read_figures(file) for file in args.isaac_lab or []]
+    if there and len(there) != len(args.policies):
+        raise UsageError(f"--isaac-lab names {len(there)} files for {len(args.policies)} policies")
+    found = {folder.name: measure(folder, args.episodes, args.seconds) for folder in args.policies}
     ink = [mean(episodes, "ink_removed") for episodes in found.values()]
     ink_there = [figures["ink_removed"]["mean"] for figures in there]
     Console().print(table(found, there, ink, ink_there))
@@ -80,9 +77,20 @@ def main() -> int:
 
 def advantage_kept(here: list[float], there: list[float]) -> list[float]:
     """Returns the share of each policy's advantage over the first that it has here as well; the first's is left out."""
-    return [
-        (one - here[0]) / (one_there - there[0]) for one, one_there in zip(here[1:], there[1:], strict=False) if there
-    ]
+    # Nothing is known of there where no files are given.
+    return [(one - here[0]) / (one_there - there[0]) for one, one_there in zip(here[1:], there[1:], strict=False)]
+
+
+def read_figures(file: Path) -> dict[str, Any]:
+    """Returns what play.py wrote.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"figures cannot be read: {file} ({error})") from error
 
 
 def measure(folder: Path, num_episodes: int, seconds: float | None = None) -> list[dict[str, float]]:
@@ -162,4 +170,5 @@ def spread(values: list[float], unit: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with one_line_errors():
+        sys.exit(main())

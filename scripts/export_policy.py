@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def replace_folder(source: Path, target: Path) -> None:
-    """Puts a copy of a folder in the place of another; whoever looks finds the whole old or the whole new."""
+    """Puts a copy of a folder in the place of another; nobody ever finds a part of one."""
     target = target.absolute()
     fresh, old = (target.with_name(f".{target.name}.{what}") for what in ("new", "old"))
     for left_over in (fresh, old):

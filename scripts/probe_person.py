@@ -12,7 +12,9 @@ Example:
 from __future__ import annotations
 
 import argparse
+import itertools
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +22,9 @@ from rich.table import Table
 from _common import load_policy, one_line_errors, policy_file
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
+
+if TYPE_CHECKING:
+    from mereq_algo.intervention import HysteresisCfg
 
 
 def main() -> None:
@@ -36,11 +41,13 @@ def main() -> None:
     args, overrides = parse_task_args(parser)
     files = {name: policy_file(args.task, name) for name in args.policies}
 
+    if not 0.0 <= args.handback <= 1.0:
+        raise TaskUsageError(f"handback is {args.handback}; it must be a share of the threshold, 0 to 1")
+
     import torch
 
-    from mereq_algo.intervention import collect_supervised_rollout
-    from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv
-    from mereq_algo.runner.supervision import make_person
+    from mereq_algo.intervention import SupervisedRollout, collect_supervised_rollout
+    from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, make_person
 
     with quiet(not args.verbose):
         from mereq_tasks.launch import open_task, resolve_task
@@ -50,38 +57,36 @@ def main() -> None:
     cfg = MEReQCfg.from_dict(settings.agent).person
     usual = cfg.hysteresis
     thresholds = args.thresholds or [factor * usual.takeover_threshold for factor in (0.5, 1.0, 2.0)]
-    if not 0.0 <= args.handback <= 1.0:
-        raise TaskUsageError(f"handback is {args.handback}; it must be a share of the threshold, 0 to 1")
-
     table = Table("take over at", "hand back at", "patience", *files)
     with open_task(settings, args.verbose) as task:
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         num_obs = env.get_observations()["policy"].shape[1]
-        trained = {name: load_policy(file, spec, num_obs, env.num_actions, env.device) for name, file in files.items()}
-        expert = load_policy(policy_file(args.task, "expert"), spec, num_obs, env.num_actions, env.device)
-        for threshold in thresholds:
-            for patience in args.patience or [usual.patience_takeover]:
-                hysteresis = replace(
-                    usual,
-                    takeover_threshold=threshold,
-                    handback_threshold=args.handback * threshold,
-                    patience_takeover=patience,
-                )
-                rates = []
-                for one in trained.values():
-                    torch.manual_seed(args.seed)
-                    env.reset()
-                    rollout = collect_supervised_rollout(
-                        env,
-                        one.policy,
-                        make_person(
-                            replace(cfg, hysteresis=hysteresis), expert, env.num_envs, args.seed, str(env.device)
-                        ),
-                        env.num_envs,
-                        generator=torch.Generator(env.device).manual_seed(args.seed),
-                    )
-                    rates.append(f"{rollout.intervention_rate:.1%} ({rollout.num_takeovers} takeovers)")
-                table.add_row(f"{threshold:g}", f"{args.handback * threshold:g}", str(patience), *rates)
+        trained = {
+            name: load_policy(file, spec, num_obs, env.num_actions, env.device)
+            for name, file in {**files, "expert": policy_file(args.task, "expert")}.items()
+        }
+
+        def watched(name: str, hysteresis: HysteresisCfg) -> SupervisedRollout:
+            """Lets the person watch an episode of every robot, always from the same states."""
+            torch.manual_seed(args.seed)
+            env.reset()
+            judged_by = replace(cfg, hysteresis=hysteresis)
+            person = make_person(judged_by, trained["expert"], env.num_envs, args.seed, str(env.device))
+            generator = torch.Generator(env.device).manual_seed(args.seed)
+            return collect_supervised_rollout(env, trained[name].policy, person, env.num_envs, generator=generator)
+
+        for threshold, patience in itertools.product(thresholds, args.patience or [usual.patience_takeover]):
+            handback = args.handback * threshold
+            hysteresis = replace(
+                usual, takeover_threshold=threshold, handback_threshold=handback, patience_takeover=patience
+            )
+            rollouts = [watched(name, hysteresis) for name in files]
+            table.add_row(
+                f"{threshold:g}",
+                f"{handback:g}",
+                str(patience),
+                *(f"{rollout.intervention_rate:.1%} ({rollout.num_takeovers} takeovers)" for rollout in rollouts),
+            )
     table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
     Console().print(table)
 

@@ -12,36 +12,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from .contract_checks import ContractError, check_numbers
 
 FORMAT = "mereq-contract"
 VERSION = 1
 """Of the format. A reader refuses any other: a term that it does not know would move the arm."""
 
-MOST_STIFFNESS = (3000.0, 300.0)
-"""Translational [N/m] and rotational [N m/rad]. Source: range of libfranka's Cartesian impedance."""
-
-MOST_DAMPING = (500.0, 50.0)
-"""The same for damping [N s/m, N m s/rad]. Source: ours, more than critical damping of the stiffest spring."""
-
-MOST_JOINT_DAMPING = 20.0
-"""[N m s/rad]. Source: ours, half of libfranka's default joint damping."""
-
-MOST_LOAD = 3.0
-"""[kg]. Source: payload of the FR3."""
-
-MOST_OPEN = 0.08
-"""[m]. Source: data sheet of the Franka Hand."""
-
 FILE_NAME = "contract.json"
 SCHEMA_FILE = Path(__file__).with_name("contract.schema.json")
-
-
-class ContractError(ValueError):
-    """A contract is missing, damaged, of another version, or does not fit its files. The message is one line."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +72,7 @@ class ToolStep:
     frame: str = "base"
     """Along whose axes the step is."""
 
-    type: str = "tool_step"
+    type: Literal["tool_step"] = "tool_step"
 
 
 @dataclass(frozen=True)
@@ -106,7 +88,7 @@ class GripperCommand:
 
     width: int = 1
     unit: str = "m"
-    type: str = "gripper"
+    type: Literal["gripper"] = "gripper"
 
 
 @dataclass(frozen=True)
@@ -221,7 +203,7 @@ class Contract:
             fields["action"] = [_ACTIONS[term["type"]](**term) for term in fields["action"]]
             fields["models"] = {name: Model(**model) for name, model in fields["models"].items()}
             contract = Contract(**fields)
-            _check_numbers(contract)
+            check_numbers(contract)
         except (AttributeError, KeyError, TypeError) as error:
             raise ContractError(f"contract is damaged: {type(error).__name__}: {error}") from error
         return contract
@@ -269,62 +251,3 @@ def check_file(file: Path, expected: str) -> None:
         raise ContractError(
             f"model file is not the one that was exported: {file} (SHA-256 {found[:12]}, contract says {expected[:12]})"
         )
-
-
-def _check_numbers(contract: Contract) -> None:
-    """Refuse what would be computed with and could move the arm anywhere.
-
-    Raises:
-        ContractError: A list has another length than its term, or a number is not finite or not positive.
-    """
-    for term in contract.observation:
-        for name in ("scale", "low", "high"):
-            _check_vector(f"observation {term.name}: {name}", getattr(term, name), term.width)
-        if term.clip is not None:
-            _check_vector(f"observation {term.name}: clip", term.clip, 2)
-    for action in contract.action:
-        if isinstance(action, ToolStep):
-            for name, length in (("step_size", 3), ("workspace_low", 3), ("workspace_high", 3), ("orientation", 4)):
-                _check_vector(f"action {action.name}: {name}", getattr(action, name), length)
-            if abs(math.hypot(*action.orientation) - 1.0) > 1e-6:
-                raise ContractError(f"contract: action {action.name}: orientation is no unit quaternion")
-            if any(low >= high for low, high in zip(action.workspace_low, action.workspace_high, strict=True)):
-                raise ContractError(f"contract: action {action.name}: the workspace is empty")
-            if (action.yaw_step is None) != (action.yaw_limits is None):
-                raise ContractError(f"contract: action {action.name}: yaw_step and yaw_limits go together")
-            if action.yaw_step is not None and action.yaw_limits is not None:
-                _check_vector(
-                    f"action {action.name}: yaw_step and yaw_limits", [action.yaw_step, *action.yaw_limits], 3
-                )
-        elif not 0.0 <= action.closed_width < action.open_width <= MOST_OPEN:
-            raise ContractError(
-                f"contract: action {action.name}: {action.closed_width} and {action.open_width} m are not of a hand"
-            )
-    for name, length in (("point", 3), ("velocity_point", 3)):
-        _check_vector(f"tool: {name}", getattr(contract.tool, name), length)
-    _check_gains(contract.controller)
-    if not 0.0 <= contract.tool.mass <= MOST_LOAD:
-        raise ContractError(f"contract: tool: mass is {contract.tool.mass} kg; it must be 0 to {MOST_LOAD}")
-    for name, position in contract.home.items():
-        _check_vector(f"home: {name}", [position], 1)
-    for name in ("rate_hz", "episode_length_s"):
-        if not 0.0 < getattr(contract, name) < math.inf:
-            raise ContractError(f"contract: {name} is {getattr(contract, name)}; it must be positive")
-    if "policy" not in contract.models:
-        raise ContractError("contract: names no model 'policy'")
-
-
-def _check_gains(controller: Controller) -> None:
-    """Refuse a spring that is none, is harder than an arm's own controller could be, or is not damped."""
-    for name, lowest, most in (("stiffness", 0.0, MOST_STIFFNESS), ("damping", 0.0, MOST_DAMPING)):
-        values = getattr(controller, name)
-        _check_vector(f"controller: {name}", values, 6)
-        if any(not lowest < value <= most[index // 3] for index, value in enumerate(values)):
-            raise ContractError(f"contract: controller: {name} must be above 0 and at most {most}, found {values}")
-    if not 0.0 <= controller.joint_damping <= MOST_JOINT_DAMPING:
-        raise ContractError(f"contract: controller: joint_damping is {controller.joint_damping}")
-
-
-def _check_vector(what: str, values: list[float], length: int) -> None:
-    if len(values) != length or not all(math.isfinite(value) for value in values):
-        raise ContractError(f"contract: {what} must be {length} finite numbers, found {values}")

@@ -92,10 +92,14 @@ class Job:
             found, key=lambda run: (run[1]["status"] not in FINISHED, not _state(run[0]).is_file()), default=None
         )
 
+    def result(self, logs: Path) -> dict[str, Any] | None:
+        """Return the summary of a run that needs nothing more, or None."""
+        found = self.find(logs)
+        return found[1] if found is not None and found[1]["status"] in FINISHED else None
+
     def is_finished(self, logs: Path) -> bool:
         """Return whether the run needs nothing more."""
-        found = self.find(logs)
-        return found is not None and found[1]["status"] in FINISHED
+        return self.result(logs) is not None
 
     def command(self, program: Sequence[str], logs: Path) -> list[str]:
         """Return the command line that does the job, or goes on with it.

@@ -4,6 +4,6 @@
 """The arm itself, behind a small interface: read, go home, follow, stop, recover."""
 
 from .franky_arm import FrankyArm
-from .interface import Arm, ArmError, Snapshot
+from .interface import AT_REST, Arm, ArmError, Snapshot
 
-__all__ = ["Arm", "ArmError", "FrankyArm", "Snapshot"]
+__all__ = ["AT_REST", "Arm", "ArmError", "FrankyArm", "Snapshot"]

@@ -18,16 +18,13 @@ from ..state import rotate
 from .franky_gripper import Fingers, FrankyGripper
 from .franky_setup import FAILURES, connect, first_line, set_reflex, set_tool
 from .homing import Homing
-from .interface import ArmError, Snapshot
+from .interface import AT_REST, ArmError, Snapshot
 
 BRAKE_TIME = 0.2
 """Time in which the spring brings the arm to rest before it is let go, at most [s]."""
 
 LEAD_PERIOD = 0.005
 """How often the reference moves on the way home [s]."""
-
-AT_REST = 0.02
-"""Joint speed below which an arm is at rest [rad/s]."""
 
 
 class FrankyArm:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import franky
 
 from ..contract import GripperCommand
+from .franky_setup import FAILURES, first_line
 
 SPEED = 0.1
 """Of each finger [m/s]: the data sheet's most is 0.1."""
@@ -71,8 +72,8 @@ class FrankyGripper:
         try:
             if self._moving is not None and not self._moving.wait(0.0):
                 self._gripper.stop()
-        except (franky.Exception, RuntimeError) as error:
-            self.error = (str(error).splitlines() or [type(error).__name__])[0]
+        except FAILURES as error:
+            self.error = first_line(error)
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -83,8 +84,8 @@ class FrankyGripper:
                     if self._moving is not None:
                         self._moving.get()  # raises what the hand reported
                     self._moving, self._done = self._move(wanted), wanted
-            except (franky.Exception, RuntimeError) as error:
-                self.error = (str(error).splitlines() or [type(error).__name__])[0]
+            except FAILURES as error:
+                self.error = first_line(error)
                 return
 
     def _move(self, opening: float) -> franky.BoolFuture:

@@ -12,6 +12,9 @@ import numpy as np
 
 from ..safety import Command, Measured
 
+AT_REST = 0.02
+"""Joint speed below which an arm is at rest [rad/s]."""
+
 
 class ArmError(ValueError):
     """The arm cannot be reached, refuses, or stopped by itself. The message is one line."""

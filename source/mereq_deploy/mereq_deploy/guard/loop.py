@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..action import Target
-from ..arm import Arm, ArmError, Snapshot
+from ..arm import AT_REST, Arm, ArmError, Snapshot
 from ..contract import Contract
 from ..safety import CONTROL_RATE_HZ, Measured, SafetyFilter, SafetyLimits, Violation
 from ..state import ArmState
@@ -25,15 +25,12 @@ from .messages import Done, Follow, GoHome, Reading, Refused, Settings, Stop, St
 
 PERIOD = 1.0 / CONTROL_RATE_HZ
 
-REST = 0.02
-"""Joint speed below which an arm is at rest [rad/s]."""
+REST_TIMEOUT = 1.0
+"""Time to wait for an arm to be at rest [s]."""
 
 DEADLINE = 0.5
 """Share of the policy's period within which its answer has to be here, from the moment at which the reading was due.
 The simulated arm has it at once; a share counts what the policy's process, the guard and the machine are late."""
-
-REST_TIMEOUT = 1.0
-"""Time to wait for that [s]."""
 
 ORDER_PERIOD = 0.1
 """How often a guard without orders looks whether it was asked to end [s]."""
@@ -158,7 +155,7 @@ class Guard:
                 measured = self._arm.snapshot().measured
             except ArmError:
                 return None
-            if measured.age < self._limits.max_state_age and np.abs(measured.joint_speed).max() < REST:
+            if measured.age < self._limits.max_state_age and np.abs(measured.joint_speed).max() < AT_REST:
                 return time.monotonic()
             time.sleep(PERIOD)
         return None

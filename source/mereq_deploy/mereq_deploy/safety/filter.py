@@ -18,6 +18,7 @@ import numpy as np
 
 from ..action import Target
 from ..contract import Contract, ToolStep
+from ..contract_checks import MOST_OPEN
 from ..state import conjugate, multiply
 from .limits import JOINT_HIGH, JOINT_LOW, JOINT_SPEED, SafetyLimits
 
@@ -33,9 +34,6 @@ WRONG_WAY_TIME = 0.25
 
 WRONG_WAY_FORCE, WRONG_WAY_ERROR, WRONG_WAY_COSINE = 5.0, 0.01, 0.8
 """From which force [N], distance to the reference [m] and cosine between both that is looked at."""
-
-WIDEST_OPENING = 0.085
-"""Of the Franka Hand's fingers, with some slack [m]. Source: its data sheet says 0.08."""
 
 
 class Violation(Exception):
@@ -233,7 +231,7 @@ class SafetyFilter:
         norm = float(np.linalg.norm(target.orientation))
         if not (np.isfinite(target.position).all() and abs(norm - 1.0) < 1e-3):
             raise Violation(f"the policy asks for {target.position}, {target.orientation}")
-        if target.finger_opening is not None and not 0.0 <= target.finger_opening <= WIDEST_OPENING:
+        if target.finger_opening is not None and not 0.0 <= target.finger_opening <= MOST_OPEN:
             raise Violation(f"the policy asks for fingers {target.finger_opening} m apart")
         clamped: list[str] = []
 

@@ -12,6 +12,7 @@ import contextlib
 import multiprocessing
 import os
 import pty
+import shutil
 import tempfile
 import threading
 import time
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arm import ArmError
+from ..arm import AT_REST, ArmError
 from ..contract import FILE_NAME, Contract, ContractError
 from ..guard import GuardedArm, Stopped, StoppedError
 from ..guard.messages import Settings
@@ -38,9 +39,6 @@ AFTER = 1.0
 """Time for which the witness watches on [s]."""
 
 WITNESS, LOG = "witness.csv", "log.jsonl"
-
-AT_REST = 0.02
-"""[rad/s]"""
 
 AWAY_FROM_HOME = 0.8
 """Of the first joint, where the arm starts that is to go home [rad]."""
@@ -187,9 +185,7 @@ def run_refusal(name: str, folder: Path, limits: SafetyLimits) -> Finding:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         robot = stack.enter_context(simulated_robot(contract.home, place / WITNESS))
         address, spoilt = robot.address, place / "export"
-        spoilt.mkdir()
-        for file in folder.iterdir():
-            (spoilt / file.name).write_bytes(file.read_bytes())
+        shutil.copytree(folder, spoilt)
         text = (spoilt / FILE_NAME).read_text(encoding="utf-8")
         if name == "contract of another version":
             (spoilt / FILE_NAME).write_text(text.replace('"version": 1', '"version": 2', 1), encoding="utf-8")

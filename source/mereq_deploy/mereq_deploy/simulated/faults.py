@@ -86,16 +86,21 @@ class FaultyPolicy:
         return np.full(self._width, np.nan) if self.is_nan else action
 
 
-class StaleArm(FrankyArm):
-    """An arm whose readings do not change any more from a second after it began to follow."""
+class ArmThatFails(FrankyArm):
+    """An arm that is as any other until a second after it began to follow."""
 
-    _stale: Snapshot | None = None
     _since = float("inf")
 
     def follow(self, max_step: float) -> None:
         """As in the parent."""
         super().follow(max_step)
         self._since = time.monotonic() + BEFORE
+
+
+class StaleArm(ArmThatFails):
+    """Its readings do not change any more."""
+
+    _stale: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
         """As in the parent, for a second."""
@@ -107,15 +112,8 @@ class StaleArm(FrankyArm):
         return replace(self._stale, measured=replace(self._stale.measured, age=now - self._since))
 
 
-class FailingArm(FrankyArm):
-    """A client that raises, a second after it began to follow, what nobody reckoned with."""
-
-    _since = float("inf")
-
-    def follow(self, max_step: float) -> None:
-        """As in the parent."""
-        super().follow(max_step)
-        self._since = time.monotonic() + BEFORE
+class FailingArm(ArmThatFails):
+    """It raises what nobody reckoned with."""
 
     def snapshot(self) -> Snapshot:
         """As in the parent, for a second; once it fails, and then again as before: the stop needs readings."""

@@ -5,13 +5,14 @@
 
 ``franka-sim`` checks communication (lost packets) and what is commanded (the FR3's own limits of torque, velocity,
 acceleration, jerk), and ends a motion with a reflex. It runs in an environment of its own, which has nothing of this
-package: import nothing from it here. There is no tool and nothing to touch: that is the other
-controller's part. Its pose is that of the seventh link, 107 mm before the flange.
+package: import nothing from it here. There is no tool and nothing to touch: that is the other controller's part. Its
+pose is that of the seventh link, 107 mm before the flange.
 """
 
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import socket
 import sys
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--address", required=True, help="loopback address to listen on")
     parser.add_argument("--mjcf", type=Path, required=True, help="the FR3 as MuJoCo reads it, franky-sim's fr3.xml")
     args = parser.parse_args()
-    if not args.address.startswith("127."):
+    if not ipaddress.ip_address(args.address).is_loopback:
         parser.error(f"a simulated arm listens on loopback alone, not on {args.address}")
     threading.Thread(target=_end_after_input, daemon=True).start()
     with tempfile.NamedTemporaryFile("w", suffix=".xml") as model:

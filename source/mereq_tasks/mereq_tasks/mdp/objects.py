@@ -75,14 +75,10 @@ class TableGoal(CommandTerm):
         """Returns how far the object leans [rad]. Shape: (num_envs,)."""
         return object_tilt(self._env, self.cfg.object_cfg).squeeze(1)
 
-    def is_toppled(self) -> torch.Tensor:
-        """Returns whether the object has fallen over. Shape: (num_envs,)."""
-        return self.tilt() > self.cfg.toppled_tilt
-
     def refresh(self) -> None:
         """Brings the task's figures up to date."""
         tilt = self.tilt()
-        self.metrics["toppled"] = self.is_toppled().float()
+        self.metrics["toppled"] = (tilt > self.cfg.toppled_tilt).float()
         is_there = self.distance() < self.cfg.success_distance
         self.metrics["success"] = (is_there & (tilt < self.cfg.success_tilt)).float()
 
@@ -169,7 +165,8 @@ def goal_metric(env: ManagerBasedRLEnv, name: str, command: str = "goal") -> tor
 
 def toppled(env: ManagerBasedRLEnv, command: str = "goal") -> torch.Tensor:
     """Termination: the object has fallen over. Shape: (num_envs,)."""
-    return _goal(env, command).is_toppled()
+    goal = _goal(env, command)
+    return goal.tilt() > goal.cfg.toppled_tilt
 
 
 def _goal(env: ManagerBasedRLEnv, command: str) -> TableGoal:

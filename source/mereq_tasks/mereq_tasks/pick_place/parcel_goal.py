@@ -104,8 +104,7 @@ class ParcelGoal(mdp.TableGoal):
         """
         side = torch.randint(0, 2, (self.num_envs,), device=self.device) * 2 - 1
         drawn = side * sample_uniform(*self.cfg.proposed_offset, (self.num_envs,), self.device)
-        here = (self._from_parcel() * self._parcel_axis()).sum(dim=1)
-        return torch.where(self._is_around(), here, drawn)
+        return torch.where(self._is_around(), self._along_own_axis(), drawn)
 
     def _bring_near(self, env_ids: torch.Tensor) -> None:
         """Moves some spots under parcels that are held already (a start in training): letting go is what is left."""
@@ -117,10 +116,13 @@ class ParcelGoal(mdp.TableGoal):
 
     def _is_around(self) -> torch.Tensor:
         """Returns whether the fingertips are around the parcel, gripping or not. Shape: (num_envs,)."""
-        from_parcel, axis = self._from_parcel(), self._parcel_axis()
-        along = (from_parcel * axis).sum(dim=1)
-        aside = (from_parcel - along.unsqueeze(1) * axis).norm(dim=1)
+        along = self._along_own_axis()
+        aside = (self._from_parcel() - along.unsqueeze(1) * self._parcel_axis()).norm(dim=1)
         return (aside < self.cfg.around_distance) & (along.abs() <= self.cfg.graspable_length / 2)
+
+    def _along_own_axis(self) -> torch.Tensor:
+        """Returns how far from the centre the fingertips are along the parcel's own x axis [m]. Shape: (num_envs,)."""
+        return (self._from_parcel() * self._parcel_axis()).sum(dim=1)
 
     def _parcel_axis(self) -> torch.Tensor:
         return self._x_axis(self._env.scene[self.cfg.object_cfg.name].data.root_quat_w.torch)
