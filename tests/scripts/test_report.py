@@ -76,8 +76,11 @@ def check_tables(page: Page, width: int) -> None:
 
 def check_video(page: Page) -> None:
     """The video decodes: its size is known, and a later moment can be shown."""
-    page.evaluate("() => { const v = document.querySelector('video'); v.preload = 'auto'; v.load(); }")
-    page.wait_for_function("document.querySelector('video').readyState >= 3", timeout=20_000)
+    # One promise, not wait_for_function: that polls with eval, which the page's own policy forbids.
+    page.locator("video").evaluate(
+        "v => new Promise((resolve, reject) => { v.preload = 'auto'; v.oncanplay = resolve;"
+        " v.onerror = () => reject(v.error.message); setTimeout(() => reject('no video in 20 s'), 20000); v.load(); })"
+    )
     width, height, duration = page.locator("video").evaluate("v => [v.videoWidth, v.videoHeight, v.duration]")
     assert (width, height) == (1280, 720)
     assert duration == pytest.approx(1.5 + 1.2, abs=0.1)
