@@ -1,9 +1,11 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""How often the synthetic person would take over, by threshold: to choose the person's settings of a task.
+"""How often the synthetic person would take over, by threshold, and what that would teach: to choose a task's settings.
 
-A person who is fit to judge takes over from the prior often and from the expert, who is themselves, hardly ever.
+A person who is fit to judge takes over from the prior often and from the expert, who is themselves, hardly ever. What a
+round with the first of the policies would teach, the target features φ*, should be near the expert's own; the standard
+error is that of as many episodes as the person watches in a round.
 
 Example:
     ./isaaclab.sh -p scripts/probe_person.py --task Franka-PushBottle --thresholds 0.1 0.2 0.4
@@ -47,6 +49,7 @@ def main() -> None:
     import torch
 
     from mereq_algo.intervention import SupervisedRollout, collect_supervised_rollout
+    from mereq_algo.irl import TargetFeatures
     from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, make_person
 
     with quiet(not args.verbose):
@@ -54,8 +57,8 @@ def main() -> None:
 
     settings = resolve_task(args, overrides)
     settings.env_cfg.scene.num_envs = args.num_envs or 64
-    cfg = MEReQCfg.from_dict(settings.agent).person
-    usual = cfg.hysteresis
+    cfg = MEReQCfg.from_dict(settings.agent)
+    usual = cfg.person.hysteresis
     thresholds = args.thresholds or [factor * usual.takeover_threshold for factor in (0.5, 1.0, 2.0)]
     table = Table("take over at", "hand back at", "patience", *files)
     with open_task(settings, args.verbose) as task:
@@ -70,11 +73,25 @@ def main() -> None:
             """Lets the person watch an episode of every robot, always from the same states."""
             torch.manual_seed(args.seed)
             env.reset()
-            judged_by = replace(cfg, hysteresis=hysteresis)
+            judged_by = replace(cfg.person, hysteresis=hysteresis)
             person = make_person(judged_by, trained["expert"], env.num_envs, args.seed, str(env.device))
             generator = torch.Generator(env.device).manual_seed(args.seed)
             return collect_supervised_rollout(env, trained[name].policy, person, env.num_envs, generator=generator)
 
+        def features_of(rollout: SupervisedRollout) -> list[str]:
+            """Returns what such a rollout teaches, feature by feature, and how sure a round of the usual size is."""
+            target = TargetFeatures(len(spec.feature_names), cfg.target)
+            target.add_round(rollout)
+            value = target.value()
+            assert value is not None
+            error = target.standard_error() * (rollout.num_supervised / cfg.num_supervised) ** 0.5
+            return [f"{mean:.3f} ± {spread:.3f}" for mean, spread in zip(value.tolist(), error.tolist(), strict=True)]
+
+        lessons = Table("features", *spec.feature_names)
+        never = replace(usual, takeover_threshold=float("inf"))
+        first = next(iter(files))
+        for name in dict.fromkeys((first, "expert")):
+            lessons.add_row(f"{name}, alone", *features_of(watched(name, never)))
         for threshold, patience in itertools.product(thresholds, args.patience or [usual.patience_takeover]):
             handback = args.handback * threshold
             hysteresis = replace(
@@ -87,8 +104,10 @@ def main() -> None:
                 str(patience),
                 *(f"{rollout.intervention_rate:.1%} ({rollout.num_takeovers} takeovers)" for rollout in rollouts),
             )
+            lessons.add_row(f"φ* of {first}, {threshold:g}, {handback:g}, {patience}", *features_of(rollouts[0]))
     table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
-    Console().print(table)
+    lessons.title = f"mean features a step ± standard error of {cfg.num_supervised} episodes"
+    Console().print(table, lessons)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,21 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from _common import POLICIES, check_writable, command_line, load_policy, one_line_errors, policy_file, versions
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
+
+if TYPE_CHECKING:
+    from mereq_algo.residual import LearningStep
+
+REPORT_INTERVAL = 100
+"""Steps of all robots between two lines on the screen, and over which what they tell is averaged."""
 
 
 def main() -> None:
@@ -65,11 +73,17 @@ def main() -> None:
         with Progress(*columns) as progress:
             bar = progress.add_task(f"training the {args.reward}", total=args.steps)
 
-            def on_step(step: int, stats: dict, log: dict) -> None:
+            recent: deque[torch.Tensor] = deque(maxlen=REPORT_INTERVAL)
+
+            def on_step(step: int, taken: LearningStep) -> None:
                 progress.update(bar, completed=step)
-                if step % 100 == 0:
-                    ink = {name.split("/")[-1]: f"{float(log[name]):.2f}" for name in log if "Metrics/" in name}
-                    progress.console.print(f"step {step}: {ink}", highlight=False)
+                values = torch.cat((taken.transition["base_reward"].unsqueeze(1), taken.transition["features"]), dim=1)
+                recent.append(values.nanmean(dim=0))
+                if step % REPORT_INTERVAL == 0:
+                    means = torch.stack(tuple(recent)).mean(dim=0).tolist()
+                    named = zip(("reward", *spec.feature_names), means, strict=True)
+                    text = ", ".join(f"{name} {mean:.3f}" for name, mean in named)
+                    progress.console.print(f"step {step}: {text}", highlight=False, soft_wrap=True)
 
             algorithm = train_policy(env, theta, args.steps, cfg, args.seed, start, on_step)
         minutes = (time.perf_counter() - started_at) / 60

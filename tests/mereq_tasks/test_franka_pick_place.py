@@ -272,6 +272,45 @@ def test_starts_are_within_their_ranges_and_easier_ones_are_what_they_say(grippe
     assert (opening > PARCEL_SIZE[1]).all()
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_of_parcels_that_start_in_the_hand_some_have_their_spot_right_below(gripper, share, monkeypatch):
+    monkeypatch.setattr(gripper.goal.cfg, "near_share", share)
+    gripper.start_over(7, in_hand=1.0)
+    is_below = gripper.goal.distance() < 1.5 * gripper.goal.cfg.success_distance
+    assert (is_below == bool(share)).all()
+    gripper.start_over(7)
+    assert (gripper.goal.distance() > 0.05).all(), "what lies on the table is never there already"
+
+
+@pytest.mark.parametrize(
+    ("away", "height", "error", "price"),
+    [
+        (0.15, 0.0, 0.06, 0.2),
+        (0.15, 0.025, 0.035, 0.2),
+        (0.15, 0.06, 0.0, 0.0),
+        (0.035, 0.02, 0.0, 0.0),
+        (0.01, 0.0, 0.0, 0.0),
+    ],
+    ids=["on the table", "too low", "carried", "coming down", "on its spot"],
+)
+def test_a_parcel_is_carried_high_and_comes_down_to_its_spot(gripper, away, height, error, price):
+    """The heights that the reward asks for, and the price of moving at less than half of them."""
+    from mereq_tasks.pick_place import mdp
+    from mereq_tasks.pick_place.pick_place_env_cfg import CARRY
+
+    gripper.start_over()
+    gripper.goal.command[:] = torch.tensor([0.45, 0.0])
+    gripper.place_parcel(0.45, away, height)
+    gripper.parcel.write_root_velocity_to_sim_index(
+        root_velocity=torch.tensor([0.2, 0.0, 0.0, 0.0, 0.0, 0.0]).repeat(gripper.num, 1)
+    )
+    env = gripper.unwrapped
+    torch.testing.assert_close(mdp.height_error(env, **CARRY), torch.full((gripper.num,), error), atol=1e-4, rtol=0.0)
+    torch.testing.assert_close(mdp.dragged(env, **CARRY), torch.full((gripper.num,), price), atol=1e-4, rtol=0.0)
+    near = 1.0 - torch.tanh(torch.tensor((away**2 + height**2) ** 0.5 / 0.05))
+    torch.testing.assert_close(mdp.near_its_place(env, 0.05), near.repeat(gripper.num), atol=1e-3, rtol=0.0)
+
+
 @pytest.mark.parametrize(("steps", "share"), [(0, 0.4), (500, 0.3), (2000, 0.0), (5000, 0.0)])
 def test_easier_starts_fade_out(steps, share):
     assert fade_out(SimpleNamespace(common_step_counter=steps), [], 0.4, start=0.4, steps=2000) == pytest.approx(share)

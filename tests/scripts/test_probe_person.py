@@ -21,6 +21,10 @@ def test_the_person_takes_over_from_the_prior_and_not_from_themselves():
     (row,) = (line for line in result.stdout.splitlines() if "takeovers" in line)
     prior, expert = (float(rate) for rate in re.findall(r"([\d.]+)% \(", row))
     assert prior > 20.0 and expert < 5.0
+    prior, expert, target = (
+        float(re.findall(r"([\d.]+) ±", line)[1]) for line in result.stdout.splitlines() if " ± " in line
+    )
+    assert abs(target - expert) < 0.2 * (expert - prior), "of the ink removed, a round teaches about what they want"
 
 
 def test_a_share_that_is_none_is_refused():

@@ -12,7 +12,7 @@ import torch
 from rsl_rl.env import VecEnv
 
 from ..networks import TrainedPolicy
-from ..residual import LearningLoop, LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
+from ..residual import LearningLoop, LearningStep, LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
 
 
 def train_policy(
@@ -22,7 +22,7 @@ def train_policy(
     cfg: ResidualSACCfg | None = None,
     seed: int = 0,
     start: TrainedPolicy | None = None,
-    on_step: Callable[[int, dict, dict], None] | None = None,
+    on_step: Callable[[int, LearningStep], None] | None = None,
 ) -> ResidualSAC:
     """Train plain SAC with the reward r + θᵀf, the learning rate falling linearly to a tenth.
 
@@ -38,7 +38,7 @@ def train_policy(
         cfg: Settings.
         seed: Seed of initial weights, exploration and sampling.
         start: Policy and critics to start from; from scratch when left out.
-        on_step: Called after each step with its number, the learner's statistics and the environment's log.
+        on_step: Called after each step with its number and what it brought.
 
     Returns:
         The algorithm with the trained policy and critics.
@@ -59,5 +59,5 @@ def train_policy(
             algorithm.scale_learning_rate(1.0 - 0.9 * step / num_steps)
             taken = loop.step()
             if on_step is not None:
-                on_step(step, taken.stats, taken.extras.get("log", {}))
+                on_step(step, taken)
     return algorithm

@@ -90,23 +90,18 @@ def gripped(env: ManagerBasedRLEnv) -> torch.Tensor:
     return _goal(env).is_gripped().float()
 
 
-def carried_towards(env: ManagerBasedRLEnv, scale: float, lifted_height: float) -> torch.Tensor:
-    """Reward: nearness of a parcel to its spot, in [0, 1], as long as it is in the air or there.
+def dragged(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> torch.Tensor:
+    """Reward: speed over the table of a parcel that is less than half as high as it should be there [m/s].
 
-    On the table and elsewhere it counts nothing, or it would be dragged: that is quicker than to lift and to lay down.
-
-    Args:
-        env: The environment.
-        scale: Distance at which nearness has fallen to a quarter [m].
-        lifted_height: Height above where it rests from which the parcel is in the air [m].
+    To drag it is quicker than to lift it and to lay it down. ``carry_height`` and ``slope`` as in :func:`height_error`.
 
     Returns:
         Shape: (num_envs,)
     """
     goal = _goal(env)
-    distance = goal.distance()
-    counts = (goal.height() > lifted_height) | (distance < goal.cfg.success_distance)
-    return (1.0 - torch.tanh(distance / scale)) * counts
+    speed = mdp.object_velocity(env, goal.cfg.object_cfg)[:, :2].norm(dim=1)
+    wanted = _wanted_height(goal, carry_height, slope)
+    return speed * ((wanted > 0.0) & (goal.height() < 0.5 * wanted))
 
 
 def height_error(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> torch.Tensor:
@@ -123,8 +118,27 @@ def height_error(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> t
         Shape: (num_envs,)
     """
     goal = _goal(env)
-    wanted = (slope * (goal.distance() - 0.5 * goal.cfg.success_distance)).clamp(0.0, carry_height)
-    return (goal.height() - wanted).abs()
+    return (goal.height() - _wanted_height(goal, carry_height, slope)).abs()
+
+
+def _wanted_height(goal: ParcelGoal, carry_height: float, slope: float) -> torch.Tensor:
+    return (slope * (goal.distance() - 0.5 * goal.cfg.success_distance)).clamp(0.0, carry_height)
+
+
+def near_its_place(env: ManagerBasedRLEnv, scale: float) -> torch.Tensor:
+    """Reward: nearness of the parcel to where it is to lie, height and all, in [0, 1]; held or not.
+
+    It is felt in the last few centimetres only: it leads a parcel that is carried down onto its spot.
+
+    Args:
+        env: The environment.
+        scale: Distance at which nearness has fallen to a quarter [m].
+
+    Returns:
+        Shape: (num_envs,)
+    """
+    goal = _goal(env)
+    return 1.0 - torch.tanh(torch.hypot(goal.distance(), goal.height()) / scale)
 
 
 def placed(env: ManagerBasedRLEnv, width: float) -> torch.Tensor:

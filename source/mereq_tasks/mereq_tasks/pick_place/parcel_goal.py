@@ -159,8 +159,9 @@ class ParcelGoalCfg(mdp.TableGoalCfg):
     around_distance: float = 0.03
     """Distance of the fingertips from the parcel's axis within which they are around it [m]."""
 
-    near_share: float = 0.5
-    """Share of the parcels that are held at the start whose spot is right below."""
+    near_share: float = 0.2
+    """Share of the parcels that are held at the start whose spot is right below. Source: measurement: of half of them a
+    policy learns to let go at once wherever it is."""
 
     rest_height: float = MISSING
     """Height of the parcel's middle when it lies on the table [m]."""

@@ -46,6 +46,9 @@ TIP_OFFSET = (0.0, 0.0, 0.1036)
 GRIP = {FINGER_JOINTS: 0.0175}
 """Where the fingers are sent to grip [m]: 7.5 mm inside the parcel, which the drives' 2,000 N/m turn into 15 N each."""
 
+CARRY = {"carry_height": 0.06, "slope": 1.0}
+"""How high above where it rests the parcel is to be carried [m], and how steeply it comes down to its spot."""
+
 
 def _hand() -> SceneEntityCfg:
     return SceneEntityCfg("robot", body_names="fr3_hand")
@@ -182,12 +185,14 @@ class ObservationsCfg:
 class RewardsCfg:
     """The prior's reward r, in stages: reach, grip, lift, carry, lay down. Weights are per second; a step is 0.05 s."""
 
-    reach = RewTerm(func=mdp.distance_to_grasp, weight=-20.0)
+    reach = RewTerm(func=mdp.distance_to_grasp, weight=-40.0)
     align = RewTerm(func=mdp.misalignment, weight=-2.0, params={"asset_cfg": _hand()})
     grip = RewTerm(func=mdp.gripped, weight=1.0)
-    carry = RewTerm(func=mdp.carried_towards, weight=10.0, params={"scale": 0.15, "lifted_height": 0.02})
-    height = RewTerm(func=mdp.height_error, weight=-30.0, params={"carry_height": 0.06, "slope": 1.0})
-    placed = RewTerm(func=mdp.placed, weight=20.0, params={"width": 0.02})
+    height = RewTerm(func=mdp.height_error, weight=-60.0, params=dict(CARRY))
+    goal_distance = RewTerm(func=shared_mdp.goal_distance, weight=-15.0)
+    dragged = RewTerm(func=mdp.dragged, weight=-30.0, params=dict(CARRY))
+    near_its_place = RewTerm(func=mdp.near_its_place, weight=5.0, params={"scale": 0.05})
+    placed = RewTerm(func=mdp.placed, weight=6.0, params={"width": 0.02})
     action = RewTerm(func=shared_mdp.action_l2, weight=-0.1)
 
 
