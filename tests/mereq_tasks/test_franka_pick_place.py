@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -67,9 +68,11 @@ class Gripper:
         names = self.unwrapped.observation_manager.active_terms["metrics"]
         return self.unwrapped.observation_manager.compute_group("metrics")[:, names.index(name)]
 
-    def place_parcel(self, x: float, y: float, height: float = 0.0, tilt: float = 0.0) -> None:
-        half = torch.tensor(tilt / 2)
-        pose = torch.tensor([x, y, REST_HEIGHT + height, float(half.sin()), 0.0, 0.0, float(half.cos())])
+    def place_parcel(self, x: float, y: float, height: float = 0.0, tilt: float = 0.0, pitch: float = 0.0) -> None:
+        """Rolled over by tilt or with an end lifted by pitch, not by both."""
+        half = (tilt + pitch) / 2
+        about = math.sin(half) * torch.tensor([tilt != 0.0, pitch != 0.0, False])
+        pose = torch.tensor([x, y, REST_HEIGHT + height, *about.tolist(), math.cos(half)])
         pose = pose.repeat(self.num, 1)
         pose[:, :3] += self.unwrapped.scene.env_origins
         self.parcel.write_root_pose_to_sim_index(root_pose=pose)
@@ -285,9 +288,9 @@ def test_of_parcels_that_start_in_the_hand_some_have_their_spot_right_below(grip
 @pytest.mark.parametrize(
     ("away", "height", "error", "price"),
     [
-        (0.15, 0.0, 0.06, 0.2),
-        (0.15, 0.025, 0.035, 0.2),
-        (0.15, 0.06, 0.0, 0.0),
+        (0.15, 0.0, 0.04, 0.2),
+        (0.15, 0.015, 0.025, 0.2),
+        (0.15, 0.04, 0.0, 0.0),
         (0.035, 0.02, 0.0, 0.0),
         (0.01, 0.0, 0.0, 0.0),
     ],
@@ -309,6 +312,17 @@ def test_a_parcel_is_carried_high_and_comes_down_to_its_spot(gripper, away, heig
     torch.testing.assert_close(mdp.dragged(env, **CARRY), torch.full((gripper.num,), price), atol=1e-4, rtol=0.0)
     near = 1.0 - torch.tanh(torch.tensor((away**2 + height**2) ** 0.5 / 0.05))
     torch.testing.assert_close(mdp.near_its_place(env, 0.05), near.repeat(gripper.num), atol=1e-3, rtol=0.0)
+
+
+@pytest.mark.parametrize(
+    ("height", "pitch", "clearance"), [(0.03, 0.0, 0.03), (0.06, 0.4, 0.0265), (0.06, -0.4, 0.0265)]
+)
+def test_clearance_is_that_of_the_lower_end(gripper, height, pitch, clearance):
+    """By hand: 0.06 + 0.02 (1 − cos 0.4) − 0.09 sin 0.4."""
+    gripper.start_over()
+    gripper.place_parcel(0.45, 0.0, height, pitch=pitch)
+    measured = gripper.goal.clearance()
+    torch.testing.assert_close(measured, torch.full_like(measured, clearance), atol=1e-4, rtol=0.0)
 
 
 @pytest.mark.parametrize(("steps", "share"), [(0, 0.4), (500, 0.3), (2000, 0.0), (5000, 0.0)])

@@ -91,9 +91,10 @@ def gripped(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 
 def dragged(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> torch.Tensor:
-    """Reward: speed over the table of a parcel that is less than half as high as it should be there [m/s].
+    """Reward: speed over the table of a parcel whose lower end is less than half as high as it should be there [m/s].
 
-    To drag it is quicker than to lift it and to lay it down. ``carry_height`` and ``slope`` as in :func:`height_error`.
+    To drag it, be it by one end, is quicker than to lift it and to lay it down. ``carry_height`` and ``slope`` as in
+    :func:`height_error`.
 
     Returns:
         Shape: (num_envs,)
@@ -101,24 +102,24 @@ def dragged(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> torch.
     goal = _goal(env)
     speed = mdp.object_velocity(env, goal.cfg.object_cfg)[:, :2].norm(dim=1)
     wanted = _wanted_height(goal, carry_height, slope)
-    return speed * ((wanted > 0.0) & (goal.height() < 0.5 * wanted))
+    return speed * ((wanted > 0.0) & (goal.clearance() < 0.5 * wanted))
 
 
 def height_error(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> torch.Tensor:
-    """Reward: distance from the height that the parcel should have where it is [m].
+    """Reward: distance of the parcel's lower end from the height that it should have where it is [m].
 
     Far from its spot it is to be carried at a height; near it the height falls with a slope to the table.
 
     Args:
         env: The environment.
-        carry_height: Height above where it rests while it is carried [m].
+        carry_height: Height above the table while it is carried [m].
         slope: Height over distance, near the spot.
 
     Returns:
         Shape: (num_envs,)
     """
     goal = _goal(env)
-    return (goal.height() - _wanted_height(goal, carry_height, slope)).abs()
+    return (goal.clearance() - _wanted_height(goal, carry_height, slope)).abs()
 
 
 def _wanted_height(goal: ParcelGoal, carry_height: float, slope: float) -> torch.Tensor:

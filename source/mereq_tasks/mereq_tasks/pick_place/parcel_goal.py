@@ -58,6 +58,15 @@ class ParcelGoal(mdp.TableGoal):
         """Returns how high the parcel's middle is above where it is at rest [m]. Shape: (num_envs,)."""
         return mdp.object_position(self._env, self.cfg.object_cfg)[:, 2] - self.cfg.rest_height
 
+    def clearance(self) -> torch.Tensor:
+        """Returns how high the lower end of the parcel's underside is above the table [m]. Shape: (num_envs,).
+
+        A parcel gripped off its centre hangs from the hand: its middle can be up while an end is dragged.
+        """
+        slope = self._parcel_axis()[:, 2].abs().clamp(max=1.0)
+        length, _, height = self.cfg.object_size
+        return self.height() + 0.5 * height * (1.0 - (1.0 - slope**2).sqrt()) - 0.5 * length * slope
+
     def is_gripped(self) -> torch.Tensor:
         """Returns whether both fingers press on something. Shape: (num_envs,)."""
         forces = [self._env.scene[name].data.net_forces_w.torch[:, 0].norm(dim=1) for name in self.cfg.finger_sensors]
@@ -84,7 +93,7 @@ class ParcelGoal(mdp.TableGoal):
         self.metrics["grasp_offset"] = self._carried_offset / self._carried_steps.clamp(min=1.0)
 
     def _update_metrics(self) -> None:
-        is_carried = (self.is_gripped() & ~self.is_down()).float()
+        is_carried = (self.is_gripped() & (self.clearance() > self.cfg.carried_clearance)).float()
         self._carried_steps += is_carried
         self._carried_offset += is_carried * self.along_length().abs()
         super()._update_metrics()
@@ -147,6 +156,9 @@ class ParcelGoalCfg(mdp.TableGoalCfg):
     tool_offset: tuple[float, float, float] = MISSING
     """The point between the fingertips in the hand's frame [m]."""
 
+    object_size: tuple[float, float, float] = MISSING
+    """Length, width and height of the parcel [m]."""
+
     finger_sensors: tuple[str, str] = MISSING
     """Names of the contact sensors of the fingers."""
 
@@ -168,6 +180,9 @@ class ParcelGoalCfg(mdp.TableGoalCfg):
 
     down_height: float = 0.01
     """Height above that within which it counts as lying there [m]."""
+
+    carried_clearance: float = 0.002
+    """Clearance from which the parcel is in the air [m]; one that rests settles by a tenth of it."""
 
     carried_steps: int = 10
     """Steps in the air, gripped, from which the parcel was picked."""

@@ -46,8 +46,8 @@ TIP_OFFSET = (0.0, 0.0, 0.1036)
 GRIP = {FINGER_JOINTS: 0.0175}
 """Where the fingers are sent to grip [m]: 7.5 mm inside the parcel, which the drives' 2,000 N/m turn into 15 N each."""
 
-CARRY = {"carry_height": 0.06, "slope": 1.0}
-"""How high above where it rests the parcel is to be carried [m], and how steeply it comes down to its spot."""
+CARRY = {"carry_height": 0.04, "slope": 1.0}
+"""Height of the carried parcel's lower end above the table [m], and how steeply it comes down to its spot."""
 
 
 def _hand() -> SceneEntityCfg:
@@ -103,6 +103,7 @@ class CommandsCfg:
         area=((0.36, -0.22), (0.58, 0.22)),
         tool_cfg=_hand(),
         tool_offset=TIP_OFFSET,
+        object_size=PARCEL_SIZE,
         finger_sensors=("left_finger", "right_finger"),
         graspable_length=GRASPABLE_LENGTH,
         proposed_offset=(0.03, 0.045),
