@@ -16,38 +16,46 @@ from .supervised_env import SPEC
 SUCCESS = SPEC.metric_names.index("success")
 
 
-def record(episodes_per_robot: int, broken: bool | None = None) -> EpisodeRecorder:
+def record(num_episodes: int, broken: bool | None = None, long: int = 1) -> EpisodeRecorder:
     """Four steps with a reward of 1; the short episodes are terminated without success, the long one is timed out."""
-    recorder = EpisodeRecorder(SPEC, 2, "cpu", episodes_per_robot)
+    recorder = EpisodeRecorder(SPEC, 2, "cpu", num_episodes)
+    is_long = torch.arange(2) == long
     for step in range(1, 5):
-        done = torch.tensor([step % 2 == 0, step == 4])
+        done = torch.where(is_long, torch.tensor(step == 4), torch.tensor(step % 2 == 0))
         transition = TensorDict(
             {
                 "base_reward": torch.ones(2),
                 "features": torch.zeros(2, len(SPEC.feature_names)),
-                "terminated": done & torch.tensor([True, False]),
+                "terminated": done & ~is_long,
             },
             batch_size=[2],
         )
         metrics = torch.zeros(2, len(SPEC.metric_names))
-        metrics[1, SUCCESS] = 1.0
+        metrics[long, SUCCESS] = 1.0
         extras = {"final_obs": {"metrics": metrics}}
         if broken is not None:
-            extras["broken"] = done & torch.tensor([broken, False])
+            extras["broken"] = done & ~is_long & broken
         recorder.add(transition, done, extras, slice(0, 2))
     return recorder
 
 
-@pytest.mark.parametrize(("episodes_per_robot", "mean_return", "success"), [(1, 3.0, 1 / 2), (2, 8 / 3, 1 / 3)])
-def test_a_robot_has_as_many_episodes_as_any_other(episodes_per_robot, mean_return, success):
+@pytest.mark.parametrize(("num_episodes", "mean_return", "success"), [(2, 3.0, 1 / 2), (4, 8 / 3, 1 / 3)])
+def test_a_robot_has_as_many_episodes_as_any_other(num_episodes, mean_return, success):
     """(2 + 4) / 2, and with a second short episode (2 + 2 + 4) / 3."""
-    result = record(episodes_per_robot).result()
+    result = record(num_episodes).result()
     assert result.return_prior_reward.mean == pytest.approx(mean_return)
     assert result.success_rate.mean == pytest.approx(success)
 
 
+@pytest.mark.parametrize("long", [0, 1])
+def test_of_more_robots_than_episodes_those_that_end_first_are_not_preferred(long):
+    result = record(1, long=long).result()
+    assert result.episodes == 1
+    assert result.success_rate.mean == (1.0 if long == 0 else 0.0), "the first robot's, however long it takes"
+
+
 def test_an_episode_that_the_task_ends_counts_and_one_that_broken_physics_ends_does_not():
-    assert record(1, broken=False).result().episodes == 2
-    only_whole = record(1, broken=True).result()
+    assert record(2, broken=False).result().episodes == 2
+    only_whole = record(2, broken=True).result()
     assert (only_whole.episodes, only_whole.num_broken) == (1, 1)
     assert only_whole.return_prior_reward.mean == pytest.approx(4.0)

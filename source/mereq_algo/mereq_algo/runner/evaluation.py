@@ -134,17 +134,18 @@ def _cell(mean: float | None, stderr: float | None, percent: bool) -> str:
 class EpisodeRecorder:
     """Sums up rewards and features of each robot, and keeps the figures of every episode that ends."""
 
-    def __init__(self, spec: TaskSpec, num_robots: int, device: torch.device | str, episodes_per_robot: int) -> None:
+    def __init__(self, spec: TaskSpec, num_robots: int, device: torch.device | str, num_episodes: int) -> None:
         """Start all robots at the beginning of an episode.
 
         Args:
             spec: Names and true weights of the task.
             num_robots: Number of robots that are recorded.
             device: Where they are.
-            episodes_per_robot: How many episodes of each count: in the same time a robot has more short ones than long
-                ones, and those that end early are the ones that failed.
+            num_episodes: How many episodes count. Which robots have how many of them is settled beforehand: the first
+                ones to end are those that failed early.
         """
-        self._left = torch.full((num_robots,), episodes_per_robot, device=device)
+        robot = torch.arange(num_robots, device=device)
+        self._left = num_episodes // num_robots + (robot < num_episodes % num_robots).long()
         self._spec = spec
         self._theta_star = spec.theta_star.to(device)
         self._reward = torch.zeros(num_robots, device=device)
@@ -203,16 +204,16 @@ class EpisodeRecorder:
         """Return the mean features of each finished episode. Shape: (num_episodes, num_features)."""
         return torch.cat(self._finished)[:, 2 : 2 + len(self._spec.feature_names)]
 
-    def result(self, episodes: int | None = None) -> Evaluation:
-        """Summarise the first episodes that ended, or all of them.
+    def result(self) -> Evaluation:
+        """Summarise the episodes that ended.
 
         Raises:
             BrokenPhysicsError: Not one episode was whole and finite.
         """
         if self.num_finished == 0:
             raise BrokenPhysicsError(f"physics broke: not one of {self.num_broken} episodes is whole and finite")
-        rows = torch.cat(self._finished)[:episodes]
-        counts = torch.cat(self._finished_counts)[:episodes].sum(dim=0).long().view(-1, NUM_BINS)
+        rows = torch.cat(self._finished)
+        counts = torch.cat(self._finished_counts).sum(dim=0).long().view(-1, NUM_BINS)
         num_features = len(self._spec.feature_names)
         columns = [Estimate.of(column) for column in rows.T]
         return Evaluation(
@@ -236,7 +237,7 @@ def evaluate(
 ) -> dict[str, Evaluation]:
     """Run policies side by side, each on its own block of robots, from freshly reset robots.
 
-    Every robot of a block runs the same number of whole episodes, so short episodes are not over-represented.
+    How many whole episodes of which robot count is settled beforehand, so short episodes are not over-represented.
 
     Args:
         env: The environment, just reset.
@@ -256,7 +257,7 @@ def evaluate(
         raise ValueError(f"evaluation: {len(policies)} policies need as many robots, there are {env.num_envs}")
     blocks = {name: slice(i * block, (i + 1) * block) for i, name in enumerate(policies)}
     rounds = -(-episodes // block)
-    recorders = {name: EpisodeRecorder(spec, block, env.device, rounds) for name in policies}
+    recorders = {name: EpisodeRecorder(spec, block, env.device, episodes) for name in policies}
     obs = env.get_observations()
     action = torch.zeros(env.num_envs, env.num_actions, device=env.device)
     for _ in range(rounds * int(torch.as_tensor(env.max_episode_length).max())):
@@ -270,4 +271,4 @@ def evaluate(
         for name, robots in blocks.items():
             recorders[name].add(transition[robots], dones[robots], extras, robots)
         obs = next_obs
-    return {name: recorder.result(episodes) for name, recorder in recorders.items()}
+    return {name: recorder.result() for name, recorder in recorders.items()}

@@ -116,7 +116,8 @@ class Supervision:
         """
         env, cfg = self._env, self._cfg
         window = FeatureWindow(cfg.inner.window, self.staggered)
-        recorder = EpisodeRecorder(self._spec, self.alone.stop - self.alone.start, env.device, cfg.episodes_per_robot)
+        num_alone = self.alone.stop - self.alone.start
+        recorder = EpisodeRecorder(self._spec, num_alone, env.device, num_alone * cfg.episodes_per_robot)
         transitions: list[TensorDict] = []
 
         def on_step(transition: TensorDict, dones: torch.Tensor, extras: dict[str, Any]) -> None:
