@@ -172,8 +172,8 @@ class ParcelGoalCfg(mdp.TableGoalCfg):
     """Distance of the fingertips from the parcel's axis within which they are around it [m]."""
 
     near_share: float = 0.2
-    """Share of the parcels that are held at the start whose spot is right below. Source: ours: in a single run with half
-    of them a policy learned to let go at once wherever it was."""
+    """Share of the parcels that are held at the start whose spot is right below. Source: ours: in a single run with
+    half of them a policy learned to let go at once wherever it was."""
 
     rest_height: float = MISSING
     """Height of the parcel's middle when it lies on the table [m]."""
