@@ -56,7 +56,7 @@ class ParcelGoal(mdp.TableGoal):
 
     def height(self) -> torch.Tensor:
         """Returns how high the parcel's middle is above where it is at rest [m]. Shape: (num_envs,)."""
-        return mdp.object_position(self._env, self.cfg.object_cfg)[:, 2] - self.cfg.rest_height
+        return mdp.object_position(self._env, self.cfg.object_cfg)[:, 2] - self.cfg.object_size[2] / 2
 
     def clearance(self) -> torch.Tensor:
         """Returns how high the lower end of the parcel's underside is above the table [m]. Shape: (num_envs,).
@@ -174,9 +174,6 @@ class ParcelGoalCfg(mdp.TableGoalCfg):
     near_share: float = 0.2
     """Share of the parcels that are held at the start whose spot is right below. Source: ours: in a single run with
     half of them a policy learned to let go at once wherever it was."""
-
-    rest_height: float = MISSING
-    """Height of the parcel's middle when it lies on the table [m]."""
 
     down_height: float = 0.01
     """Height above that within which it counts as lying there [m]."""

@@ -107,7 +107,6 @@ class CommandsCfg:
         finger_sensors=("left_finger", "right_finger"),
         graspable_length=GRASPABLE_LENGTH,
         proposed_offset=(0.03, 0.045),
-        rest_height=REST_HEIGHT,
     )
 
 
