@@ -15,7 +15,7 @@ from mereq_deploy.contract import Contract
 from mereq_deploy.runtime import LogReader
 from mereq_deploy.safety.limits import DEFAULT_FILE
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("simulated_arm")]
+pytestmark = [pytest.mark.timeout(120), pytest.mark.realtime]
 
 
 @pytest.fixture

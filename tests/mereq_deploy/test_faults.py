@@ -18,7 +18,7 @@ from mereq_deploy.safety import SafetyLimits
 from mereq_deploy.simulated.fault_runs import REFUSALS, run_fault, run_killed_policy, run_refusal
 from mereq_deploy.simulated.faults import FAULTS, Fault
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("simulated_arm")]
+pytestmark = [pytest.mark.timeout(120), pytest.mark.realtime]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

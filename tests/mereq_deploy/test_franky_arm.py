@@ -19,7 +19,7 @@ from mereq_deploy.safety import Measured, SafetyFilter, SafetyLimits
 from mereq_deploy.simulated.controller import serve
 from mereq_deploy.simulated.process import simulated_robot
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("simulated_arm")]
+pytestmark = [pytest.mark.timeout(120), pytest.mark.realtime]
 
 LIMITS = SafetyLimits.load()
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])

@@ -15,7 +15,7 @@ from mereq_deploy.safety import SafetyLimits
 from mereq_deploy.simulated.controller import is_loopback
 from mereq_deploy.simulated.process import simulated_robot, strict_robot
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("simulated_arm")]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.realtime]
 
 
 @pytest.mark.parametrize("kind", ["with contact", "strict"])

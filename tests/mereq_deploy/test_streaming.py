@@ -19,7 +19,7 @@ from mereq_deploy.simulated.process import strict_robot
 from mereq_deploy.simulated.streaming import busy, stream
 
 # The first time, packages are fetched.
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("simulated_arm")]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.realtime]
 
 
 def test_no_motion_is_aborted_by_strict_checks(arm_contract, tmp_path):

@@ -46,7 +46,7 @@ def test_marks_of_a_file_stay():
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.xdist_group("simulated_arm")
+@pytest.mark.realtime
 def test_new_strokes_are_drawn_logged_and_replayed(arm_export: Path, tmp_path, capsys):
     contract = Contract.load(arm_export)
     contract.parameters["marks"] = LAW

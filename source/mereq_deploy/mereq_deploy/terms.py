@@ -83,6 +83,6 @@ KINDS: dict[str, Kind] = {
     "parcel_axis": lambda scene, p: _parcel_axis(scene),
     "place_along_length": lambda scene, p: np.array([_along_length(scene)]),
     "grasp_point_from_tool": _grasp_point_from_tool,
-    "height_share": lambda scene, p: (_object(scene).position[2:] - p["rest_height"]) / p["full_scale"],
+    "height_share": lambda scene, p: (_object(scene).position[2:] - p["object_size"][2] / 2) / p["full_scale"],
 }
 """What a contract's terms can be."""

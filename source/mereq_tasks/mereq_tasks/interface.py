@@ -95,7 +95,7 @@ def _observation(env: ManagerBasedRLEnv, step: mdp.ToolStepActionCfg, constants:
 def _needed_constants(constants: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Those of the parcel, which its terms are computed with."""
     goal = constants.get("goal", {})
-    return {name: goal[name] for name in ("rest_height",) if name in goal}
+    return {name: goal[name] for name in ("object_size",) if name in goal}
 
 
 def _action(name: str, cfg: Any) -> dict[str, Any]:
