@@ -49,7 +49,7 @@ def main() -> None:
     import torch
 
     from mereq_algo.intervention import SupervisedRollout, collect_supervised_rollout
-    from mereq_algo.irl import TargetFeatures
+    from mereq_algo.irl import EpisodeMeans, StartEffect, TargetFeatures
     from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, make_person
 
     with quiet(not args.verbose):
@@ -78,10 +78,10 @@ def main() -> None:
             generator = torch.Generator(env.device).manual_seed(args.seed)
             return collect_supervised_rollout(env, trained[name].policy, person, env.num_envs, generator=generator)
 
-        def features_of(rollout: SupervisedRollout) -> list[str]:
+        def features_of(rollout: SupervisedRollout, start_effect: StartEffect | None) -> list[str]:
             """Returns what such a rollout teaches, feature by feature, and how sure a round of the usual size is."""
             target = TargetFeatures(len(spec.feature_names), cfg.target)
-            target.add_round(rollout)
+            target.add_round(rollout, start_effect)
             value = target.value()
             assert value is not None
             error = target.standard_error() * (rollout.num_supervised / cfg.num_supervised) ** 0.5
@@ -90,8 +90,13 @@ def main() -> None:
         lessons = Table("features", *spec.feature_names)
         never = replace(usual, takeover_threshold=float("inf"))
         first = next(iter(files))
+        start_effect = None
         for name in dict.fromkeys((first, "expert")):
-            lessons.add_row(f"{name}, alone", *features_of(watched(name, never)))
+            alone = watched(name, never)
+            lessons.add_row(f"{name}, alone", *features_of(alone, None))
+            if name == first and cfg.target.adjust_for_starts:
+                episodes = EpisodeMeans.of(alone)
+                start_effect = StartEffect.fit(episodes, episodes.starts)
         for threshold, patience in itertools.product(thresholds, args.patience or [usual.patience_takeover]):
             handback = args.handback * threshold
             hysteresis = replace(
@@ -104,7 +109,8 @@ def main() -> None:
                 str(patience),
                 *(f"{rollout.intervention_rate:.1%} ({rollout.num_takeovers} takeovers)" for rollout in rollouts),
             )
-            lessons.add_row(f"φ* of {first}, {threshold:g}, {handback:g}, {patience}", *features_of(rollouts[0]))
+            label = f"φ* of {first}, {threshold:g}, {handback:g}, {patience}"
+            lessons.add_row(label, *features_of(rollouts[0], start_effect))
     table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
     lessons.title = f"mean features a step ± standard error of {cfg.num_supervised} episodes"
     Console().print(table, lessons)

@@ -25,7 +25,7 @@ def record(num_episodes: int, broken: bool | None = None, long: int = 1) -> Epis
         transition = TensorDict(
             {
                 "base_reward": torch.ones(2),
-                "features": torch.zeros(2, len(SPEC.feature_names)),
+                "features": torch.full((2, len(SPEC.feature_names)), float(step)),
                 "terminated": done & ~is_long,
             },
             batch_size=[2],
@@ -59,3 +59,8 @@ def test_an_episode_that_the_task_ends_counts_and_one_that_broken_physics_ends_d
     only_whole = record(2, broken=True).result()
     assert (only_whole.episodes, only_whole.num_broken) == (1, 1)
     assert only_whole.return_prior_reward.mean == pytest.approx(4.0)
+
+
+def test_the_start_of_an_episode_is_its_own():
+    """The short ones start with steps 1 and 3, the long one with step 1."""
+    assert record(4).episode_means().starts[:, 0].tolist() == [1.0, 3.0, 1.0]

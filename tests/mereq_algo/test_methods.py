@@ -12,7 +12,7 @@ import torch
 from tensordict import TensorDict
 
 from mereq_algo.intervention import SupervisedRollout
-from mereq_algo.irl import MaxEntIRL, MaxEntIRLCfg
+from mereq_algo.irl import EpisodeMeans, MaxEntIRL, MaxEntIRLCfg
 from mereq_algo.methods import (
     METHODS,
     CloningCfg,
@@ -45,11 +45,17 @@ def rollout(num_steps: int, person_robots: int, robot_robots: int, robot_offset:
     return SupervisedRollout(transitions, action, in_control, done, torch.zeros(shape[:2], dtype=torch.long))
 
 
+def alone(num_episodes: int = 20) -> EpisodeMeans:
+    """Whole episodes, of whatever features."""
+    generator = torch.Generator().manual_seed(1)
+    return EpisodeMeans(*(torch.rand(num_episodes, 2, generator=generator) for _ in range(2)))
+
+
 def clone(data: SupervisedRollout, only_person: bool) -> CloningLearner:
     prior = trained(0.0)
     cfg = CloningCfg(learning_rate=1e-2, updates_per_round=1_500, batch_size=256)
     learner = CloningLearner(prior.policy, prior.critic, 0.1, cfg, only_person)
-    learner.observe(data, [], torch.zeros(0, 2))
+    learner.observe(data, [], alone(0))
     window = FeatureWindow(5, slice(None))
     window.add(torch.zeros(4, 2))
     assert learner.align(window, lambda progress: None) is not None
@@ -88,7 +94,7 @@ def test_weighted_regression_gives_both_sides_half_however_many_steps_they_have(
 def test_cloning_without_an_intervention_changes_nothing():
     prior = trained(0.0)
     learner = CloningLearner(prior.policy, prior.critic, 0.1, CloningCfg(), only_person=False)
-    learner.observe(rollout(10, 0, 4), [], torch.zeros(0, 2))
+    learner.observe(rollout(10, 0, 4), [], alone(0))
     assert learner.align(FeatureWindow(5, slice(None)), lambda progress: None) is None
     assert torch.equal(learner.policy.state_dict()["mlp.0.weight"], prior.policy.state_dict()["mlp.0.weight"])
 
@@ -97,7 +103,7 @@ def observed(method: str, data: SupervisedRollout):
     """A learner after one round, before any learning."""
     env = SupervisedLinearEnv(num_envs=16)
     learner = build_learner(small_cfg(method=method), env, trained(0.4), SPEC.feature_names, seed=0)
-    learner.observe(data, [], torch.rand(20, 2, generator=torch.Generator().manual_seed(1)))
+    learner.observe(data, [], alone())
     return learner
 
 

@@ -28,7 +28,7 @@ def _person(takeover_threshold: float) -> dict:
 def test_robots_are_watchable_alone_or_staggered():
     shown = _run(num_supervised=3, max_supervised=12, num_alone=10)
     assert shown.rollout.num_supervised == 3 and shown.all_watchable.num_supervised == 12
-    assert shown.alone.episodes == 10 and shown.episode_features.shape == (10, 2)
+    assert shown.alone.episodes == 10 and shown.episodes_alone.features.shape == (10, 2)
     assert shown.window.samples().shape == (5 * (64 - 12 - 10), 2)
     assert shown.env_steps == 5 * 64
 

@@ -89,6 +89,20 @@ class SupervisedRollout:
         """Return a number that tells each episode from those of all robots. Shape: (num_steps, num_supervised)."""
         return self.episode * self.num_supervised + torch.arange(self.num_supervised, device=self.episode.device)
 
+    def first_transitions(self, names: torch.Tensor) -> TensorDict:
+        """Return the first transition of each of some episodes.
+
+        Args:
+            names: As :meth:`episode_names` gives them. Shape: (num_episodes,)
+
+        Returns:
+            Batch size: (num_episodes,)
+        """
+        robots = (names % self.num_supervised).to(self.episode.device)
+        episodes = (names // self.num_supervised).to(self.episode.device)
+        steps = (self.episode[:, robots] == episodes).int().argmax(dim=0)
+        return self.transitions[steps, robots]
+
     def steps_per_episode(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Count steps, episode by episode.
 

@@ -6,12 +6,15 @@
 from .confidence import RateBound, intervention_rate_bound
 from .max_ent import MaxEntIRL, MaxEntIRLCfg, feature_scale
 from .segments import Segments, TargetFeatures, TargetFeaturesCfg, split_segments
+from .starts import EpisodeMeans, StartEffect
 
 __all__ = [
+    "EpisodeMeans",
     "MaxEntIRL",
     "MaxEntIRLCfg",
     "RateBound",
     "Segments",
+    "StartEffect",
     "TargetFeatures",
     "TargetFeaturesCfg",
     "feature_scale",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from ..intervention import SupervisedRollout
+from .starts import StartEffect
 
 
 @dataclass
@@ -24,6 +25,11 @@ class TargetFeaturesCfg:
     """Steps of the robot right before a takeover that count for neither side, because the person already disapproved
     of them. Range: >= 0. Source: ours; 0 is the paper's."""
 
+    adjust_for_starts: bool = False
+    """Whether the features of the few supervised episodes are adjusted for how they happened to start
+    (:class:`StartEffect`). Needs ``pseudo_expert``: of an episode's mean the person's segments alone are but a part.
+    Source: ours; False is the paper's."""
+
     memory: float = 0.0
     """Weight of each round relative to the next one. Range: [0, 1]. 0 keeps only the newest round, 1 weighs all steps
     ever supervised alike. Source: ours: older untouched segments belong to worse policies."""
@@ -32,6 +38,8 @@ class TargetFeaturesCfg:
         """Check the ranges."""
         if not 0.0 <= self.memory <= 1.0 or self.reaction_steps < 0:
             raise ValueError("target features: needs memory in [0, 1] and reaction_steps >= 0")
+        if self.adjust_for_starts and not self.pseudo_expert:
+            raise ValueError("target features: adjust_for_starts needs pseudo_expert")
 
 
 @dataclass
@@ -78,14 +86,21 @@ class TargetFeatures:
         self._counts = torch.zeros(0, dtype=torch.float64)
         self._weights = torch.zeros(0, dtype=torch.float64)
 
-    def add_round(self, rollout: SupervisedRollout) -> None:
-        """Take in the supervised rollout of one round."""
+    def add_round(self, rollout: SupervisedRollout, start_effect: StartEffect | None = None) -> None:
+        """Take in the supervised rollout of one round.
+
+        Args:
+            rollout: The rollout.
+            start_effect: What episodes under its policy owe to their starts; without one, features count as they are.
+        """
         segments = split_segments(rollout, self.cfg.reaction_steps)
         counts_as_wish = segments.person | segments.robot if self.cfg.pseudo_expert else segments.person
         episode = rollout.episode_names()[counts_as_wish].cpu()
         features = rollout.transitions["features"][counts_as_wish].double().cpu()
-        _, index, num_steps = episode.unique(return_inverse=True, return_counts=True)
+        names, index, num_steps = episode.unique(return_inverse=True, return_counts=True)
         sums = torch.zeros(len(num_steps), features.shape[-1], dtype=torch.float64).index_add_(0, index, features)
+        if start_effect is not None:
+            sums -= num_steps.unsqueeze(1) * start_effect.of(rollout.first_transitions(names)["features"])
         self._sums = torch.cat((self._sums, sums))
         self._counts = torch.cat((self._counts, num_steps.double()))
         self._weights = torch.cat((self.cfg.memory * self._weights, torch.ones(len(num_steps), dtype=torch.float64)))

@@ -42,6 +42,9 @@ def build_learner(
         seed: Seed of everything that the learner draws.
     """
     temperature = prior.info.temperature
+    target = cfg.target
+    if cfg.method == "mereq_np":
+        target = dataclasses.replace(target, pseudo_expert=False, adjust_for_starts=False)
     if cfg.method in ("hg_dagger_ft", "iwr_ft"):
         only_person = cfg.method == "hg_dagger_ft"
         return CloningLearner(prior.policy, prior.critic, temperature, cfg.cloning, only_person, seed)
@@ -52,7 +55,7 @@ def build_learner(
         temperature,
         cfg.sac,
         cfg.irl,
-        dataclasses.replace(cfg.target, pseudo_expert=cfg.target.pseudo_expert and cfg.method != "mereq_np"),
+        target,
         cfg.inner,
         feature_names,
         seed,

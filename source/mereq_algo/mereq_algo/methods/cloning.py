@@ -15,6 +15,7 @@ import torch
 from tensordict import TensorDict
 
 from ..intervention import SupervisedRollout
+from ..irl import EpisodeMeans
 from ..networks import GaussianPolicy, TwinCritic
 from .inner_loop import FeatureWindow, InnerLoopProgress
 from .learner import Learner
@@ -115,9 +116,7 @@ class CloningLearner(Learner):
         """The prior's temperature [reward/nat]."""
         return self._temperature
 
-    def observe(
-        self, rollout: SupervisedRollout, transitions: list[TensorDict], episode_features: torch.Tensor
-    ) -> None:
+    def observe(self, rollout: SupervisedRollout, transitions: list[TensorDict], episodes_alone: EpisodeMeans) -> None:
         """Keep the supervised steps; see :meth:`Learner.observe`."""
         steps, is_person = rollout.valid_transitions(), rollout.in_control[rollout.valid]
         chosen = is_person if self._only_person else torch.ones_like(is_person)

@@ -13,6 +13,7 @@ import torch
 from tensordict import TensorDict
 
 from ..intervention import SupervisedRollout
+from ..irl import EpisodeMeans
 from ..networks import GaussianPolicy, TwinCritic
 from .inner_loop import FeatureWindow, InnerLoopProgress
 
@@ -55,16 +56,14 @@ class Learner(ABC):
         return 0
 
     @abstractmethod
-    def observe(
-        self, rollout: SupervisedRollout, transitions: list[TensorDict], episode_features: torch.Tensor
-    ) -> None:
+    def observe(self, rollout: SupervisedRollout, transitions: list[TensorDict], episodes_alone: EpisodeMeans) -> None:
         """Take in a round of supervision.
 
         Args:
             rollout: The supervised robots, with a flag on every step.
-            transitions: Steps of *all* robots under the same policy. Batch size of each: (num_envs,)
-            episode_features: Mean features of each episode that the policy ran alone.
-                Shape: (num_episodes, num_features)
+            transitions: Steps of *all* robots under the same policy, from the start of an episode of each on.
+                Batch size of each: (num_envs,)
+            episodes_alone: Whole episodes that the policy ran alone.
         """
 
     @abstractmethod

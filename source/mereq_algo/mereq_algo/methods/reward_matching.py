@@ -13,7 +13,15 @@ from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
 from ..intervention import SupervisedRollout
-from ..irl import MaxEntIRL, MaxEntIRLCfg, TargetFeatures, TargetFeaturesCfg, feature_scale
+from ..irl import (
+    EpisodeMeans,
+    MaxEntIRL,
+    MaxEntIRLCfg,
+    StartEffect,
+    TargetFeatures,
+    TargetFeaturesCfg,
+    feature_scale,
+)
 from ..networks import GaussianPolicy, TwinCritic
 from ..residual import LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
 from .inner_loop import FeatureWindow, InnerLoopCfg, InnerLoopProgress, run_inner_loop
@@ -109,20 +117,21 @@ class RewardMatchingLearner(Learner):
         """Number of transitions that the replay buffer refused."""
         return 0 if self._algorithm is None else int(self._algorithm.storage.num_rejected)
 
-    def observe(
-        self, rollout: SupervisedRollout, transitions: list[TensorDict], episode_features: torch.Tensor
-    ) -> None:
+    def observe(self, rollout: SupervisedRollout, transitions: list[TensorDict], episodes_alone: EpisodeMeans) -> None:
         """Add to φ* and to the replay buffer; see :meth:`Learner.observe`."""
         if self._algorithm is None:
             # How far a feature's mean follows θ is its covariance over whole episodes, not over single steps: the
             # variance of an episode's mean, times its length (Ziebart et al. 2008 sum features over trajectories).
             num_steps = int(torch.as_tensor(self._env.max_episode_length).max())
-            spread = num_steps**0.5 * episode_features
+            spread = num_steps**0.5 * episodes_alone.features
             self._build(feature_scale(spread, self._irl_cfg.scale_floor).to(self._env.device))
         assert self._algorithm is not None
         for transition in transitions:
             self._algorithm.storage.add(transition)
-        self._target.add_round(rollout)
+        start_effect = None
+        if self._target.cfg.adjust_for_starts:
+            start_effect = StartEffect.fit(episodes_alone, transitions[0]["features"])
+        self._target.add_round(rollout, start_effect)
 
     def _build(self, scale: torch.Tensor) -> None:
         """Make θ and the actor-critic. Features are divided by ``scale``. Shape: (num_features,)."""

@@ -13,6 +13,7 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
+from ..irl import EpisodeMeans
 from ..networks import GaussianPolicy
 from ..storage import BrokenPhysicsError, transition_from_step
 from .task_spec import TaskSpec
@@ -152,6 +153,8 @@ class EpisodeRecorder:
         self._features = torch.zeros(num_robots, len(spec.feature_names), device=device)
         self._steps = torch.zeros(num_robots, device=device)
         self._counts = torch.zeros(num_robots, len(spec.feature_names) * NUM_BINS, device=device)
+        self._starts = torch.zeros(num_robots, len(spec.feature_names), device=device)
+        self._finished_starts: list[torch.Tensor] = []
         self._finished: list[torch.Tensor] = []
         self._finished_counts: list[torch.Tensor] = []
         self.num_finished = 0
@@ -167,6 +170,7 @@ class EpisodeRecorder:
                 where there is one.
             robots: Which robots of the environment are recorded.
         """
+        self._starts = torch.where((self._steps == 0).unsqueeze(1), transition["features"], self._starts)
         self._reward += transition["base_reward"]
         self._features += transition["features"]
         self._steps += 1
@@ -194,15 +198,17 @@ class EpisodeRecorder:
         self.num_broken += int((~whole).sum())
         self._finished.append(rows[whole].cpu())
         self._finished_counts.append(self._counts[ended][whole].cpu())
+        self._finished_starts.append(self._starts[ended][whole].cpu())
         self.num_finished += int(whole.sum())
         self._reward[ended] = 0.0
         self._features[ended] = 0.0
         self._counts[ended] = 0.0
         self._steps[ended] = 0.0
 
-    def episode_features(self) -> torch.Tensor:
-        """Return the mean features of each finished episode. Shape: (num_episodes, num_features)."""
-        return torch.cat(self._finished)[:, 2 : 2 + len(self._spec.feature_names)]
+    def episode_means(self) -> EpisodeMeans:
+        """Return the start and the mean features of each finished episode, on the CPU."""
+        features = torch.cat(self._finished)[:, 2 : 2 + len(self._spec.feature_names)]
+        return EpisodeMeans(torch.cat(self._finished_starts), features)
 
     def result(self) -> Evaluation:
         """Summarise the episodes that ended.

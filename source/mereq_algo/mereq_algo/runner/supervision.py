@@ -19,6 +19,7 @@ from ..intervention import (
     SyntheticPerson,
     collect_supervised_rollout,
 )
+from ..irl import EpisodeMeans
 from ..methods import FeatureWindow
 from ..networks import GaussianPolicy, TrainedPolicy
 from .evaluation import EpisodeRecorder, Evaluation
@@ -47,8 +48,8 @@ class SupervisedRound:
     alone: Evaluation
     """The robots that ran whole episodes of the policy alone."""
 
-    episode_features: torch.Tensor
-    """Mean features of each of their episodes. Shape: (num_episodes, num_features)"""
+    episodes_alone: EpisodeMeans
+    """How each of their episodes started, and its mean features."""
 
     seconds: float
     """Time spent in the environment, in which nothing was learned [s]."""
@@ -145,7 +146,7 @@ class Supervision:
             transitions=[transition[heard_of] for transition in transitions],
             window=window,
             alone=recorder.result(),
-            episode_features=recorder.episode_features(),
+            episodes_alone=recorder.episode_means(),
             seconds=env.seconds - seconds,
             env_steps=env.num_steps - num_steps,
         )

@@ -150,7 +150,7 @@ class SupervisionRunner:
         self._notify("supervised rollout")
         shown = self.supervision.run(self.policy, self._round_seed(index))
         self._note_supervision(shown)
-        self.learner.observe(shown.rollout, shown.transitions, shown.episode_features)
+        self.learner.observe(shown.rollout, shown.transitions, shown.episodes_alone)
         self._judge(shown.rollout)
         if not self.record.converged and not self._is_budget_spent(index + 1):
             self._align(shown.window)
