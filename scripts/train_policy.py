@@ -85,7 +85,9 @@ def main() -> None:
                     text = ", ".join(f"{name} {mean:.3f}" for name, mean in named)
                     progress.console.print(f"step {step}: {text}", highlight=False, soft_wrap=True)
 
-            algorithm = train_policy(env, theta, args.steps, cfg, args.seed, start, on_step)
+            make_guide = None if args.start else settings.env_cfg.training_guide
+            guide = make_guide and make_guide(task.env.unwrapped)
+            algorithm = train_policy(env, theta, args.steps, cfg, args.seed, start, on_step, guide)
         minutes = (time.perf_counter() - started_at) / 60
 
         torch.manual_seed(args.seed + 1)

@@ -79,6 +79,18 @@ def test_every_due_update_is_made_and_every_transition_stored():
     assert len(algorithm.storage) == 20 * 32
 
 
+def test_what_a_guide_does_is_carried_out_and_stored():
+    env = SlowEnv(num_envs=4)
+    algorithm = algorithm_for(env)
+
+    def guide(actions: torch.Tensor) -> torch.Tensor:
+        return torch.cat((torch.full_like(actions[:2], 0.25), actions[2:]))
+
+    with LearningLoop(env, algorithm, guide) as loop:
+        taken = loop.step()
+    assert (taken.transition["action"] == 0.25).flatten().tolist() == [True, True, False, False]
+
+
 def test_a_failed_update_ends_the_loop():
     env = SlowEnv(num_envs=32)
     algorithm = algorithm_for(env)

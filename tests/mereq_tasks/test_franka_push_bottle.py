@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mereq_algo.storage import transition_from_step
 from mereq_tasks.push_bottle.bottle import BottleCfg
 from mereq_tasks.push_bottle.push_bottle_env_cfg import HIGH_POSE, LOW_POSE
 
@@ -109,8 +110,11 @@ def test_a_bottle_that_falls_over_ends_the_episode_as_a_failure(pusher):
     pusher.place_bottle(0.60, 0.1, tilt=0.7)
     fell = torch.zeros(pusher.env.num_envs, dtype=torch.bool)
     for _ in range(20):
-        _, rewards, dones, extras = pusher.env.step(torch.zeros(pusher.env.num_envs, 3))
+        obs, rewards, dones, extras = pusher.env.step(torch.zeros(pusher.env.num_envs, 3))
         new = dones.bool() & ~fell
+        features = transition_from_step(obs["policy"], obs["policy"], obs, rewards, dones, extras)["features"]
+        is_told = features[:, pusher.unwrapped.observation_manager.active_terms["features"].index("toppled")]
+        assert torch.equal(is_told, dones.float()), "of the very step, and of no other"
         assert not extras["time_outs"][new].any(), "what follows is not bootstrapped"
         names = pusher.unwrapped.observation_manager.active_terms["metrics"]
         final = extras["final_obs"]["metrics"] if new.any() else torch.zeros(pusher.env.num_envs, len(names))

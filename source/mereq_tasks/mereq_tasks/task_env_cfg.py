@@ -36,7 +36,7 @@ def contact_sensor(body: str) -> ContactSensorCfg:
 def tool_steps(
     body: str,
     offset: tuple[float, float, float],
-    step_size: float,
+    step_size: tuple[float, float, float],
     workspace: tuple[tuple[float, float, float], tuple[float, float, float]],
     orientation: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0),
     yaw_step: float | None = None,
@@ -56,7 +56,7 @@ def tool_steps(
         joint_names=[ARM_JOINTS],
         body_name=body,
         body_offset=mdp.ToolStepActionCfg.OffsetCfg(pos=offset, rot=(0.0, 0.0, 0.0, 1.0)),
-        step_size=(step_size, step_size, step_size),
+        step_size=step_size,
         orientation=orientation,
         yaw_step=yaw_step,
         workspace=workspace,
@@ -147,3 +147,7 @@ class TaskEnvCfg(ManagerBasedRLEnvCfg):
     training_curriculum: object | None = None
     """What makes the task easier for a policy that learns it from nothing; ``scripts/train_policy.py`` puts it in
     place. A policy that is aligned, judged or played meets the task as it is."""
+
+    training_guide: type | None = None
+    """Made with the environment and called with the policy's actions, it replaces some by those of a script
+    that shows what to do, for such a policy only."""

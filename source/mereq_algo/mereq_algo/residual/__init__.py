@@ -6,10 +6,11 @@
 from .build import build_residual_sac
 from .learning_loop import LearningLoop, LearningStep
 from .reward import LinearReward
-from .sac import ResidualSAC
+from .sac import Guide, ResidualSAC
 from .sac_cfg import ResidualSACCfg, UpdateScheduleCfg
 
 __all__ = [
+    "Guide",
     "LearningLoop",
     "LearningStep",
     "LinearReward",

@@ -13,7 +13,7 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from .sac import ResidualSAC
+from .sac import Guide, ResidualSAC
 
 
 @dataclass
@@ -43,15 +43,17 @@ class LearningLoop:
     Use it as a context manager: the thread ends with it.
     """
 
-    def __init__(self, env: VecEnv, algorithm: ResidualSAC) -> None:
+    def __init__(self, env: VecEnv, algorithm: ResidualSAC, guide: Guide | None = None) -> None:
         """Prepare the loop.
 
         Args:
             env: The environment.
             algorithm: What acts and learns.
+            guide: Acts in its place on some robots; see :meth:`ResidualSAC.act`.
         """
         self._env = env
         self._algorithm = algorithm
+        self._guide = guide
         self._obs = env.get_observations()
         self._thread: ThreadPoolExecutor | None = None
 
@@ -70,7 +72,7 @@ class LearningLoop:
 
     def step(self) -> LearningStep:
         """Let every robot take one step, and make the updates that are due for one step."""
-        actions = self._algorithm.act(self._obs)
+        actions = self._algorithm.act(self._obs, self._guide)
         if self._thread is None:
             result = self._env.step(actions)
             transition = self._algorithm.process_env_step(*result)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +15,9 @@ from ..networks import GaussianPolicy, TwinCritic
 from ..storage import ReplayBuffer, transition_from_step
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
+
+Guide = Callable[[torch.Tensor], torch.Tensor]
+"""Takes the policy's actions and returns those to carry out. Shape of both: (num_envs, num_actions)"""
 
 
 class ResidualSAC:
@@ -87,11 +91,12 @@ class ResidualSAC:
         return self.cfg.temperature if self.cfg.target_entropy is None else self.log_temperature.detach().exp()
 
     @torch.no_grad()
-    def act(self, obs: TensorDict) -> torch.Tensor:
+    def act(self, obs: TensorDict, guide: Guide | None = None) -> torch.Tensor:
         """Sample actions for all robots and remember the step.
 
         Args:
             obs: Observations with the group ``policy``. Shape: (num_envs, num_obs)
+            guide: Gets the actions and may replace some of them by better ones; these are what is remembered.
 
         Returns:
             Actions in [-1, 1]; a robot whose observation is not finite stands still. Shape: (num_envs, num_actions)
@@ -99,6 +104,8 @@ class ResidualSAC:
         # A copy, because an environment may write its next observation into the same memory.
         policy_obs = obs["policy"].clone()
         actions = self.policy.sample(policy_obs, self.generator)[0].nan_to_num(0.0)
+        if guide is not None:
+            actions = guide(actions)
         self._obs, self._actions = policy_obs, actions
         return actions
 

@@ -12,7 +12,7 @@ import torch
 from rsl_rl.env import VecEnv
 
 from ..networks import TrainedPolicy
-from ..residual import LearningLoop, LearningStep, LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
+from ..residual import Guide, LearningLoop, LearningStep, LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
 
 
 def train_policy(
@@ -23,6 +23,7 @@ def train_policy(
     seed: int = 0,
     start: TrainedPolicy | None = None,
     on_step: Callable[[int, LearningStep], None] | None = None,
+    guide: Guide | None = None,
 ) -> ResidualSAC:
     """Train plain SAC with the reward r + θᵀf, the learning rate falling linearly to a tenth.
 
@@ -39,6 +40,7 @@ def train_policy(
         seed: Seed of initial weights, exploration and sampling.
         start: Policy and critics to start from; from scratch when left out.
         on_step: Called after each step with its number and what it brought.
+        guide: Demonstrates on some robots what the policy has not found out yet.
 
     Returns:
         The algorithm with the trained policy and critics.
@@ -54,7 +56,7 @@ def train_policy(
     # Robots in different phases of their episodes: every batch of new transitions then covers all of them.
     max_length = int(torch.as_tensor(env.max_episode_length).max())
     env.episode_length_buf = torch.randint_like(env.episode_length_buf, max_length)
-    with LearningLoop(env, algorithm) as loop:
+    with LearningLoop(env, algorithm, guide) as loop:
         for step in range(1, num_steps + 1):
             algorithm.scale_learning_rate(1.0 - 0.9 * step / num_steps)
             taken = loop.step()

@@ -71,7 +71,9 @@ class CommandsCfg:
 class ActionsCfg:
     """Cartesian steps of the felt: 3 numbers in [-1, 1] at 20 Hz."""
 
-    tool = tool_steps("eraser", FELT_OFFSET, step_size=0.05, workspace=((0.33, -0.27, -0.05), (0.67, 0.27, 0.12)))
+    tool = tool_steps(
+        "eraser", FELT_OFFSET, step_size=(0.05, 0.05, 0.05), workspace=((0.33, -0.27, -0.05), (0.67, 0.27, 0.12))
+    )
 
 
 @configclass

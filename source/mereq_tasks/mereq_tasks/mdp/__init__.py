@@ -21,6 +21,7 @@ from .objects import (
     object_velocity,
     tilt_share,
     toppled,
+    toppled_flag,
 )
 from .observations import tool_position, tool_speed_share, tool_velocity
 from .terminations import non_finite_state
@@ -46,4 +47,5 @@ __all__ = [
     "tool_speed_share",
     "tool_velocity",
     "toppled",
+    "toppled_flag",
 ]

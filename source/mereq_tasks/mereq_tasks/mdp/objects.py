@@ -169,5 +169,15 @@ def toppled(env: ManagerBasedRLEnv, command: str = "goal") -> torch.Tensor:
     return goal.tilt() > goal.cfg.toppled_tilt
 
 
+def toppled_flag(env: ManagerBasedRLEnv, command: str = "goal") -> torch.Tensor:
+    """Feature: 1 in the step in which the object falls over, else 0. Shape: (num_envs, 1).
+
+    Where falling ends the episode, a task needs this feature: what a person wishes mostly costs reward in every step,
+    and without a weight for the fall itself the cheapest wish is an episode that is over soon (the survival bias of
+    Kostrikov et al., "Discriminator-actor-critic", ICLR 2019).
+    """
+    return toppled(env, command).float().unsqueeze(1)
+
+
 def _goal(env: ManagerBasedRLEnv, command: str) -> TableGoal:
     return env.command_manager.get_term(command)  # type: ignore[return-value]  # the task's own term

@@ -90,40 +90,69 @@ def gripped(env: ManagerBasedRLEnv) -> torch.Tensor:
     return _goal(env).is_gripped().float()
 
 
-def dragged(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> torch.Tensor:
-    """Reward: speed over the table of a parcel whose lower end is less than half as high as it should be there [m/s].
+def dragged(env: ManagerBasedRLEnv, clearance: float, carry_height: float, slope: float) -> torch.Tensor:
+    """Reward: speed over the table of a parcel with an end that is on it, on the way to its spot [m/s].
 
-    To drag it, be it by one end, is quicker than to lift it and to lay it down. ``carry_height`` and ``slope`` as in
-    :func:`height_error`.
+    It fades as the lower end rises to a clearance, so that the first millimetres pay already.
+
+    To drag it, be it by one end, is quicker than to lift it and to lay it down. Where it is to come down to its spot
+    (below half of the carry height of :func:`height_error`) it costs nothing.
+
+    Args:
+        env: The environment.
+        clearance: Height of the lower end above the table from which it costs nothing [m].
+        carry_height: As in :func:`height_error`.
+        slope: As in :func:`height_error`.
 
     Returns:
         Shape: (num_envs,)
     """
     goal = _goal(env)
     speed = mdp.object_velocity(env, goal.cfg.object_cfg)[:, :2].norm(dim=1)
-    wanted = _wanted_height(goal, carry_height, slope)
-    return speed * ((wanted > 0.0) & (goal.clearance() < 0.5 * wanted))
+    is_on_its_way = _wanted_height(goal, carry_height, slope) > 0.5 * carry_height
+    return speed * is_on_its_way * (1.0 - goal.clearance() / clearance).clamp(0.0, 1.0)
 
 
 def height_error(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> torch.Tensor:
-    """Reward: distance of the parcel's lower end from the height that it should have where it is [m].
+    """Reward: distance of the parcel's middle from the height that it should have where it is [m].
 
-    Far from its spot it is to be carried at a height; near it the height falls with a slope to the table.
+    Far from its spot it is to be carried at a height; near it the height falls with a slope to the table. Of its
+    middle, since a parcel that is lifted off its centre turns about its lower end first, and what is asked of that end
+    says nothing until it hangs free.
 
     Args:
         env: The environment.
-        carry_height: Height above the table while it is carried [m].
+        carry_height: Height above where it rests while it is carried [m].
         slope: Height over distance, near the spot.
 
     Returns:
         Shape: (num_envs,)
     """
     goal = _goal(env)
-    return (goal.clearance() - _wanted_height(goal, carry_height, slope)).abs()
+    return (goal.height() - _wanted_height(goal, carry_height, slope)).abs()
 
 
 def _wanted_height(goal: ParcelGoal, carry_height: float, slope: float) -> torch.Tensor:
     return (slope * (goal.distance() - 0.5 * goal.cfg.success_distance)).clamp(0.0, carry_height)
+
+
+def carried_near(env: ManagerBasedRLEnv, scale: float, clearance: float) -> torch.Tensor:
+    """Reward: nearness of the parcel to its spot, in [0, 1], while both ends are off the table or once it is there.
+
+    Nearness counts for nothing while it is dragged, as in Isaac Lab's own lifting task: a policy that is paid for
+    bringing it nearer, no matter how, drags it, since that pays from the first centimetre on.
+
+    Args:
+        env: The environment.
+        scale: Distance at which nearness has fallen to a quarter [m].
+        clearance: Height of the lower end above the table from which it is off it [m].
+
+    Returns:
+        Shape: (num_envs,)
+    """
+    goal = _goal(env)
+    counts = (goal.clearance() > clearance) | (goal.distance() < goal.cfg.success_distance)
+    return counts * (1.0 - torch.tanh(goal.distance() / scale))
 
 
 def near_its_place(env: ManagerBasedRLEnv, scale: float) -> torch.Tensor:

@@ -103,7 +103,7 @@ class ActionsCfg:
     tool = tool_steps(
         "fingertips",
         TIP_OFFSET,
-        step_size=0.04,
+        step_size=(0.04, 0.04, 0.04),
         workspace=((0.38, -0.25, 0.015), (0.72, 0.25, 0.19)),
         orientation=TILTED_FORWARD,
     )
@@ -157,6 +157,7 @@ class ObservationsCfg:
         tool_speed = ObsTerm(
             func=shared_mdp.tool_speed_share, params={"asset_cfg": _tool(), "full_scale": 0.5}, clip=(0.0, 1.0)
         )
+        toppled = ObsTerm(func=shared_mdp.toppled_flag)
 
     @configclass
     class MetricsCfg(ObsGroup):
