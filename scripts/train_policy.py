@@ -85,8 +85,10 @@ def main() -> None:
                     text = ", ".join(f"{name} {mean:.3f}" for name, mean in named)
                     progress.console.print(f"step {step}: {text}", highlight=False, soft_wrap=True)
 
-            make_guide = None if args.start else settings.env_cfg.training_guide
-            guide = make_guide and make_guide(task.env.unwrapped)
+            is_expert = args.reward == "expert"
+            # A prior that is trained on knows what to do; an expert that starts as the prior must change it.
+            make_guide = settings.env_cfg.training_guide if is_expert or not args.start else None
+            guide = make_guide and make_guide(task.env.unwrapped, is_expert)
             algorithm = train_policy(env, theta, args.steps, cfg, args.seed, start, on_step, guide)
         minutes = (time.perf_counter() - started_at) / 60
 

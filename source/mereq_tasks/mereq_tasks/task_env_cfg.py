@@ -149,5 +149,5 @@ class TaskEnvCfg(ManagerBasedRLEnvCfg):
     place. A policy that is aligned, judged or played meets the task as it is."""
 
     training_guide: type | None = None
-    """Made with the environment and called with the policy's actions, it replaces some by those of a script
-    that shows what to do, for such a policy only."""
+    """A script that shows on some robots what to do, while prior or expert are trained: made with the environment and
+    whether the person's wish counts, then called with the policy's actions, some of which it replaces."""

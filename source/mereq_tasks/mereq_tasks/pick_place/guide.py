@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Demonstrations: a script that grips where it is told to, lifts, carries and lays down."""
+"""Demonstrations: a script that grips where it is told to, or as the person wants it, lifts, carries and lays down."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from isaaclab.envs import ManagerBasedRLEnv
 
+from .. import mdp
 from .mdp import hand_axis
 from .parcel_goal import ParcelGoal
 
@@ -32,16 +33,25 @@ class PickPlaceGuide:
     arXiv:1707.08817).
     """
 
-    def __init__(self, env: ManagerBasedRLEnv, share: float = 0.25, steps: int = 1000, noise: float = 0.2) -> None:
+    def __init__(
+        self,
+        env: ManagerBasedRLEnv,
+        as_wished: bool = False,
+        share: float = 0.25,
+        steps: int = 1000,
+        noise: float = 0.2,
+    ) -> None:
         """Prepare the script.
 
         Args:
             env: The environment.
+            as_wished: Whether it grips the parcel at its centre, as the person does, and not where it is told to.
             share: Share of the robots that are guided at first.
             steps: Steps of the environment over which that falls to none.
             noise: Standard deviation of what is added to the script's actions, so that states beside its path are seen.
         """
         self._env = env
+        self._as_wished = as_wished
         self._share, self._steps, self._noise = share, steps, noise
         self._goal: ParcelGoal = env.command_manager.get_term("goal")  # type: ignore[assignment]  # the task's own
         tool: Any = env.action_manager.get_term("tool").cfg
@@ -70,7 +80,8 @@ class PickPlaceGuide:
     def actions(self) -> torch.Tensor:
         """Return what the script does with every robot as it is now. Shape: (num_envs, 5)."""
         goal = self._goal
-        to_grip = goal.grasp_point_from_tool()
+        centre = mdp.object_position(self._env, goal.cfg.object_cfg) - goal.tool()
+        to_grip = centre if self._as_wished else goal.grasp_point_from_tool()
         aside = to_grip[:, :2].norm(dim=1)
         reach = to_grip.clone()
         reach[:, 2] += torch.where(aside < 0.01, 0.0, ABOVE)
