@@ -89,6 +89,23 @@ class SupervisedRollout:
         """Return a number that tells each episode from those of all robots. Shape: (num_steps, num_supervised)."""
         return self.episode * self.num_supervised + torch.arange(self.num_supervised, device=self.episode.device)
 
+    def sums_by_episode(
+        self, values: torch.Tensor, counts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Add up values, episode by episode.
+
+        Args:
+            values: Any values of each step. Shape: (num_steps, num_supervised, ...)
+            counts: Which steps count. Shape: (num_steps, num_supervised)
+
+        Returns:
+            On the CPU, of the episodes that have steps that count: names as :meth:`episode_names` gives them, the
+            sums, and how many steps those are of. Shapes: (num_episodes,), (num_episodes, ...), (num_episodes,)
+        """
+        chosen = values[counts].cpu()
+        names, index, num_steps = self.episode_names()[counts].cpu().unique(return_inverse=True, return_counts=True)
+        return names, chosen.new_zeros(len(names), *chosen.shape[1:]).index_add_(0, index, chosen), num_steps
+
     def first_transitions(self, names: torch.Tensor) -> TensorDict:
         """Return the first transition of each of some episodes.
 
@@ -109,8 +126,7 @@ class SupervisedRollout:
         Returns:
             Steps that the person controlled, and all steps. Shape of both: (num_episodes,)
         """
-        _, index, num_steps = self.episode_names()[self.valid].unique(return_inverse=True, return_counts=True)
-        num_controlled = torch.zeros_like(num_steps).index_add_(0, index, self.in_control[self.valid].long())
+        _, num_controlled, num_steps = self.sums_by_episode(self.in_control.long(), self.valid)
         return num_controlled, num_steps
 
     def valid_transitions(self) -> TensorDict:

@@ -95,10 +95,7 @@ class TargetFeatures:
         """
         segments = split_segments(rollout, self.cfg.reaction_steps)
         counts_as_wish = segments.person | segments.robot if self.cfg.pseudo_expert else segments.person
-        episode = rollout.episode_names()[counts_as_wish].cpu()
-        features = rollout.transitions["features"][counts_as_wish].double().cpu()
-        names, index, num_steps = episode.unique(return_inverse=True, return_counts=True)
-        sums = torch.zeros(len(num_steps), features.shape[-1], dtype=torch.float64).index_add_(0, index, features)
+        names, sums, num_steps = rollout.sums_by_episode(rollout.transitions["features"].double(), counts_as_wish)
         if start_effect is not None:
             sums -= num_steps.unsqueeze(1) * start_effect.of(rollout.first_transitions(names)["features"])
         self._sums = torch.cat((self._sums, sums))

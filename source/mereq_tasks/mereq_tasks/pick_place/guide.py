@@ -13,6 +13,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 from .. import mdp
 from .mdp import hand_axis
 from .parcel_goal import ParcelGoal
+from .starts import fade_out
 
 GRAVITY = 9.81
 """[m/s²]"""
@@ -25,7 +26,7 @@ CLOSING_STEPS = 5
 
 
 class PickPlaceGuide:
-    """Drives some robots by a script, fewer and fewer, while a policy learns from nothing.
+    """Drives some robots by a script, fewer and fewer, while a prior or an expert is trained.
 
     To lift both ends of a parcel that sags takes a dozen right actions in a row, and to drag it almost none: from
     its own trials a policy learned to drag (docs/results.md). What the script does goes into the replay buffer like
@@ -71,7 +72,7 @@ class PickPlaceGuide:
             Shape: (num_envs, 5)
         """
         self._steps_closed[self._env.reset_buf] = 0.0
-        share = self._share * max(0.0, 1.0 - self._env.common_step_counter / self._steps)
+        share = fade_out(self._env, (), 0.0, self._share, self._steps)
         is_guided = torch.arange(self._env.num_envs, device=self._env.device) < share * self._env.num_envs
         wanted = self.actions()
         wanted[:, :4] += self._noise * torch.randn_like(wanted[:, :4])
