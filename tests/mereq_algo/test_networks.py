@@ -51,6 +51,16 @@ def test_kl_divergence_is_the_mean_log_ratio():
     assert float(first.kl_divergence(first)) == 0.0
 
 
+def test_floor_mixes_a_uniform_distribution_into_each_dimension():
+    distribution = TanhNormal(torch.tensor([0.4, -0.3]).double(), torch.tensor([-0.7, -2.0]).double())
+    pre_tanh = torch.tensor([[0.4, -0.3], [0.4, 2.0], [-6.0, 5.0]]).double()
+    alone = [TanhNormal(distribution.mean[i : i + 1], distribution.log_std[i : i + 1]) for i in range(2)]
+    mixed = [(0.9 * one.log_prob(pre_tanh[:, i : i + 1]).exp() + 0.05).log() for i, one in enumerate(alone)]
+    floored = distribution.log_prob(pre_tanh) + distribution.log_floor_ratio(pre_tanh, 0.1)
+    torch.testing.assert_close(floored, mixed[0] + mixed[1])
+    assert float(floored.min()) == pytest.approx(2.0 * math.log(0.05))
+
+
 def test_log_prob_of_a_corner_is_finite():
     policy = _build_policy()
     assert torch.isfinite(policy.log_prob(torch.zeros(1, 3), torch.tensor([[1.0, -1.0]]))).all()

@@ -72,6 +72,32 @@ def test_one_step_policy_matches_the_closed_form(prior_weight, prior_temperature
     torch.testing.assert_close(learned.log_std.exp(), torch.full((9, 1), precision**-0.5), rtol=0.08, atol=0.0)
 
 
+@pytest.mark.parametrize(("prior_floor", "expected_mean"), [(0.0, -0.515), (0.01, 1.0)], ids=["without", "with"])
+def test_a_floor_lets_the_policy_go_where_a_narrow_prior_does_not_reach(prior_floor, expected_mean):
+    """What is ten standard deviations away costs (10²/2) ωα = 5, and with the floor at most ωα log(2 p(mode)/ε) = 0.6."""
+    mean, std, temperature = -1.0, 0.2, 0.1
+    curvature, best = 0.8, 1.0  # the residual is 1.6 better there
+    env = LinearEnv(
+        bound=-1.0,
+        features=(lambda s, u, n: u, lambda s, u, n: u**2, lambda s, u, n: log_tanh_slope(u)),
+        seed=5,
+    )
+    algorithm = _learn(
+        env,
+        # On the floor π̂(u) ∝ (1 − a²) exp(r/α̂): the last feature takes the factor out again.
+        theta=(curvature * best, -curvature / 2, -temperature if prior_floor else 0.0),
+        prior=linear_gaussian_policy(0.0, mean, std),
+        num_steps=1500 if prior_floor else 500,  # it has farther to go
+        temperature=temperature,
+        prior_temperature=temperature,
+        prior_floor=prior_floor,
+    )
+    learned = algorithm.policy.distribution(torch.linspace(-1.0, 1.0, 9).unsqueeze(-1))
+    assert float((learned.mean - expected_mean).detach().abs().max()) < 0.07
+    precision = curvature / temperature + (0.0 if prior_floor else 1.0 / std**2)
+    torch.testing.assert_close(learned.log_std.exp(), torch.full((9, 1), precision**-0.5), rtol=0.1, atol=0.0)
+
+
 def test_discounted_linear_quadratic_residual_matches_dynamic_programming():
     decay, gain, prior_gain, prior_std = 0.9, 0.4, 0.3, 0.5
     weight, temperature, gamma = 0.5, 0.1, 0.7

@@ -64,6 +64,13 @@ def test_policy_returns_to_prior_when_theta_is_zero():
     assert _kl_to_prior(algorithm, prior) < 0.02
 
 
+def test_a_floor_leaves_the_policy_near_the_prior_when_theta_is_zero():
+    env, prior = LinearEnv(), linear_gaussian_policy(gain=0.8, offset=0.3, std=0.4)
+    algorithm = _build(env, prior, prior_floor=0.01)
+    _learn(algorithm, env, 300)
+    assert _kl_to_prior(algorithm, prior) < 0.01
+
+
 def test_plain_sac_learns_from_scratch():
     # r = -s'^2 is best where 0.5 s + 0.5 u = 0: u = -s, return 0. Doing nothing gives -0.25 E[s^2] = -0.083 a step.
     env = LinearEnv(seed=5)

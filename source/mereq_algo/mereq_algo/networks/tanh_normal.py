@@ -56,9 +56,28 @@ class TanhNormal:
         Returns:
             Log-density of the squashed action, summed over dimensions. Shape: (...)
         """
+        return self._log_probs(pre_tanh).sum(-1)
+
+    def log_floor_ratio(self, pre_tanh: torch.Tensor, floor: float) -> torch.Tensor:
+        """Return log π̃(a) − log π(a), where π̃ is π with a share of a uniform distribution mixed into each dimension.
+
+        Far from its mean a Gaussian falls off as if it knew how bad every action is. It knows only its neighbourhood;
+        π̃ = (1−ε) π + ε/2 falls to a constant (a defensive mixture: Hesterberg 1995).
+
+        Args:
+            pre_tanh: Value before squashing. Shape: (..., num_actions)
+            floor: ε. Range: (0, 1)
+
+        Returns:
+            Log-ratio of the densities of the squashed action, summed over dimensions. Shape: (...)
+        """
+        log_uniform_ratio = math.log(0.5 * floor) - self._log_probs(pre_tanh)
+        return torch.logaddexp(log_uniform_ratio, log_uniform_ratio.new_tensor(math.log1p(-floor))).sum(-1)
+
+    def _log_probs(self, pre_tanh: torch.Tensor) -> torch.Tensor:
+        """Return the log-density of each dimension of the squashed action. Shape: (..., num_actions)."""
         standardized = (pre_tanh - self.mean) * torch.exp(-self.log_std)
-        normal = -0.5 * standardized.square() - self.log_std - _LOG_SQRT_TWO_PI
-        return (normal - log_tanh_slope(pre_tanh)).sum(-1)
+        return -0.5 * standardized.square() - self.log_std - _LOG_SQRT_TWO_PI - log_tanh_slope(pre_tanh)
 
     def kl_divergence(self, other: TanhNormal) -> torch.Tensor:
         """Return KL(self ‖ other), in closed form: squashing both by the same tanh does not change it. Shape: (...)."""

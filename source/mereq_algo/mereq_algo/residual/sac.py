@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from tensordict import TensorDict
 
-from ..networks import GaussianPolicy, TwinCritic
+from ..networks import GaussianPolicy, TanhNormal, TwinCritic
 from ..storage import ReplayBuffer, transition_from_step
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
@@ -196,8 +196,13 @@ class ResidualSAC:
         action, pre_tanh = distribution.rsample(self.generator)
         value = self.target_critic.min(obs, action) - self.temperature * distribution.log_prob(pre_tanh)
         if self.prior is not None:
-            value += self.prior_temperature * self.prior.distribution(obs).log_prob(pre_tanh)
+            prior = self.prior.distribution(obs)
+            value += self.prior_temperature * (prior.log_prob(pre_tanh) + self._floor_ratio(prior, pre_tanh))
         return value
+
+    def _floor_ratio(self, prior: TanhNormal, pre_tanh: torch.Tensor) -> torch.Tensor | float:
+        """Return what the floor under the prior adds to log π. Shape: (batch,)."""
+        return prior.log_floor_ratio(pre_tanh, self.cfg.prior_floor) if self.cfg.prior_floor > 0.0 else 0.0
 
     def _update_policy(self, batch: TensorDict) -> dict[str, torch.Tensor]:
         obs = batch["obs"]
@@ -212,7 +217,8 @@ class ResidualSAC:
             with torch.no_grad():
                 prior = self.prior.distribution(obs)
             kl_to_prior = distribution.kl_divergence(prior).mean()
-            loss = loss + self.prior_temperature * kl_to_prior
+            floor_ratio = torch.as_tensor(self._floor_ratio(prior, pre_tanh)).mean()  # near 0 where π̂ is near π
+            loss = loss + self.prior_temperature * (kl_to_prior - floor_ratio)
             stats["kl_to_prior"] = kl_to_prior.detach()
         self._step("policy", loss, self._policy_params)
         stats["policy_loss"] = loss.detach()

@@ -92,6 +92,12 @@ class ResidualSACCfg:
     prior_weight: float = 1.0
     """Weight ω of the prior's reward; unused without a prior. Range: >= 0. Source: paper (RQL)."""
 
+    prior_floor: float = 0.0
+    """ε, share of a uniform distribution that is mixed into each dimension of the prior's actions; unused without a
+    prior. Range: [0, 1). Source: ours; 0 is the paper's. A Gaussian prior forbids what is a few standard deviations
+    away: on Franka-PickPlace, acting as the person wants cost 0.9 a step in ωα log π, and 0.8 in a whole episode of
+    the reward that log π stands for (docs/results.md)."""
+
     target_entropy: float | None = None
     """Entropy that an automatic temperature holds [nat, whole action]; None keeps ``temperature`` fixed. Source: ours.
     Fixed is the default, because the mathematics of the residual needs to know α."""
@@ -125,6 +131,7 @@ class ResidualSACCfg:
             "temperature > 0": self.temperature > 0.0,
             "prior_temperature > 0": self.prior_temperature > 0.0,
             "prior_weight >= 0": self.prior_weight >= 0.0,
+            "prior_floor in [0, 1)": 0.0 <= self.prior_floor < 1.0,
             "learning_rate > 0": self.learning_rate > 0.0,
             "temperature_learning_rate > 0": self.temperature_learning_rate > 0.0,
             "target_rate in (0, 1]": 0.0 < self.target_rate <= 1.0,

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
@@ -124,7 +125,7 @@ def evaluation_table(evaluations: dict[str, dict[str, Any]], title: str) -> Tabl
         table.add_column(name, justify="right")
     figures, features = evaluation_rows(evaluations)
     for label, cells in figures:
-        table.add_row(label, *cells)
+        table.add_row(escape(label), *cells)  # "[m]" is no markup
     table.add_section()
     for label, cells in features:
         table.add_row(f"feature {label}", *cells)

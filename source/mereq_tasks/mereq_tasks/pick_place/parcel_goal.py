@@ -33,7 +33,8 @@ class ParcelGoal(mdp.TableGoal):
         self.proposal = torch.zeros(self.num_envs, device=self.device)
         """Proposed place along the parcel's own x axis, from its centre [m]. Shape: (num_envs,)"""
         self._carried_steps = torch.zeros(self.num_envs, device=self.device)
-        self._carried_offset = torch.zeros(self.num_envs, device=self.device)
+        self._gripped_steps = torch.zeros(self.num_envs, device=self.device)
+        self._gripped_offset = torch.zeros(self.num_envs, device=self.device)
 
     def tool(self) -> torch.Tensor:
         """Returns the point between the fingertips in the environment's frame [m]. Shape: (num_envs, 3)."""
@@ -90,12 +91,13 @@ class ParcelGoal(mdp.TableGoal):
         was_carried = self._carried_steps >= self.cfg.carried_steps
         self.metrics["success"] *= (is_left & was_carried).float()
         self.metrics["carried"] = self._carried_steps / self._env.max_episode_length
-        self.metrics["grasp_offset"] = self._carried_offset / self._carried_steps.clamp(min=1.0)
+        self.metrics["grasp_offset"] = self._gripped_offset / self._gripped_steps.clamp(min=1.0)
 
     def _update_metrics(self) -> None:
-        is_carried = (self.is_gripped() & (self.clearance() > self.cfg.carried_clearance)).float()
-        self._carried_steps += is_carried
-        self._carried_offset += is_carried * self.along_length().abs()
+        is_gripped = self.is_gripped()
+        self._gripped_steps += is_gripped
+        self._gripped_offset += is_gripped * self.along_length().abs()
+        self._carried_steps += is_gripped & (self.clearance() > self.cfg.carried_clearance)
         super()._update_metrics()
 
     def _resample_command(self, env_ids: Sequence[int] | slice) -> None:
@@ -103,7 +105,8 @@ class ParcelGoal(mdp.TableGoal):
         self.proposal[env_ids] = self._propose()[env_ids]
         self._bring_near(torch.arange(self.num_envs, device=self.device)[env_ids])
         self._carried_steps[env_ids] = 0.0
-        self._carried_offset[env_ids] = 0.0
+        self._gripped_steps[env_ids] = 0.0
+        self._gripped_offset[env_ids] = 0.0
 
     def _propose(self) -> torch.Tensor:
         """Returns a place on the parcel, or for a hand that is around it already (a start in training) where that is.

@@ -108,7 +108,7 @@ class CommandsCfg:
         object_size=PARCEL_SIZE,
         finger_sensors=("left_finger", "right_finger"),
         graspable_length=GRASPABLE_LENGTH,
-        proposed_offset=(0.037, 0.047),
+        proposed_offset=(0.041, 0.051),
     )
 
 
