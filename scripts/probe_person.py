@@ -5,7 +5,9 @@
 
 A person who is fit to judge takes over from the prior often and from the expert, who is themselves, hardly ever. What a
 round with the first of the policies would teach, the target features φ*, should be near the expert's own; the standard
-error is that of as many episodes as the person watches in a round.
+error is that of as many episodes as the person watches in a round. The last line says what log π of the first policy
+charges for what the person would do: where that is far more than the policy loses of its own reward, its Gaussian
+is too narrow to learn under, and agent.sac.prior_floor bounds it.
 
 Example:
     ./isaaclab.sh -p scripts/probe_person.py --task Franka-PushBottle --thresholds 0.1 0.2 0.4
@@ -78,6 +80,16 @@ def main() -> None:
             generator = torch.Generator(env.device).manual_seed(args.seed)
             return collect_supervised_rollout(env, trained[name].policy, person, env.num_envs, generator=generator)
 
+        def charge_for_the_person(rollout: SupervisedRollout, floor: float) -> float:
+            """Returns α (log π_E(a) − log π(a)) of the person's actions a, mean over the steps [reward a step]."""
+            obs = rollout.valid_transitions()["obs"]
+            learned, wanted = (trained[name].policy.distribution(obs) for name in (first, "expert"))
+            pre_tanh = wanted.rsample(torch.Generator(env.device).manual_seed(args.seed))[1]
+            charge = wanted.log_prob(pre_tanh) - learned.log_prob(pre_tanh)
+            if floor > 0.0:
+                charge -= learned.log_floor_ratio(pre_tanh, floor)
+            return trained[first].info.temperature * float(charge.mean())
+
         def features_of(rollout: SupervisedRollout, start_effect: StartEffect | None) -> list[str]:
             """Returns what such a rollout teaches, feature by feature, and how sure a round of the usual size is."""
             target = TargetFeatures(len(spec.feature_names), cfg.target)
@@ -91,6 +103,7 @@ def main() -> None:
         never = replace(usual, takeover_threshold=float("inf"))
         first = next(iter(files))
         start_effect = None
+        charges: list[str] = []
         for name in dict.fromkeys((first, "expert")):
             alone = watched(name, never)
             lessons.add_row(f"{name}, alone", *features_of(alone, None))
@@ -111,9 +124,15 @@ def main() -> None:
             )
             label = f"φ* of {first}, {threshold:g}, {handback:g}, {patience}"
             lessons.add_row(label, *features_of(rollouts[0], start_effect))
+            charges = [
+                f"{charge_for_the_person(rollouts[0], floor):.2f} (floor {floor:g})"
+                for floor in sorted({0.0, cfg.sac.prior_floor})
+            ]
     table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
     lessons.title = f"mean features a step ± standard error of {cfg.num_supervised} episodes"
-    Console().print(table, lessons)
+    Console().print(
+        table, lessons, f"log π of {first} charges for the person's own actions, a step: {', '.join(charges)}"
+    )
 
 
 if __name__ == "__main__":

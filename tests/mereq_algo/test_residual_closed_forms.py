@@ -74,7 +74,7 @@ def test_one_step_policy_matches_the_closed_form(prior_weight, prior_temperature
 
 @pytest.mark.parametrize(("prior_floor", "expected_mean"), [(0.0, -0.515), (0.01, 1.0)], ids=["without", "with"])
 def test_a_floor_lets_the_policy_go_where_a_narrow_prior_does_not_reach(prior_floor, expected_mean):
-    """What is ten standard deviations away costs (10²/2) ωα = 5, and with the floor at most ωα log(2 p(mode)/ε) = 0.6."""
+    """What is ten standard deviations away costs 5, (10²/2) ωα, and with the floor at most 0.7, ωα log(2 p(mode)/ε)."""
     mean, std, temperature = -1.0, 0.2, 0.1
     curvature, best = 0.8, 1.0  # the residual is 1.6 better there
     env = LinearEnv(

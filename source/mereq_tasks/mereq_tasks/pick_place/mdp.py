@@ -113,6 +113,19 @@ def dragged(env: ManagerBasedRLEnv, clearance: float, carry_height: float, slope
     return speed * is_on_its_way * (1.0 - goal.clearance() / clearance).clamp(0.0, 1.0)
 
 
+def dragged_share(
+    env: ManagerBasedRLEnv, full_scale: float, clearance: float, carry_height: float, slope: float
+) -> torch.Tensor:
+    """Feature: speed at which the parcel is dragged (:func:`dragged`), as a share of a full scale [m/s].
+
+    To a policy that knows of wishes alone, dragging looks like the best way to carry: level, and gripped anywhere.
+
+    Returns:
+        Shape: (num_envs, 1)
+    """
+    return dragged(env, clearance, carry_height, slope).unsqueeze(1) / full_scale
+
+
 def height_error(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> torch.Tensor:
     """Reward: distance of the parcel's middle from the height that it should have where it is [m].
 
@@ -179,6 +192,21 @@ def placed(env: ManagerBasedRLEnv, width: float) -> torch.Tensor:
     """
     goal = _goal(env)
     return mdp.at_goal(env, width) * (goal.is_released() & goal.is_down())
+
+
+def task_done(env: ManagerBasedRLEnv, steps: int) -> torch.Tensor:
+    """Ends an episode whose parcel has been on its spot, flat and released, for a number of steps.
+
+    What a hand does beside a parcel that lies where it should is nobody's business, and would be most of an episode.
+
+    Args:
+        env: The environment.
+        steps: How many.
+
+    Returns:
+        Shape: (num_envs,)
+    """
+    return _goal(env).has_rested(steps)
 
 
 def _goal(env: ManagerBasedRLEnv) -> ParcelGoal:

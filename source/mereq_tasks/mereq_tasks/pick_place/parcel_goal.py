@@ -33,6 +33,7 @@ class ParcelGoal(mdp.TableGoal):
         self.proposal = torch.zeros(self.num_envs, device=self.device)
         """Proposed place along the parcel's own x axis, from its centre [m]. Shape: (num_envs,)"""
         self._carried_steps = torch.zeros(self.num_envs, device=self.device)
+        self._rested_steps = torch.zeros(self.num_envs, device=self.device)
         self._gripped_steps = torch.zeros(self.num_envs, device=self.device)
         self._gripped_offset = torch.zeros(self.num_envs, device=self.device)
 
@@ -82,6 +83,17 @@ class ParcelGoal(mdp.TableGoal):
         """Returns whether the parcel lies on the table. Shape: (num_envs,)."""
         return self.height().abs() < self.cfg.down_height
 
+    def has_rested(self, steps: int) -> torch.Tensor:
+        """Returns whether the parcel was where it is to be, as it is to be, in each of the last steps.
+
+        Args:
+            steps: How many.
+
+        Returns:
+            Shape: (num_envs,)
+        """
+        return self._rested_steps >= steps
+
     def refresh(self) -> None:
         """Brings the task's figures up to date."""
         super().refresh()
@@ -99,12 +111,14 @@ class ParcelGoal(mdp.TableGoal):
         self._gripped_offset += is_gripped * self.along_length().abs()
         self._carried_steps += is_gripped & (self.clearance() > self.cfg.carried_clearance)
         super()._update_metrics()
+        self._rested_steps = (self._rested_steps + 1.0) * self.metrics["success"]
 
     def _resample_command(self, env_ids: Sequence[int] | slice) -> None:
         super()._resample_command(env_ids)
         self.proposal[env_ids] = self._propose()[env_ids]
         self._bring_near(torch.arange(self.num_envs, device=self.device)[env_ids])
         self._carried_steps[env_ids] = 0.0
+        self._rested_steps[env_ids] = 0.0
         self._gripped_steps[env_ids] = 0.0
         self._gripped_offset[env_ids] = 0.0
 
