@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -35,12 +36,13 @@ def physical(scene) -> dict:
 
 @pytest.fixture(scope="module")
 def random_steps(any_task) -> list[tuple]:
-    """What two episodes of random actions returned, step by step."""
+    """What whole episodes of random actions returned, step by step: at least two, and at least 200 steps."""
     torch.manual_seed(1)
     env = any_task.env
     env.reset()
     steps = []
-    for _ in range(2 * env.max_episode_length):
+    num_episodes = max(2, math.ceil(200 / env.max_episode_length))
+    for _ in range(num_episodes * env.max_episode_length):
         before = env.get_observations().clone()
         action = 2 * torch.rand(env.num_envs, env.num_actions) - 1
         obs, rewards, dones, extras = env.step(action)
