@@ -85,9 +85,7 @@ def main() -> None:
             obs = rollout.valid_transitions()["obs"]
             learned, wanted = (trained[name].policy.distribution(obs) for name in (first, "expert"))
             pre_tanh = wanted.rsample(torch.Generator(env.device).manual_seed(args.seed))[1]
-            charge = wanted.log_prob(pre_tanh) - learned.log_prob(pre_tanh)
-            if floor > 0.0:
-                charge -= learned.log_floor_ratio(pre_tanh, floor)
+            charge = wanted.log_prob(pre_tanh) - learned.log_prob(pre_tanh) - learned.log_floor_ratio(pre_tanh, floor)
             return trained[first].info.temperature * float(charge.mean())
 
         def features_of(rollout: SupervisedRollout, start_effect: StartEffect | None) -> list[str]:
@@ -103,7 +101,7 @@ def main() -> None:
         never = replace(usual, takeover_threshold=float("inf"))
         first = next(iter(files))
         start_effect = None
-        charges: list[str] = []
+        rollouts: list[SupervisedRollout] = []
         for name in dict.fromkeys((first, "expert")):
             alone = watched(name, never)
             lessons.add_row(f"{name}, alone", *features_of(alone, None))
@@ -124,15 +122,13 @@ def main() -> None:
             )
             label = f"φ* of {first}, {threshold:g}, {handback:g}, {patience}"
             lessons.add_row(label, *features_of(rollouts[0], start_effect))
-            charges = [
-                f"{charge_for_the_person(rollouts[0], floor):.2f} (floor {floor:g})"
-                for floor in sorted({0.0, cfg.sac.prior_floor})
-            ]
+        charges = ", ".join(
+            f"{charge_for_the_person(rollouts[0], floor):.2f} (floor {floor:g})"
+            for floor in sorted({0.0, cfg.sac.prior_floor})
+        )
     table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
     lessons.title = f"mean features a step ± standard error of {cfg.num_supervised} episodes"
-    Console().print(
-        table, lessons, f"log π of {first} charges for the person's own actions, a step: {', '.join(charges)}"
-    )
+    Console().print(table, lessons, f"log π of {first} charges for the person's own actions, a step: {charges}")
 
 
 if __name__ == "__main__":

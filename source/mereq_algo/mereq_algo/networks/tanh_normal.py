@@ -66,11 +66,13 @@ class TanhNormal:
 
         Args:
             pre_tanh: Value before squashing. Shape: (..., num_actions)
-            floor: ε. Range: (0, 1)
+            floor: ε. Range: [0, 1); at 0 π̃ is π.
 
         Returns:
             Log-ratio of the densities of the squashed action, summed over dimensions. Shape: (...)
         """
+        if floor == 0.0:
+            return pre_tanh.new_zeros(pre_tanh.shape[:-1])
         log_uniform_ratio = math.log(0.5 * floor) - self._log_probs(pre_tanh)
         return torch.logaddexp(log_uniform_ratio, log_uniform_ratio.new_tensor(math.log1p(-floor))).sum(-1)
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from tensordict import TensorDict
 
-from ..networks import GaussianPolicy, TanhNormal, TwinCritic
+from ..networks import GaussianPolicy, TwinCritic
 from ..storage import ReplayBuffer, transition_from_step
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
@@ -197,12 +197,9 @@ class ResidualSAC:
         value = self.target_critic.min(obs, action) - self.temperature * distribution.log_prob(pre_tanh)
         if self.prior is not None:
             prior = self.prior.distribution(obs)
-            value += self.prior_temperature * (prior.log_prob(pre_tanh) + self._floor_ratio(prior, pre_tanh))
+            floor_ratio = prior.log_floor_ratio(pre_tanh, self.cfg.prior_floor)
+            value += self.prior_temperature * (prior.log_prob(pre_tanh) + floor_ratio)
         return value
-
-    def _floor_ratio(self, prior: TanhNormal, pre_tanh: torch.Tensor) -> torch.Tensor | float:
-        """Return what the floor under the prior adds to log π. Shape: (batch,)."""
-        return prior.log_floor_ratio(pre_tanh, self.cfg.prior_floor) if self.cfg.prior_floor > 0.0 else 0.0
 
     def _update_policy(self, batch: TensorDict) -> dict[str, torch.Tensor]:
         obs = batch["obs"]
@@ -217,7 +214,8 @@ class ResidualSAC:
             with torch.no_grad():
                 prior = self.prior.distribution(obs)
             kl_to_prior = distribution.kl_divergence(prior).mean()
-            floor_ratio = torch.as_tensor(self._floor_ratio(prior, pre_tanh)).mean()  # near 0 where π̂ is near π
+            # The rest of log π̃ is near 0 where π̂ is near π, so that it may be sampled.
+            floor_ratio = prior.log_floor_ratio(pre_tanh, self.cfg.prior_floor).mean()
             loss = loss + self.prior_temperature * (kl_to_prior - floor_ratio)
             stats["kl_to_prior"] = kl_to_prior.detach()
         self._step("policy", loss, self._policy_params)

@@ -95,7 +95,7 @@ class ResidualSACCfg:
     prior_floor: float = 0.0
     """ε, share of a uniform distribution that is mixed into each dimension of the prior's actions; unused without a
     prior. Range: [0, 1). Source: ours; 0 is the paper's. A Gaussian prior forbids what is a few standard deviations
-    away: on Franka-PickPlace, acting as the person wants cost 0.9 a step in ωα log π, and 0.8 in a whole episode of
+    away: on Franka-PickPlace, acting as the person wants costs 0.64 a step in ωα log π, and 3.3 in a whole episode of
     the reward that log π stands for (docs/results.md)."""
 
     target_entropy: float | None = None

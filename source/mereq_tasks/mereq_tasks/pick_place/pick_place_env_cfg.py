@@ -61,6 +61,9 @@ CARRY = {"carry_height": 0.06, "slope": 1.0}
 """Height at which the parcel's middle is carried above where it rests [m], and how steeply it comes down to its spot:
 one that sags by 30 degrees is off the table then."""
 
+DRAG = {"clearance": 0.01, **CARRY}
+"""What dragging is, to the reward and to the feature alike: an end of the parcel is lower than the clearance [m]."""
+
 
 def _hand() -> SceneEntityCfg:
     return SceneEntityCfg("robot", body_names="fr3_hand")
@@ -186,9 +189,7 @@ class ObservationsCfg:
         tool_speed = ObsTerm(
             func=shared_mdp.tool_speed_share, params={"asset_cfg": _hand(), "full_scale": 0.7}, clip=(0.0, 1.0)
         )
-        dragged = ObsTerm(
-            func=mdp.dragged_share, params={"full_scale": 0.3, "clearance": 0.01, **CARRY}, clip=(0.0, 1.0)
-        )
+        dragged = ObsTerm(func=mdp.dragged_share, params={"full_scale": 0.3, **DRAG}, clip=(0.0, 1.0))
 
     @configclass
     class MetricsCfg(ObsGroup):
@@ -212,7 +213,7 @@ class RewardsCfg:
     grip = RewTerm(func=mdp.gripped, weight=1.0)
     height = RewTerm(func=mdp.height_error, weight=-100.0, params=dict(CARRY))
     carried_near = RewTerm(func=mdp.carried_near, weight=5.0, params={"scale": 0.2, "clearance": 0.005})
-    dragged = RewTerm(func=mdp.dragged, weight=-300.0, params={"clearance": 0.01, **CARRY})
+    dragged = RewTerm(func=mdp.dragged, weight=-300.0, params=dict(DRAG))
     near_its_place = RewTerm(func=mdp.near_its_place, weight=3.0, params={"scale": 0.05})
     placed = RewTerm(func=mdp.placed, weight=4.0, params={"width": 0.02})
     action = RewTerm(func=shared_mdp.action_l2, weight=-0.1)
