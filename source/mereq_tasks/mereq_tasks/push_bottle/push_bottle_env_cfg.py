@@ -233,7 +233,7 @@ class FrankaPushBottleEnvCfg(TaskEnvCfg):
     events: EventCfg = EventCfg()
     terminations: PushBottleTerminationsCfg = PushBottleTerminationsCfg()
 
-    episode_length_s: float = 3.0  # the expert is done after 1.5 s, the prior after 2 s (98 % of 200 episodes)
+    episode_length_s: float = 3.0  # the expert is done after 1.5 s, the prior after 2 s (96 % of 200 episodes)
     goal: str = "Push the bottle to the spot with the closed gripper."
     preference: HumanPreference = HumanPreference(
         wish="Push it near its base, so that it stands.",
