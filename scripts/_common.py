@@ -69,9 +69,10 @@ def _user_errors() -> tuple[type[ValueError], ...]:
     errors: list[type[ValueError]] = [TaskUsageError]
     if "mereq_algo" in sys.modules:
         from mereq_algo.networks import CheckpointError
+        from mereq_algo.recording import RecordingError
         from mereq_algo.runner import BrokenPhysicsError, ConfigError, RunFolderError, TaskError
 
-        errors += [BrokenPhysicsError, CheckpointError, ConfigError, RunFolderError, TaskError]
+        errors += [BrokenPhysicsError, CheckpointError, ConfigError, RecordingError, RunFolderError, TaskError]
     if "mereq_algo.benchmark" in sys.modules:
         from mereq_algo.benchmark import JobError
 

@@ -1,10 +1,13 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Aligns a task's prior with what a synthetic person wants, from that person's interventions.
+r"""Aligns a task's prior with what a synthetic person wants, from that person's interventions.
 
-Example:
+Examples:
     ./isaaclab.sh -p scripts/train_mereq.py --task Franka-Erase
+    ./isaaclab.sh -p scripts/train_mereq.py --task Franka-Erase --from-recordings logs/mereq/Franka-Erase/*/recordings
+    ./isaaclab.sh -p -m torch.distributed.run --nproc_per_node=2 \
+        scripts/train_mereq.py --distributed --task Franka-Erase
 
 Settings are changed as everywhere in Isaac Lab: agent.max_rounds=4, env.episode_length_s=6, physics=physx.
 A run that is resumed keeps its own.
@@ -13,6 +16,8 @@ A run that is resumed keeps its own.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +36,7 @@ from _common import (
     versions,
 )
 from _film import film_run
-from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
+from mereq_tasks.arguments import TaskUsageError, add_task_args, check_settings, parse_task_args
 from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
@@ -45,6 +50,7 @@ def keep_arguments(folder: RunFolder, args: argparse.Namespace, settings: list[s
     """Writes down what :func:`kept_arguments` reads."""
     prior = args.prior if args.prior in ("prior", "expert") else str(Path(args.prior).resolve())
     kept = {"seed": args.seed, "num_envs": args.num_envs, "device": device, "prior": prior, "settings": settings}
+    kept["from_recordings"] = args.from_recordings is not None
     folder.write_params("arguments", kept)
 
 
@@ -58,6 +64,8 @@ def kept_arguments(
         RunFolderError: The folder does not tell.
     """
     kept = folder.read_params("arguments")
+    if kept.get("from_recordings"):
+        raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
     for name in KEPT:
         given = getattr(args, name)
         if given not in (parser.get_default(name), kept[name]):
@@ -76,10 +84,30 @@ def main() -> None:
     parser.add_argument("--prior", default="prior", help="policy to align: prior, a run folder or a file")
     parser.add_argument("--name", default="mereq", help="name of the run, part of its folder's")
     parser.add_argument("--logs", type=Path, default=REPOSITORY / "logs" / "mereq", help="where run folders go")
+    parser.add_argument(
+        "--from-recordings", nargs="+", type=Path, help="learn once from these files or folders, with no person present"
+    )
     parser.add_argument("--resume", type=Path, help="run folder to go on with, from its last completed round")
+    parser.add_argument(
+        "--distributed",
+        action="store_true",
+        help="be one of torch.distributed.run's processes, which learn as one",
+    )
     parser.add_argument("--no-video", action="store_true", help="make no comparison video at the end")
     args, overrides = parse_task_args(parser)
 
+    recordings = None
+    if args.from_recordings is not None:
+        from mereq_algo.recording import find_recordings, read_episodes
+
+        if args.resume is not None:
+            raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
+        # argparse takes settings that follow for more files
+        settings = [str(place) for place in args.from_recordings if "=" in place.name and not place.exists()]
+        check_settings(settings)
+        overrides += settings
+        files = find_recordings(place for place in args.from_recordings if str(place) not in settings)
+        recordings = [episode for file in files for episode in read_episodes(file)]
     folder = None
     if args.resume is None:
         check_writable("log folder", args.logs / args.task / args.name)
@@ -91,11 +119,15 @@ def main() -> None:
         overrides = kept_arguments(folder, args, overrides, parser)
     files = {name: policy_file(args.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
 
+    from mereq_algo.ranks import ENVIRONMENT, Ranks, device_of_rank, joined_ranks
+    from mereq_algo.recording import RecordingError
     from mereq_algo.report import VIDEO, write_report
     from mereq_algo.runner import (
         ConfigError,
         ConsoleDisplay,
+        Follower,
         MEReQCfg,
+        RecordedRunner,
         RunFolder,
         SupervisionRunner,
         TaskSpec,
@@ -107,19 +139,34 @@ def main() -> None:
     with quiet(not args.verbose):
         from mereq_tasks.launch import open_task, resolve_task
 
+    if args.distributed:
+        missing = [name for name in ENVIRONMENT if name not in os.environ]
+        if missing:
+            raise TaskUsageError(f"--distributed is for -m torch.distributed.run, which sets {', '.join(missing)}")
+        args.device = device_of_rank(args.device)
     settings = resolve_task(args, overrides)
     cfg = MEReQCfg.from_dict(settings.agent)
     console = Console()
-    with open_task(settings, args.verbose) as task:
+    with contextlib.ExitStack() as cleanup:
+        ranks = Ranks()
+        if args.distributed:
+            ranks = cleanup.enter_context(joined_ranks(settings.env_cfg.sim.device))
+            settings.env_cfg.seed += ranks.rank
+        task = cleanup.enter_context(open_task(settings, args.verbose))
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         spec.check(env)
         num_obs = env.get_observations()["policy"].shape[1]
         prior, expert = (load_policy(file, spec, num_obs, env.num_actions, env.device) for file in files.values())
+        if not ranks.is_first:
+            follower = Follower(env, spec, prior, expert, cfg, args.seed, ranks)
+            follower.follow(RunFolder(Path(ranks.from_first())), args.resume is not None)
+            return
         if folder is None:
             folder = RunFolder.create(args.logs, settings.task, args.name)
         try:
-            runner = SupervisionRunner(env, spec, prior, expert, cfg, folder, args.seed)
-        except ConfigError:
+            parts = (env, spec, prior, expert, cfg, folder, args.seed, (), ranks)
+            runner = SupervisionRunner(*parts) if recordings is None else RecordedRunner(recordings, *parts)
+        except (ConfigError, RecordingError):
             if args.resume is None:
                 folder.path.rmdir()
             raise
@@ -132,6 +179,7 @@ def main() -> None:
         else:
             runner.resume()
             shutil.rmtree((folder.path / VIDEO).parent, ignore_errors=True)  # of a policy that is no longer the last
+        ranks.from_first(str(folder.path))
         console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False)
         log = TensorBoardLog(folder.path, runner.record.rounds)
         try:

@@ -55,6 +55,20 @@ def add_task_args(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="show what the simulator prints while it starts")
 
 
+def check_settings(settings: Sequence[str]) -> None:
+    """Checks the form of settings; whether there are such is known only to the task.
+
+    Raises:
+        TaskUsageError: It is not one of :obj:`SETTING_FORMS`.
+    """
+    for setting in settings:
+        name, equals, _ = setting.partition("=")
+        if not equals or name.split(".")[0] not in ("physics", "renderer", "presets", "env", "agent"):
+            raise TaskUsageError(f"unknown argument {setting!r}; settings look like {', '.join(SETTING_FORMS)}")
+        if name in ("env", "agent"):
+            raise TaskUsageError(f"{setting!r} sets all of {name}; one setting looks like {name}.PATH=VALUE")
+
+
 def parse_task_args(
     parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
 ) -> tuple[argparse.Namespace, list[str]]:
@@ -74,13 +88,9 @@ def parse_task_args(
     args, settings = parser.parse_known_args(argv)
     options = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
     for setting in settings:
-        name, equals, _ = setting.partition("=")
-        if name.startswith("-"):
-            check_name("argument", name, options)
-        if not equals or name.split(".")[0] not in ("physics", "renderer", "presets", "env", "agent"):
-            raise TaskUsageError(f"unknown argument {setting!r}; settings look like {', '.join(SETTING_FORMS)}")
-        if name in ("env", "agent"):
-            raise TaskUsageError(f"{setting!r} sets all of {name}; one setting looks like {name}.PATH=VALUE")
+        if setting.startswith("-"):
+            check_name("argument", setting.partition("=")[0], options)
+    check_settings(settings)
     check_name("task", args.task, task_names())
     if args.num_envs is not None and args.num_envs < 1:
         raise TaskUsageError(f"num_envs is {args.num_envs}; at least 1 robot is needed")

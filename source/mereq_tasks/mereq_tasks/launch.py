@@ -51,7 +51,8 @@ class OpenTask:
 
     env: RslRlVecEnvWrapper
     names: dict[str, Any]
-    """Fields of what a runner has to know: task, obs_names, feature_names, metric_names, theta_star."""
+    """Fields of what a runner has to know: task, names of observations, features, metrics and
+    rewards, theta_star, texts."""
 
 
 def check_device(device: str) -> None:
@@ -213,6 +214,7 @@ def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
         "obs_names": tuple(terms["policy"]),
         "feature_names": tuple(terms["features"]),
         "metric_names": tuple(terms["metrics"]),
+        "reward_names": tuple(unwrapped.reward_manager.active_terms),
         "theta_star": preference.theta(terms["features"]).to(env.device),
         "texts": {
             "goal": unwrapped.cfg.goal,

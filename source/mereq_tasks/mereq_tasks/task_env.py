@@ -28,10 +28,14 @@ class TaskEnv(ManagerBasedRLEnv):
         super().__init__(cfg, render_mode, **kwargs)
 
     def step(self, action: torch.Tensor) -> VecEnvStepReturn:
-        """Steps all robots, and tells in ``extras["broken"]`` whose physics broke. Shape: (num_envs,).
+        """Steps all robots, and adds to ``extras`` what Isaac Lab keeps to itself.
 
-        Isaac Lab's own log has the share of robots whose *last* episode ended so, however long ago that was.
+        - ``broken``: whose physics broke. Isaac Lab's own log has the share of robots whose *last* episode ended so,
+          however long ago that was. Shape: (num_envs,)
+        - ``reward_terms``: what each term of the reward came to in this step. Shape: (num_envs, num_terms)
         """
         result = super().step(action)
         self.extras["broken"] = self.termination_manager.get_term("non_finite_state")
+        # Isaac Lab shows them one robot at a time (get_active_iterable_terms), and as rates.
+        self.extras["reward_terms"] = self.reward_manager._step_reward * self.step_dt
         return result

@@ -4,7 +4,7 @@
 """The person: when they intervene, and what their supervision leaves behind."""
 
 from .hysteresis import Hysteresis, HysteresisCfg
-from .person import Person, PersonDecision, SyntheticPerson
+from .person import Nobody, Person, PersonDecision, SyntheticPerson
 from .rules import ActionDistanceRule, AdvantageGapRule, InterventionRule
 from .supervised_rollout import SupervisedRollout, collect_supervised_rollout
 
@@ -14,6 +14,7 @@ __all__ = [
     "Hysteresis",
     "HysteresisCfg",
     "InterventionRule",
+    "Nobody",
     "Person",
     "PersonDecision",
     "SupervisedRollout",

@@ -48,6 +48,17 @@ class Person(Protocol):
         ...
 
 
+class Nobody:
+    """Watches and never takes over: the robots run their policy alone."""
+
+    def reset(self, done: torch.Tensor) -> None:
+        """Do nothing; see :class:`Person`."""
+
+    def observe(self, obs: TensorDict, robot_action: torch.Tensor) -> PersonDecision:
+        """Leave every robot to itself; see :class:`Person`."""
+        return PersonDecision(robot_action.new_zeros(len(robot_action), dtype=torch.bool), robot_action)
+
+
 class SyntheticPerson:
     """An expert policy that intervenes by a rule, with hysteresis."""
 

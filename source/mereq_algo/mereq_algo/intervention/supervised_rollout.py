@@ -14,7 +14,7 @@ from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
 from ..networks import GaussianPolicy
-from ..storage import transition_from_step
+from ..storage import before_reset, transition_from_step
 from .person import Person
 
 
@@ -40,6 +40,13 @@ class SupervisedRollout:
 
     episode: torch.Tensor
     """Number of the episode, from 0 for each robot, -1 outside of them. Shape: (num_steps, num_supervised)"""
+
+    metrics: torch.Tensor | None = None
+    """The task's own figures of the episode so far, of tasks that have any. Shape: (num_steps, num_supervised, ...)"""
+
+    reward_terms: torch.Tensor | None = None
+    """What each term of the task's own reward came to in the step, of environments that tell (``reward_terms`` in the
+    extras); they add up to ``base_reward``. Shape: (num_steps, num_supervised, num_terms)"""
 
     @property
     def valid(self) -> torch.Tensor:
@@ -83,6 +90,8 @@ class SupervisedRollout:
             in_control=self.in_control[:, robots],
             done=self.done[:, robots],
             episode=self.episode[:, robots],
+            metrics=None if self.metrics is None else self.metrics[:, robots],
+            reward_terms=None if self.reward_terms is None else self.reward_terms[:, robots],
         )
 
     def episode_names(self) -> torch.Tensor:
@@ -195,18 +204,18 @@ def collect_supervised_rollout(
         if on_step is not None:
             on_step(transition, dones, extras)
         done = dones[supervised].bool()
-        steps.append(
-            TensorDict(
-                {
-                    "transition": transition[supervised],
-                    "robot_action": robot_action[supervised],
-                    "in_control": in_control,
-                    "done": done,
-                    "episode": torch.where(under_watch, episode, -1),
-                },
-                batch_size=[num_supervised],
-            )
-        )
+        step = {
+            "transition": transition[supervised],
+            "robot_action": robot_action[supervised],
+            "in_control": in_control,
+            "done": done,
+            "episode": torch.where(under_watch, episode, -1),
+        }
+        if "metrics" in next_obs.keys():  # noqa: SIM118 (a TensorDict iterates over its batch)
+            step["metrics"] = before_reset("metrics", next_obs, dones, extras)[supervised]
+        if "reward_terms" in extras:
+            step["reward_terms"] = extras["reward_terms"][supervised]
+        steps.append(TensorDict(step, batch_size=[num_supervised]))
         episode = episode + done
         person.reset(done)
         obs = next_obs
@@ -218,4 +227,6 @@ def collect_supervised_rollout(
         in_control=stacked["in_control"],
         done=stacked["done"],
         episode=stacked["episode"],
+        metrics=stacked.get("metrics", None),
+        reward_terms=stacked.get("reward_terms", None),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rsl_rl.env import VecEnv
 
 from ..networks import TrainedPolicy
+from ..ranks import Ranks
 from .cloning import CloningLearner
 from .learner import Learner
 from .reward_matching import RewardMatchingLearner
@@ -30,7 +31,12 @@ METHODS = {
 
 
 def build_learner(
-    cfg: MEReQCfg, env: VecEnv, prior: TrainedPolicy, feature_names: tuple[str, ...], seed: int
+    cfg: MEReQCfg,
+    env: VecEnv,
+    prior: TrainedPolicy,
+    feature_names: tuple[str, ...],
+    seed: int,
+    ranks: Ranks | None = None,
 ) -> Learner:
     """Build the learner that ``cfg.method`` names.
 
@@ -40,12 +46,18 @@ def build_learner(
         prior: The policy to be aligned.
         feature_names: For the reports.
         seed: Seed of everything that the learner draws.
+        ranks: Processes that learn as one.
+
+    Raises:
+        ValueError: Several processes, and the method learns in one.
     """
     temperature = prior.info.temperature
     target = cfg.target
     if cfg.method == "mereq_np":
         target = dataclasses.replace(target, pseudo_expert=False, adjust_for_starts=False)
     if cfg.method in ("hg_dagger_ft", "iwr_ft"):
+        if ranks is not None and ranks.world_size > 1:
+            raise ValueError(f"{cfg.method} learns in one process: it simulates nothing while it learns")
         only_person = cfg.method == "hg_dagger_ft"
         return CloningLearner(prior.policy, prior.critic, temperature, cfg.cloning, only_person, seed)
     return RewardMatchingLearner(
@@ -61,4 +73,5 @@ def build_learner(
         seed,
         anchored=cfg.method in ("mereq", "mereq_np"),
         from_prior=cfg.method != "maxent",
+        ranks=ranks,
     )

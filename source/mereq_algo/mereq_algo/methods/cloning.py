@@ -116,8 +116,11 @@ class CloningLearner(Learner):
         """The prior's temperature [reward/nat]."""
         return self._temperature
 
-    def observe(self, rollout: SupervisedRollout, transitions: list[TensorDict], episodes_alone: EpisodeMeans) -> None:
+    def observe(
+        self, rollout: SupervisedRollout | None, transitions: list[TensorDict], episodes_alone: EpisodeMeans
+    ) -> None:
         """Keep the supervised steps; see :meth:`Learner.observe`."""
+        assert rollout is not None, "cloning learns in one process"
         steps, is_person = rollout.valid_transitions(), rollout.in_control[rollout.valid]
         chosen = is_person if self._only_person else torch.ones_like(is_person)
         self._obs = torch.cat((self._obs, steps["obs"][chosen]))

@@ -14,6 +14,7 @@ from rsl_rl.env import VecEnv
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..irl import MaxEntIRL
+from ..ranks import Ranks
 from ..residual import LearningLoop, ResidualSAC
 from ..storage import BrokenPhysicsError
 
@@ -89,13 +90,15 @@ class FeatureWindow:
     phases and a short window is enough: what it tells of the policy is new.
     """
 
-    def __init__(self, num_steps: int, robots: slice) -> None:
+    def __init__(self, num_steps: int, robots: slice, ranks: Ranks | None = None) -> None:
         """Start empty.
 
         Args:
             num_steps: Steps kept.
             robots: Robots that are measured.
+            ranks: Processes over whose robots together the mean is taken; this one alone when left out.
         """
+        self._ranks = ranks or Ranks()
         self._steps: deque[torch.Tensor] = deque(maxlen=num_steps)
         self._robots = robots
 
@@ -109,15 +112,21 @@ class FeatureWindow:
         return torch.cat(tuple(self._steps))
 
     def mean(self) -> torch.Tensor:
-        """Return f̄(π̂). Shape: (num_features,).
+        """Return f̄(π̂) over the robots of all ranks, which all have to ask for it. Shape: (num_features,).
 
         Raises:
             BrokenPhysicsError: No transition in the window is finite.
         """
-        samples = self.samples()
-        if len(samples) == 0:
+        return self._checked(self._ranks.mean_of_rows(self.samples()))
+
+    def mean_here(self) -> torch.Tensor:
+        """Return the same over the robots of this rank alone; see :meth:`mean`."""
+        return self._checked(self.samples().mean(dim=0))
+
+    def _checked(self, mean: torch.Tensor) -> torch.Tensor:
+        if not torch.isfinite(mean).all():
             raise BrokenPhysicsError(f"physics broke: no finite features in the last {len(self._steps)} steps")
-        return samples.mean(dim=0)
+        return mean
 
 
 def run_inner_loop(

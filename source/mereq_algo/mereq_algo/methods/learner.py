@@ -56,11 +56,14 @@ class Learner(ABC):
         return 0
 
     @abstractmethod
-    def observe(self, rollout: SupervisedRollout, transitions: list[TensorDict], episodes_alone: EpisodeMeans) -> None:
+    def observe(
+        self, rollout: SupervisedRollout | None, transitions: list[TensorDict], episodes_alone: EpisodeMeans
+    ) -> None:
         """Take in a round of supervision.
 
         Args:
-            rollout: The supervised robots, with a flag on every step.
+            rollout: The supervised robots, with a flag on every step; None where the person watches those of another
+                rank.
             transitions: Steps of *all* robots under the same policy, from the start of an episode of each on.
                 Batch size of each: (num_envs,)
             episodes_alone: Whole episodes that the policy ran alone.

@@ -23,6 +23,7 @@ from ..irl import (
     feature_scale,
 )
 from ..networks import GaussianPolicy, TwinCritic
+from ..ranks import Ranks
 from ..residual import LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
 from .inner_loop import FeatureWindow, InnerLoopCfg, InnerLoopProgress, run_inner_loop
 from .learner import Learner
@@ -57,6 +58,7 @@ class RewardMatchingLearner(Learner):
         seed: int = 0,
         anchored: bool = True,
         from_prior: bool = True,
+        ranks: Ranks | None = None,
     ) -> None:
         """Start from the prior; networks are made once the spread of the features is known.
 
@@ -73,7 +75,15 @@ class RewardMatchingLearner(Learner):
             seed: Seed of everything that is drawn.
             anchored: Whether θᵀf comes on top of the prior's own reward.
             from_prior: Whether a policy that is not anchored starts as a copy of the prior.
+            ranks: Processes that learn as one, of an anchored method: a policy from scratch learns the scale of its
+                observations as well, which is not shared.
+
+        Raises:
+            ValueError: Several processes and nothing anchors.
         """
+        self._ranks = ranks or Ranks()
+        if self._ranks.world_size > 1 and not anchored:
+            raise ValueError("only methods that are anchored to the prior (mereq, mereq_np) learn in several processes")
         self._env = env
         self._prior = prior
         self._prior_critic = prior_critic
@@ -117,17 +127,22 @@ class RewardMatchingLearner(Learner):
         """Number of transitions that the replay buffer refused."""
         return 0 if self._algorithm is None else int(self._algorithm.storage.num_rejected)
 
-    def observe(self, rollout: SupervisedRollout, transitions: list[TensorDict], episodes_alone: EpisodeMeans) -> None:
+    def observe(
+        self, rollout: SupervisedRollout | None, transitions: list[TensorDict], episodes_alone: EpisodeMeans
+    ) -> None:
         """Add to φ* and to the replay buffer; see :meth:`Learner.observe`."""
         if self._algorithm is None:
             # How far a feature's mean follows θ is its covariance over whole episodes, not over single steps: the
             # variance of an episode's mean, times its length (Ziebart et al. 2008 sum features over trajectories).
             num_steps = int(torch.as_tensor(self._env.max_episode_length).max())
             spread = num_steps**0.5 * episodes_alone.features
-            self._build(feature_scale(spread, self._irl_cfg.scale_floor).to(self._env.device))
+            scale = feature_scale(spread, self._irl_cfg.scale_floor).to(self._env.device)
+            self._build(self._ranks.sum(scale) / self._ranks.world_size)
         assert self._algorithm is not None
         for transition in transitions:
             self._algorithm.storage.add(transition)
+        if rollout is None:
+            return
         start_effect = None
         if self._target.cfg.adjust_for_starts:
             start_effect = StartEffect.fit(episodes_alone, transitions[0]["features"])
@@ -140,7 +155,9 @@ class RewardMatchingLearner(Learner):
         anchor = self._prior if self._anchored else None
         if not self._anchored:
             self._sac_cfg.policy = self._prior.cfg
-        self._algorithm = build_residual_sac(self._env, reward, self._sac_cfg, prior=anchor, seed=self._seed)
+        self._algorithm = build_residual_sac(
+            self._env, reward, self._sac_cfg, prior=anchor, seed=self._seed, ranks=self._ranks
+        )
         if not self._anchored and self._from_prior:
             self._algorithm.policy.load_state_dict(self._prior.state_dict())
 
@@ -149,7 +166,7 @@ class RewardMatchingLearner(Learner):
     ) -> InnerLoopProgress | None:
         """Fit θ and the policy to φ*; see :meth:`Learner.align`."""
         assert self._irl is not None and self._algorithm is not None
-        target = self._target.value()
+        target, error = self._ranks.from_first((self._target.value(), self._target.standard_error()))
         if target is None:
             return None
         return run_inner_loop(
@@ -157,7 +174,7 @@ class RewardMatchingLearner(Learner):
             self._algorithm,
             self._irl,
             target,
-            self._target.standard_error(),
+            error,
             window,
             self._inner_cfg,
             self._feature_names,

@@ -11,6 +11,7 @@ import torch
 from rsl_rl.env import VecEnv
 
 from ..networks import GaussianPolicy, TwinCritic
+from ..ranks import Ranks
 from ..storage import ReplayBuffer
 from .reward import LinearReward
 from .sac import ResidualSAC
@@ -23,6 +24,7 @@ def build_residual_sac(
     cfg: ResidualSACCfg | None = None,
     prior: GaussianPolicy | None = None,
     seed: int = 0,
+    ranks: Ranks | None = None,
 ) -> ResidualSAC:
     """Build plain SAC from scratch, or residual SAC whose policy starts as a copy of the prior.
 
@@ -32,6 +34,7 @@ def build_residual_sac(
         cfg: Settings.
         prior: The prior policy; None for plain SAC.
         seed: Seed of the initial weights, the exploration and the sampling.
+        ranks: Processes that learn as one: of the same initial weights, and each with its own exploration.
 
     Returns:
         The algorithm, on the device of the environment.
@@ -55,8 +58,8 @@ def build_residual_sac(
         policy = GaussianPolicy(num_obs, env.num_actions, cfg.policy) if prior is None else copy.deepcopy(prior)
         critic = TwinCritic(num_obs, env.num_actions, policy.normalizer, cfg.critic)
         # Not the seed itself: an environment that was seeded with it would draw the very same numbers.
-        exploration_seed = int(torch.randint(2**62, ()))
+        exploration_seed = int(torch.randint(2**62, ())) + (0 if ranks is None else ranks.rank)
     policy.train().requires_grad_(True)
     capacity = max(cfg.buffer_capacity, cfg.buffer_steps * env.num_envs)
     storage = ReplayBuffer(capacity, num_obs, env.num_actions, num_features, env.device)
-    return ResidualSAC(policy, critic, storage, reward, env.num_envs, cfg, prior, exploration_seed)
+    return ResidualSAC(policy, critic, storage, reward, env.num_envs, cfg, prior, exploration_seed, ranks)

@@ -12,6 +12,7 @@ import torch
 from tensordict import TensorDict
 
 from ..networks import GaussianPolicy, TwinCritic
+from ..ranks import Ranks
 from ..storage import ReplayBuffer, transition_from_step
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
@@ -38,6 +39,7 @@ class ResidualSAC:
         cfg: ResidualSACCfg | None = None,
         prior: GaussianPolicy | None = None,
         seed: int = 0,
+        ranks: Ranks | None = None,
     ) -> None:
         """Put the parts together; :func:`build_residual_sac` also makes them.
 
@@ -50,6 +52,7 @@ class ResidualSAC:
             cfg: Settings.
             prior: The prior policy π; None for plain SAC.
             seed: Seed of the exploration and of the sampling.
+            ranks: Processes that learn as one, each with ``num_envs`` robots; this one alone when left out.
         """
         self.cfg = cfg or ResidualSACCfg()
         self.device = storage.device
@@ -63,10 +66,13 @@ class ResidualSAC:
         self.reward = reward.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
-        self.batch_size = self.cfg.schedule.batch_size(num_envs)
-        self.updates_per_step = self.cfg.schedule.updates_per_step(num_envs)
+        self.ranks = ranks or Ranks()
+        num_robots = num_envs * self.ranks.world_size
+        self.batch_size = max(self.cfg.schedule.batch_size(num_robots) // self.ranks.world_size, 1)
+        self.updates_per_step = self.cfg.schedule.updates_per_step(num_robots)
         self.num_updates = 0
         self._updates_due = 0.0
+        self._has_enough = False
 
         self._policy_params = list(self.policy.parameters())
         self._critic_params = list(self.critic.parameters())
@@ -162,7 +168,11 @@ class ResidualSAC:
                 group["lr"] = scale * self.cfg.learning_rate
 
     def _take_updates_due(self) -> int:
-        if self.storage.num_offered < self.cfg.learning_starts:
+        if not self._has_enough:
+            # All ranks must begin with the same update, or they would wait for each other forever.
+            offered = self.ranks.sum(torch.tensor(self.storage.num_offered, device=self.device))
+            self._has_enough = int(offered) >= self.cfg.learning_starts
+        if not self._has_enough:
             return 0
         self._updates_due += self.updates_per_step
         num_updates = int(self._updates_due)
@@ -236,6 +246,7 @@ class ResidualSAC:
         optimizer.zero_grad(set_to_none=True)
         # Only these parameters: the policy's loss passes through the critics, whose own gradients would be wasted.
         loss.backward(inputs=params)
+        self.ranks.average_gradients(params)
         optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:

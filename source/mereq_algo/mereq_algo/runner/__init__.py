@@ -6,8 +6,10 @@
 from ..storage import BrokenPhysicsError
 from .display import ConsoleDisplay, evaluation_table
 from .evaluation import Estimate, Evaluation, evaluate
+from .follower import Follower
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .policy_training import train_policy
+from .recorded_run import RecordedRunner
 from .run_folder import RunFolder, RunFolderError
 from .run_record import TIMES, RunRecord
 from .supervision import make_person
@@ -23,8 +25,10 @@ __all__ = [
     "ConsoleDisplay",
     "Estimate",
     "Evaluation",
+    "Follower",
     "MEReQCfg",
     "PersonCfg",
+    "RecordedRunner",
     "RunFolder",
     "RunFolderError",
     "RunListener",

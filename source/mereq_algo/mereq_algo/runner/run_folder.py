@@ -119,6 +119,11 @@ class RunFolder:
         """The newest aligned policy."""
         return self.path / "checkpoints" / "policy.safetensors"
 
+    @property
+    def recordings(self) -> Path:
+        """Folder of the episodes that the person watched, a folder a round."""
+        return self.path / "recordings"
+
     def write_params(self, name: str, params: dict[str, Any]) -> None:
         """Write ``params/<name>.yaml``."""
         text = yaml.dump(params, Dumper=_ParamsDumper, sort_keys=False, allow_unicode=True)
@@ -152,23 +157,32 @@ class RunFolder:
         except (OSError, json.JSONDecodeError) as error:
             raise RunFolderError(f"run folder is damaged: {self.summary_file} ({error})") from error
 
-    def write_state(self, state: dict[str, Any]) -> None:
-        """Write the state of the run; tensors and plain values only, so that reading it unpickles nothing."""
-        write_atomically(self.state_file, lambda file: torch.save(state, file))
+    def _state_file_of(self, rank: int) -> Path:
+        return self.state_file if rank == 0 else self.state_file.with_name(f"state_rank{rank}.pt")
 
-    def read_state(self) -> dict[str, Any]:
+    def write_state(self, state: dict[str, Any], rank: int = 0) -> None:
+        """Write the state of the run; tensors and plain values only, so that reading it unpickles nothing.
+
+        Args:
+            state: The state.
+            rank: Whose it is, of several processes that learn as one.
+        """
+        write_atomically(self._state_file_of(rank), lambda file: torch.save(state, file))
+
+    def read_state(self, rank: int = 0) -> dict[str, Any]:
         """Read the state of the run.
 
         Raises:
             RunFolderError: It is missing or damaged.
         """
-        if not self.state_file.is_file():
-            raise RunFolderError(f"run has no completed round to resume from: {self.path}")
+        file = self._state_file_of(rank)
+        if not file.is_file():
+            raise RunFolderError(f"run has no completed round to resume from: {file.parent.parent}")
         try:
-            return torch.load(self.state_file, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises whatever its parts raise
             reason = str(error).splitlines()[0]
-            raise RunFolderError(f"run state is damaged: {self.state_file} ({reason})") from error
+            raise RunFolderError(f"run state is damaged: {file} ({reason})") from error
 
 
 def _finite(value: Any) -> Any:

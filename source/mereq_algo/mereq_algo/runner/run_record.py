@@ -31,10 +31,15 @@ class RunRecord:
     seed: int
     device: str
     num_envs: int
+    """Robots of each process."""
+
     threshold: float
     """δ of the stop rule."""
 
     feature_names: list[str]
+    world_size: int = 1
+    """Processes that learned as one, each with ``num_envs`` robots."""
+
     confidence: float = 0.95
     """Of the upper bounds."""
 
@@ -45,7 +50,7 @@ class RunRecord:
     """What people are told about the task; see :class:`TaskTexts`."""
 
     status: str = "running"
-    """``running``, ``converged``, ``budget_spent``, ``interrupted`` or ``failed``."""
+    """``running``, ``converged``, ``budget_spent``, ``learned`` (from recordings), ``interrupted`` or ``failed``."""
 
     converged: bool = False
     intervention_rate: list[float] = field(default_factory=list)

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from tensordict import TensorDict
 
@@ -15,6 +17,7 @@ from ..intervention import (
     ActionDistanceRule,
     AdvantageGapRule,
     Hysteresis,
+    Person,
     SupervisedRollout,
     SyntheticPerson,
     collect_supervised_rollout,
@@ -22,6 +25,7 @@ from ..intervention import (
 from ..irl import EpisodeMeans
 from ..methods import FeatureWindow
 from ..networks import GaussianPolicy, TrainedPolicy
+from ..ranks import Ranks
 from .evaluation import EpisodeRecorder, Evaluation
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .task_spec import TaskSpec
@@ -80,7 +84,9 @@ class Supervision:
     hears, unless the person watches on.
     """
 
-    def __init__(self, env: TimedEnv, spec: TaskSpec, expert: TrainedPolicy, cfg: MEReQCfg) -> None:
+    def __init__(
+        self, env: TimedEnv, spec: TaskSpec, expert: TrainedPolicy, cfg: MEReQCfg, ranks: Ranks | None = None
+    ) -> None:
         """Decide who is in which group.
 
         Args:
@@ -88,6 +94,7 @@ class Supervision:
             spec: Names of the task.
             expert: Stands for the person.
             cfg: Settings of the run.
+            ranks: Processes that learn as one.
 
         Raises:
             ConfigError: Fewer robots than supervised ones.
@@ -101,6 +108,7 @@ class Supervision:
         self._spec = spec
         self._expert = expert
         self._cfg = cfg
+        self._ranks = ranks
         # Where there are few robots, most of them must be free to learn.
         self.num_watchable = max(cfg.num_supervised, min(cfg.max_supervised, env.num_envs // 4))
         num_free = env.num_envs - self.num_watchable
@@ -108,15 +116,16 @@ class Supervision:
         self.alone = slice(self.num_watchable, first_staggered)
         self.staggered = slice(first_staggered, env.num_envs)
 
-    def run(self, policy: GaussianPolicy, seed: int) -> SupervisedRound:
-        """Let the person watch whole episodes, from the start of all robots' episodes on.
+    def run(self, policy: GaussianPolicy, seed: int, person: Person | None = None) -> SupervisedRound:
+        """Let a person watch whole episodes, from the start of all robots' episodes on.
 
         Args:
             policy: What drives the robots.
             seed: Seed of the person's and of the policy's actions.
+            person: Who watches; the synthetic person when left out.
         """
         env, cfg = self._env, self._cfg
-        window = FeatureWindow(cfg.inner.window, self.staggered)
+        window = FeatureWindow(cfg.inner.window, self.staggered, self._ranks)
         num_alone = self.alone.stop - self.alone.start
         recorder = EpisodeRecorder(self._spec, num_alone, env.device, num_alone * cfg.episodes_per_robot)
         transitions: list[TensorDict] = []
@@ -131,7 +140,7 @@ class Supervision:
         everything = collect_supervised_rollout(
             env,
             policy,
-            make_person(cfg.person, self._expert, self.num_watchable, seed, str(env.device)),
+            person or make_person(cfg.person, self._expert, self.num_watchable, seed, str(env.device)),
             self.num_watchable,
             cfg.episodes_per_robot,
             torch.Generator(env.device).manual_seed(seed),
@@ -157,6 +166,14 @@ class Supervision:
         max_length = int(torch.as_tensor(self._env.max_episode_length).max())
         length[self.staggered] = torch.randint_like(length[self.staggered], max_length)
         self._env.episode_length_buf = length
+
+
+def begin_round(env: TimedEnv, seed: int) -> None:
+    """Give a round its own seed, so that a resumed run draws what an uninterrupted one would have drawn."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    env.reset()
 
 
 def watch_on(everything: SupervisedRollout, num_robots: int, threshold: float) -> SupervisedRollout:

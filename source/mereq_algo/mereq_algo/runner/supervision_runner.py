@@ -6,24 +6,25 @@
 from __future__ import annotations
 
 import copy
-import random
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Protocol
 
-import numpy as np
 import torch
 
 from ..intervention import SupervisedRollout
 from ..irl import RateBound, intervention_rate_bound
-from ..methods import FeatureWindow, InnerLoopProgress, build_learner
+from ..methods import FeatureWindow, InnerLoopProgress
 from ..networks import CheckpointInfo, GaussianPolicy, TrainedPolicy, save_checkpoint
+from ..ranks import Ranks
 from .evaluation import evaluate
+from .follower import make_learner
+from .keep_episodes import keep_episodes
 from .mereq_cfg import ConfigError, MEReQCfg
 from .run_folder import RunFolder, interrupts_put_off
 from .run_record import RunRecord
-from .supervision import SupervisedRound, Supervision
+from .supervision import SupervisedRound, Supervision, begin_round
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
 
@@ -59,6 +60,7 @@ class SupervisionRunner:
         folder: RunFolder,
         seed: int = 0,
         listeners: Iterable[RunListener] = (),
+        ranks: Ranks | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -71,10 +73,11 @@ class SupervisionRunner:
             folder: Where the run goes.
             seed: Seed of everything that is drawn.
             listeners: Who follows the run.
+            ranks: Processes that learn as one, of which this is the first; see :class:`Follower` for the others.
 
         Raises:
             TaskError: The task does not keep what it promises.
-            ConfigError: Fewer robots than supervised ones.
+            ConfigError: Fewer robots than supervised ones, or several processes and a method that learns in one.
         """
         spec.check(env)
         self.env = env
@@ -85,20 +88,22 @@ class SupervisionRunner:
         self.folder = folder
         self.seed = seed
         self.listeners = list(listeners)
+        self.ranks = ranks or Ranks()
         self.record = RunRecord(
             task=spec.task,
             method=cfg.method,
             seed=seed,
             device=str(env.device),
             num_envs=env.num_envs,
+            world_size=self.ranks.world_size,
             threshold=cfg.intervention_threshold,
             feature_names=list(spec.feature_names),
             confidence=cfg.confidence,
             theta_star=dict(zip(spec.feature_names, spec.theta_star.tolist(), strict=True)),
             texts=asdict(spec.texts),
         )
-        self.supervision = Supervision(env, spec, expert, cfg)
-        self.learner = build_learner(cfg, env, prior, spec.feature_names, seed)
+        self.supervision = Supervision(env, spec, expert, cfg, self.ranks)
+        self.learner = make_learner(cfg, env, prior, spec, seed, self.ranks)
         self._next_round = 0
         self._resumed_wall_time = 0.0
         self._resumed_sim_time = 0.0
@@ -124,9 +129,8 @@ class SupervisionRunner:
         self._start = time.perf_counter()
         self._completed = copy.deepcopy(self.record)
         try:
-            while not self.record.converged and not self._is_budget_spent(self._next_round):
-                self._run_round(self._next_round)
-            self.record.status = "converged" if self.record.converged else "budget_spent"
+            self.record.status = self._run_rounds()
+            self.ranks.from_first(None)  # the others are done
             self._evaluate()
         except BaseException as error:
             # The round that was under way does not count: a resumed run does it again from its start.
@@ -138,6 +142,12 @@ class SupervisionRunner:
         self._notify("done")
         return self.record
 
+    def _run_rounds(self) -> str:
+        """Run rounds until the person is content or the budget is spent, and return which it was."""
+        while not self.record.converged and not self._is_budget_spent(self._next_round):
+            self._run_round(self._next_round)
+        return "converged" if self.record.converged else "budget_spent"
+
     def _is_budget_spent(self, num_rounds: int) -> bool:
         """Return whether that many rounds were the last."""
         most = self.cfg.max_expert_samples
@@ -146,13 +156,15 @@ class SupervisionRunner:
 
     def _run_round(self, index: int) -> None:
         """Supervise, and learn from it unless the person is content or this was the last round."""
+        self.ranks.from_first(index)
         self._begin(index)
         self._notify("supervised rollout")
         shown = self.supervision.run(self.policy, self._round_seed(index))
         self._note_supervision(shown)
+        keep_episodes(self.folder.recordings, shown.rollout, self.spec, self.policy, self.record, index)
         self.learner.observe(shown.rollout, shown.transitions, shown.episodes_alone)
         self._judge(shown.rollout)
-        if not self.record.converged and not self._is_budget_spent(index + 1):
+        if self.ranks.from_first(not self.record.converged and not self._is_budget_spent(index + 1)):
             self._align(shown.window)
         self._next_round = index + 1
         self._save()
@@ -161,12 +173,7 @@ class SupervisionRunner:
         return 1_000 * self.seed + index
 
     def _begin(self, index: int) -> None:
-        """Give every round its own seed, so that a resumed run draws what an uninterrupted one would have drawn."""
-        round_seed = self._round_seed(index)
-        random.seed(round_seed)
-        np.random.seed(round_seed)
-        torch.manual_seed(round_seed)
-        self.env.reset()
+        begin_round(self.env, self._round_seed(index))
 
     def _note_supervision(self, shown: SupervisedRound) -> None:
         """Note what only reports see: robots that nobody watched, and how fast the simulation alone was."""
@@ -175,7 +182,7 @@ class SupervisionRunner:
             record.raw_sim_time_s += shown.seconds
             record.raw_env_steps += shown.env_steps
         if "prior" not in record.feature_expectation:
-            record.feature_expectation["prior"] = self._named(shown.window.mean())
+            record.feature_expectation["prior"] = self._named(shown.window.mean_here())
         bound = self._bound(shown.all_watchable, 0.0)
         record.rollout_intervention_rate.append(bound.rate)
         record.rollout_intervention_rate_upper.append(bound.upper)
@@ -240,7 +247,7 @@ class SupervisionRunner:
         record = self.record
         record.wall_time_s = self._resumed_wall_time + time.perf_counter() - self._start
         record.sim_time_s = self._resumed_sim_time + self.env.seconds
-        record.env_steps = self._resumed_env_steps + self.env.num_steps
+        record.env_steps = self._resumed_env_steps + self.ranks.world_size * self.env.num_steps
         record.num_rejected = self.learner.num_rejected
         record.num_broken = self._resumed_num_broken + self.env.num_broken
 
@@ -284,7 +291,7 @@ class SupervisionRunner:
         """
         state = self.folder.read_state()
         found = state["record"]
-        for name in ("task", "method", "seed", "num_envs"):
+        for name in ("task", "method", "seed", "num_envs", "world_size"):
             if found[name] != getattr(self.record, name):
                 raise ConfigError(f"cannot resume: the run has {name} {found[name]}, not {getattr(self.record, name)}")
         self.record = RunRecord(**found)

@@ -52,6 +52,9 @@ class TaskSpec:
     """True weights of the features, for the expert's training and for reports; never given to the learner.
     Shape: (num_features,)"""
 
+    reward_names: tuple[str, ...] = ()
+    """Terms of the task's own reward, of tasks that tell them apart."""
+
     texts: TaskTexts = field(default_factory=TaskTexts)
     """What people are told about the task; a dictionary of its fields will do."""
 

@@ -4,6 +4,6 @@
 """Replay memory: transitions with features, relabelled when they are sampled."""
 
 from .replay_buffer import ReplayBuffer
-from .transition import BrokenPhysicsError, transition_from_step
+from .transition import BrokenPhysicsError, before_reset, transition_from_step
 
-__all__ = ["BrokenPhysicsError", "ReplayBuffer", "transition_from_step"]
+__all__ = ["BrokenPhysicsError", "ReplayBuffer", "before_reset", "transition_from_step"]

@@ -44,21 +44,32 @@ def transition_from_step(
     dones = dones.bool()
     time_outs = extras.get("time_outs")
     terminated = dones if time_outs is None else dones & ~time_outs.bool()
-    final_obs = extras.get("final_obs")
-
-    def measured_before_reset(group: str) -> torch.Tensor:
-        final = torch.full_like(next_obs[group], torch.nan) if final_obs is None else final_obs[group]
-        return torch.where(dones.unsqueeze(-1), final, next_obs[group])
-
     return TensorDict(
         {
             "obs": obs,
             "action": actions,
-            "features": measured_before_reset("features"),
+            "features": before_reset("features", next_obs, dones, extras),
             "base_reward": rewards,
-            "next_obs": measured_before_reset("policy"),
+            "next_obs": before_reset("policy", next_obs, dones, extras),
             "terminated": terminated,
         },
         batch_size=[obs.shape[0]],
         device=obs.device,
     )
+
+
+def before_reset(group: str, next_obs: TensorDict, dones: torch.Tensor, extras: dict[str, Any]) -> torch.Tensor:
+    """Return what a group of observations was after a step, before any robot was reset.
+
+    Args:
+        group: Name of the group.
+        next_obs: What ``step()`` returned.
+        dones: Whether the robot was reset. Shape: (num_envs,)
+        extras: What ``step()`` returned; ``final_obs`` is used.
+
+    Returns:
+        NaN where the environment reset a robot without telling. Shape: (num_envs, width)
+    """
+    final_obs = extras.get("final_obs")
+    final = torch.full_like(next_obs[group], torch.nan) if final_obs is None else final_obs[group]
+    return torch.where(dones.bool().unsqueeze(-1), final, next_obs[group])

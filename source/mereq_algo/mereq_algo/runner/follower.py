@@ -1,0 +1,89 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The processes beside the first: more robots, and nobody who watches them."""
+
+from __future__ import annotations
+
+from ..intervention import Nobody
+from ..methods import Learner, build_learner
+from ..networks import TrainedPolicy
+from ..ranks import Ranks
+from .mereq_cfg import ConfigError, MEReQCfg
+from .run_folder import RunFolder
+from .supervision import Supervision, begin_round
+from .task_spec import TaskSpec
+from .timed_env import TimedEnv
+
+
+class Follower:
+    """Runs the policy of each round on robots of its own, and learns in step with the first rank.
+
+    What the person has shown, and when to stop, comes from :class:`SupervisionRunner` on rank 0.
+    """
+
+    def __init__(
+        self,
+        env: TimedEnv,
+        spec: TaskSpec,
+        prior: TrainedPolicy,
+        expert: TrainedPolicy,
+        cfg: MEReQCfg,
+        seed: int,
+        ranks: Ranks,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            env: The environment: as many robots as on rank 0.
+            spec: Names of the task.
+            prior: The policy to be aligned.
+            expert: Unused but for being what rank 0 has, too.
+            cfg: Settings of the run.
+            seed: Seed of the run; what is drawn here differs from what other ranks draw.
+            ranks: Which rank this is.
+
+        Raises:
+            ConfigError: Fewer robots than supervised ones, or a method that learns in one process.
+        """
+        spec.check(env)
+        self._env, self._seed, self._ranks = env, seed, ranks
+        self._supervision = Supervision(env, spec, expert, cfg, ranks)
+        self.learner = make_learner(cfg, env, prior, spec, seed, ranks)
+
+    def follow(self, folder: RunFolder, resume: bool = False) -> None:
+        """Go along until rank 0 has run its last round.
+
+        Args:
+            folder: Folder of the run, where the state of this rank goes, too.
+            resume: Whether to go on from that state.
+
+        Raises:
+            RunFolderError: There is no state to go on from.
+        """
+        if resume:
+            self.learner.load_state_dict(folder.read_state(self._ranks.rank)["learner"])
+        while (index := self._ranks.from_first()) is not None:
+            seed = 1_000 * self._seed + index + 1_000_003 * self._ranks.rank
+            begin_round(self._env, seed)
+            shown = self._supervision.run(self.learner.policy, seed, Nobody())
+            self.learner.observe(None, shown.transitions, shown.episodes_alone)
+            if self._ranks.from_first():
+                self.learner.align(shown.window, lambda progress: None)
+            folder.write_state({"learner": self.learner.state_dict()}, self._ranks.rank)
+
+
+def make_learner(
+    cfg: MEReQCfg, env: TimedEnv, prior: TrainedPolicy, spec: TaskSpec, seed: int, ranks: Ranks
+) -> Learner:
+    """Build the learner that the settings name.
+
+    Raises:
+        ConfigError: It learns in one process, and there are several.
+    """
+    try:
+        return build_learner(cfg, env, prior, spec.feature_names, seed, ranks)
+    except ValueError as error:
+        if ranks.world_size == 1:
+            raise
+        raise ConfigError(str(error)) from error

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Keeps what the person watched: it cost their time, and other methods can learn from it later."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from ..intervention import SupervisedRollout
+from ..networks import GaussianPolicy
+from ..recording import RecordingInfo, episodes_of, policy_hash, write_round
+from .run_record import RunRecord
+from .task_spec import TaskSpec
+
+
+def keep_episodes(
+    folder: Path, rollout: SupervisedRollout, spec: TaskSpec, policy: GaussianPolicy, record: RunRecord, index: int
+) -> None:
+    """Write the episodes of a round of the synthetic person.
+
+    Args:
+        folder: Folder of all rounds.
+        rollout: What the person watched.
+        spec: Names of the task.
+        policy: What drove the robots.
+        record: The run; seed and versions are read.
+        index: The round, from 0 on.
+    """
+    info = RecordingInfo(
+        task=spec.task,
+        person="synthetic",
+        policy_sha256=policy_hash(policy),
+        obs_names=spec.obs_names,
+        feature_names=spec.feature_names,
+        metric_names=spec.metric_names,
+        reward_names=spec.reward_names,
+        round=index,
+        seed=record.seed,
+        step_s=spec.texts.step_s,
+        recorded_at=datetime.now().astimezone().isoformat(timespec="seconds"),
+        versions=record.versions,
+    )
+    write_round(folder, episodes_of(rollout, info))
