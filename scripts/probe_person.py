@@ -3,7 +3,8 @@
 
 """How often the synthetic person would take over, by threshold, and what that would teach: to choose a task's settings.
 
-A person who is fit to judge takes over from the prior often and from the expert, who is themselves, hardly ever. What a
+A person who is fit to judge takes over from the prior often and from the expert, who is themselves, hardly ever: a
+threshold must be above most of what they mind in their own actions, or nobody gets the arm back. What a
 round with the first of the policies would teach, the target features φ*, should be near the expert's own; the standard
 error is that of as many episodes as the person watches in a round. The last line says what log π of the first policy
 charges for what the person would do: where that is far more than the policy loses of its own reward, its Gaussian
@@ -29,6 +30,9 @@ from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
     from mereq_algo.intervention import HysteresisCfg
+
+QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
+"""Of the disagreement: where thresholds must be above the person's own."""
 
 
 def main() -> None:
@@ -97,7 +101,18 @@ def main() -> None:
             error = target.standard_error() * (rollout.num_supervised / cfg.num_supervised) ** 0.5
             return [f"{mean:.3f} ± {spread:.3f}" for mean, spread in zip(value.tolist(), error.tolist(), strict=True)]
 
+        def alone_row(rollout: SupervisedRollout) -> list[str]:
+            """Returns how soon episodes succeed that nobody corrects, and how much the person minds their actions."""
+            rule = make_person(cfg.person, trained["expert"], env.num_envs, args.seed, str(env.device)).rule
+            minded = rule.disagreement(rollout.valid_transitions()["obs"], rollout.robot_action[rollout.valid])
+            assert rollout.metrics is not None
+            has_succeeded = (rollout.metrics[:, :, spec.metric_names.index("success")] > 0.5) & rollout.valid
+            steps = has_succeeded.int().argmax(dim=0)[has_succeeded.any(dim=0)] + 1.0
+            times = [f"{float(steps.quantile(share)):.0f}" if len(steps) else "never" for share in (0.5, 0.95)]
+            return [*times, *(f"{float(minded.quantile(share)):.3f}" for share in QUANTILES)]
+
         lessons = Table("features", *spec.feature_names)
+        alike = Table("alone", "succeeds after", "95 % of them", *(f"{share:.0%}" for share in QUANTILES))
         never = replace(usual, takeover_threshold=float("inf"))
         first = next(iter(files))
         start_effect = None
@@ -105,6 +120,7 @@ def main() -> None:
         for name in dict.fromkeys((first, "expert")):
             alone = watched(name, never)
             lessons.add_row(f"{name}, alone", *features_of(alone, None))
+            alike.add_row(name, *alone_row(alone))
             if name == first and cfg.target.adjust_for_starts:
                 episodes = EpisodeMeans.of(alone)
                 start_effect = StartEffect.fit(episodes, episodes.starts)
@@ -128,7 +144,8 @@ def main() -> None:
         )
     table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
     lessons.title = f"mean features a step ± standard error of {cfg.num_supervised} episodes"
-    Console().print(table, lessons, f"log π of {first} charges for the person's own actions, a step: {charges}")
+    alike.title = f"steps until success, and quantiles of what the person minds a step ({cfg.person.rule})"
+    Console().print(table, alike, lessons, f"log π of {first} charges for the person's own actions, a step: {charges}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ r"""Aligns a task's prior with what a synthetic person wants, from that person's
 Examples:
     ./isaaclab.sh -p scripts/train_mereq.py --task Franka-Erase
     ./isaaclab.sh -p scripts/train_mereq.py --task Franka-Erase --from-recordings logs/mereq/Franka-Erase/*/recordings
-    ./isaaclab.sh -p -m torch.distributed.run --nproc_per_node=2 \
+    ./isaaclab.sh -p -m torch.distributed.run --nproc_per_node=2 -- \
         scripts/train_mereq.py --distributed --task Franka-Erase
 
 Settings are changed as everywhere in Isaac Lab: agent.max_rounds=4, env.episode_length_s=6, physics=physx.

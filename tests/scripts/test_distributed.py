@@ -15,7 +15,8 @@ from .conftest import OPTIONS, REPOSITORY, TINY, run_script
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
 
-LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+# Without "--" PyTorch's launcher takes --logs for an abbreviation of one of its own options.
+LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--"]
 
 
 def test_two_processes_leave_one_run(tmp_path):

@@ -49,7 +49,7 @@ def transition_from_step(
             "obs": obs,
             "action": actions,
             "features": before_reset("features", next_obs, dones, extras),
-            "base_reward": rewards,
+            "base_reward": rewards.clone(),  # Isaac Lab writes the next step's into the same memory
             "next_obs": before_reset("policy", next_obs, dones, extras),
             "terminated": terminated,
         },
