@@ -40,6 +40,7 @@ from mereq_tasks.arguments import TaskUsageError, add_task_args, check_settings,
 from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
+    from mereq_algo.recording import RecordedEpisode
     from mereq_algo.runner import RunFolder
 
 KEPT = ("seed", "num_envs", "device", "prior")
@@ -78,6 +79,38 @@ def kept_arguments(
     return kept["settings"]
 
 
+def read_recordings(args: argparse.Namespace, overrides: list[str]) -> list[RecordedEpisode]:
+    """Returns the recorded episodes, and moves the settings that argparse took for more files to the others.
+
+    Raises:
+        TaskUsageError: The run is to be resumed, or a setting has no such form.
+        RecordingError: There are no recordings, or they cannot be read.
+    """
+    from mereq_algo.recording import find_recordings, read_episodes
+
+    if args.resume is not None:
+        raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
+    settings = [str(place) for place in args.from_recordings if "=" in place.name and not place.exists()]
+    check_settings(settings)
+    overrides += settings
+    files = find_recordings(place for place in args.from_recordings if str(place) not in settings)
+    return [episode for file in files for episode in read_episodes(file)]
+
+
+def device_of_process(device: str | None) -> str | None:
+    """Returns the device of this process, of several on this machine.
+
+    Raises:
+        TaskUsageError: Nobody said which of them this is.
+    """
+    from mereq_algo.ranks import ENVIRONMENT, device_of_rank
+
+    missing = [name for name in ENVIRONMENT if name not in os.environ]
+    if missing:
+        raise TaskUsageError(f"--distributed is for -m torch.distributed.run, which sets {', '.join(missing)}")
+    return device_of_rank(device)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_task_args(parser)
@@ -98,16 +131,7 @@ def main() -> None:
 
     recordings = None
     if args.from_recordings is not None:
-        from mereq_algo.recording import find_recordings, read_episodes
-
-        if args.resume is not None:
-            raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
-        # argparse takes settings that follow for more files
-        settings = [str(place) for place in args.from_recordings if "=" in place.name and not place.exists()]
-        check_settings(settings)
-        overrides += settings
-        files = find_recordings(place for place in args.from_recordings if str(place) not in settings)
-        recordings = [episode for file in files for episode in read_episodes(file)]
+        recordings = read_recordings(args, overrides)
     folder = None
     if args.resume is None:
         check_writable("log folder", args.logs / args.task / args.name)
@@ -117,9 +141,11 @@ def main() -> None:
         folder = RunFolder.open(args.resume, args.task)
         check_writable("run folder", folder.summary_file)
         overrides = kept_arguments(folder, args, overrides, parser)
+    if args.distributed:
+        args.device = device_of_process(args.device)
     files = {name: policy_file(args.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
 
-    from mereq_algo.ranks import ENVIRONMENT, Ranks, device_of_rank, joined_ranks
+    from mereq_algo.ranks import Ranks, joined_ranks
     from mereq_algo.recording import RecordingError
     from mereq_algo.report import VIDEO, write_report
     from mereq_algo.runner import (
@@ -139,11 +165,6 @@ def main() -> None:
     with quiet(not args.verbose):
         from mereq_tasks.launch import open_task, resolve_task
 
-    if args.distributed:
-        missing = [name for name in ENVIRONMENT if name not in os.environ]
-        if missing:
-            raise TaskUsageError(f"--distributed is for -m torch.distributed.run, which sets {', '.join(missing)}")
-        args.device = device_of_rank(args.device)
     settings = resolve_task(args, overrides)
     cfg = MEReQCfg.from_dict(settings.agent)
     console = Console()

@@ -102,7 +102,6 @@ def joined_ranks(device: torch.device | str) -> Iterator[Ranks]:
 
 
 def device_of_rank(device: str | None) -> str | None:
-    """Return the GPU of this process, of those of this machine, where no certain device is asked for."""
-    if device not in (None, "cuda") or not torch.cuda.is_available():
-        return device
-    return f"cuda:{os.environ['LOCAL_RANK']}"
+    """Return the GPU of this process among those of this machine, unless another kind of device is asked for."""
+    wants_gpu = torch.cuda.is_available() if device is None else device.startswith("cuda")
+    return f"cuda:{os.environ['LOCAL_RANK']}" if wants_gpu else device
