@@ -77,9 +77,7 @@ def test_one_learns_from_recordings_without_a_person(run_folder, tmp_path):
     ("script", "arguments", "message"),
     [
         ("recordings.py", ["list", "/nowhere"], "recording not found: /nowhere"),
-        ("train_mereq.py", ["--from-recordings", "/nowhere"], "recording not found: /nowhere"),
         ("train_mereq.py", ["--from-recordings", "README.md"], "recording is damaged: README.md"),
-        ("train_mereq.py", ["--from-recordings", "README.md", "--resume", "."], "nothing to resume"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_line(script, arguments, message):
