@@ -134,15 +134,11 @@ def episodes_of(rollout: SupervisedRollout, info: RecordingInfo) -> list[Recorde
     return found
 
 
-def rollout_of(episodes: Sequence[RecordedEpisode], device: torch.device | str = "cpu") -> SupervisedRollout:
-    """Put recorded episodes side by side, each as the one episode of a robot; discarded ones are left out.
-
-    Args:
-        episodes: The recordings, all of one task.
-        device: Where the rollout goes.
+def to_learn_from(episodes: Sequence[RecordedEpisode]) -> list[RecordedEpisode]:
+    """Return the episodes that were not discarded.
 
     Raises:
-        RecordingError: There is nothing to learn from, or the episodes are not of one task.
+        RecordingError: There is none, or they are not of one task.
     """
     kept = [episode for episode in episodes if not episode.info.discarded]
     if not kept:
@@ -153,6 +149,21 @@ def rollout_of(episodes: Sequence[RecordedEpisode], device: torch.device | str =
             found, wanted = getattr(info, name), getattr(first, name)
             if found != wanted:
                 raise RecordingError(f"recordings do not belong together: {name} is {found} and {wanted}")
+    return kept
+
+
+def rollout_of(episodes: Sequence[RecordedEpisode], device: torch.device | str = "cpu") -> SupervisedRollout:
+    """Put recorded episodes side by side, each as the one episode of a robot; discarded ones are left out.
+
+    Args:
+        episodes: The recordings, all of one task.
+        device: Where the rollout goes.
+
+    Raises:
+        RecordingError: There is nothing to learn from, or the episodes are not of one task.
+    """
+    kept = to_learn_from(episodes)
+    first = kept[0].info
     length = max(len(episode) for episode in kept)
 
     def side_by_side(columns: list[torch.Tensor], fill: float) -> torch.Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .episode import RecordedEpisode, RecordingError, rollout_of
+from .episode import RecordedEpisode, RecordingError, to_learn_from
 
 _CHUNK_SIZE = 1_000
 _DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -29,14 +29,14 @@ def export_lerobot(episodes: Sequence[RecordedEpisode], folder: Path, task: str 
     ``task_features``.
 
     Args:
-        episodes: Of one task.
+        episodes: Of one task; discarded ones are left out.
         folder: Where to write.
         task: The task in words; its id when left out.
 
     Raises:
         RecordingError: The episodes do not belong together, or do not say how long a step is.
     """
-    rollout_of(episodes)
+    episodes = to_learn_from(episodes)
     first = episodes[0].info
     if not first.step_s:
         raise RecordingError("these recordings do not say how long a step is, which LeRobot needs to know")

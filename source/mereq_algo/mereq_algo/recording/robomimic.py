@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .episode import RecordedEpisode, rollout_of
+from .episode import RecordedEpisode, to_learn_from
 from .hdf5 import write_episodes
 
 
@@ -16,11 +16,11 @@ def export_robomimic(episodes: Sequence[RecordedEpisode], path: Path) -> None:
     """Write all episodes to one HDF5 file, as ``data/demo_0``, ``data/demo_1``, ...
 
     Args:
-        episodes: Of one task.
+        episodes: Of one task; discarded ones are left out.
         path: The file.
 
     Raises:
         RecordingError: The episodes do not belong together.
     """
-    rollout_of(episodes)
+    episodes = to_learn_from(episodes)
     write_episodes(path, episodes)
