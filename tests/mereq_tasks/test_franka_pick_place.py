@@ -182,24 +182,35 @@ def test_a_parcel_that_is_still_held_is_not_yet_there(gripper):
     assert (gripper.metric("success")[is_gripped] == 1.0).all()
 
 
-@pytest.mark.parametrize(("at_centre", "share", "offset"), [(True, 0.9, (0.0, 0.01)), (False, 0.7, (0.03, 0.05))])
+@pytest.mark.parametrize(("at_centre", "share", "offset"), [(True, 0.85, (0.0, 0.01)), (False, 0.5, (0.03, 0.05))])
 def test_a_script_picks_and_places(gripper, at_centre, share, offset):
-    """The task can be done: as the person wants it, and as a policy without a wish is told to, which is slower."""
-    gripper.start_over(4)
-    script = PickPlaceGuide(gripper.unwrapped, at_centre)
+    """The task can be done: as the person wants it, and as a policy without a wish is told to, which is slower.
+
+    Off the centre three of four are done within 98 steps. Shares are of 32 starts and three standard errors lower.
+    """
+    finals = [_metrics_when_done(gripper, at_centre, seed) for seed in (4, 5)]
+    metrics = torch.cat(finals)
+    assert len(metrics) > share * gripper.num * len(finals)
     names = gripper.unwrapped.observation_manager.active_terms["metrics"]
-    final = torch.full((gripper.num, len(names)), torch.nan)
+    assert (metrics[:, names.index("success")] == 1.0).all(), "only who is done stops early"
+    least, most = offset
+    assert least <= metrics[:, names.index("grasp_offset_m")].mean() <= most
+
+
+def _metrics_when_done(gripper: Gripper, at_centre: bool, seed: int) -> torch.Tensor:
+    """Return the last metrics of robots whose first episode ends early. Shape: (robots, metrics)."""
+    gripper.start_over(seed)
+    script = PickPlaceGuide(gripper.unwrapped, at_centre)
+    is_over = torch.zeros(gripper.num, dtype=torch.bool)
+    finals = []
     for _ in range(98):
         _, _, dones, extras = gripper.env.step(script.actions())
-        is_first = dones.bool() & final.isnan().any(dim=1)
+        is_first = dones.bool() & ~is_over
         if is_first.any():
             assert extras["time_outs"][is_first].all()
-            final[is_first] = extras["final_obs"]["metrics"][is_first]
-    is_finished = final.isfinite().all(dim=1)
-    assert is_finished.float().mean() > share
-    assert (final[is_finished, names.index("success")] == 1.0).all(), "only who is done stops early"
-    least, most = offset
-    assert least <= final[is_finished, names.index("grasp_offset_m")].mean() <= most
+            finals.append(extras["final_obs"]["metrics"][is_first])
+        is_over |= is_first
+    return torch.cat(finals)
 
 
 def test_an_episode_is_over_half_a_second_after_the_parcel_was_laid_down(gripper):
