@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,8 @@ from isaaclab.envs.mdp.actions.actions_cfg import OperationalSpaceControllerActi
 from isaaclab.envs.mdp.actions.task_space_actions import OperationalSpaceControllerAction
 from isaaclab.utils import configclass
 from isaaclab.utils.math import euler_xyz_from_quat, quat_conjugate, quat_from_euler_xyz, quat_mul
+
+from .impedance import ToolImpedance
 
 
 class ToolStepAction(OperationalSpaceControllerAction):
@@ -24,6 +27,9 @@ class ToolStepAction(OperationalSpaceControllerAction):
 
     With a ``yaw_step`` there is a fourth number, which asks for the orientation ``measured yaw + yaw_step * a`` about
     the base's vertical, counted from ``orientation``.
+
+    The law is that of Isaac Lab's operational-space controller for absolute poses, fixed gains, and neither decoupling
+    nor null space, and its settings are taken; :class:`ToolImpedance` computes it.
     """
 
     cfg: ToolStepActionCfg
@@ -38,6 +44,17 @@ class ToolStepAction(OperationalSpaceControllerAction):
         self._workspace_low, self._workspace_high = torch.tensor(cfg.workspace, device=self.device)
         self._start = torch.zeros(self.num_envs, 3, device=self.device)
         self._has_started = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        gains = cfg.controller_cfg
+        stiffness, ratios = gains.motion_stiffness_task, gains.motion_damping_ratio_task
+        self._impedance = ToolImpedance(
+            self._asset,
+            self._ee_body_idx,
+            self._jacobi_ee_body_idx,
+            self._jacobi_joint_idx,
+            self._offset_pos[0],
+            list(stiffness),
+            [2.0 * ratio * math.sqrt(gain) for ratio, gain in zip(ratios, stiffness, strict=True)],
+        )
 
     @property
     def action_dim(self) -> int:
@@ -56,6 +73,19 @@ class ToolStepAction(OperationalSpaceControllerAction):
 
     def _resolve_command_indexes(self):
         """Leaves all indices unset: no part of the action is a pose, so zeros mean to stay."""
+
+    def _compute_ee_pose(self) -> None:
+        self._impedance.write_pose(self._ee_pose_b)
+
+    def process_actions(self, actions: torch.Tensor) -> None:
+        """Sets the target of this step. Shape of actions: (num_envs, 3) or (num_envs, 4)."""
+        self._compute_ee_pose()
+        self._preprocess_actions(actions)
+
+    def apply_actions(self) -> None:
+        """Pulls the tool towards the target, in every physics step."""
+        self._impedance.write_torques(self._processed_actions, self._joint_efforts)
+        self._asset.set_joint_effort_target_index(target=self._joint_efforts, joint_ids=self._joint_ids)
 
     def _preprocess_actions(self, actions: torch.Tensor):
         self._start = torch.where(self._has_started.unsqueeze(1), self._start, self._ee_pose_b[:, :3])

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Our kernel of the impedance law, against Isaac Lab's operational-space controller."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from isaaclab.envs.mdp.actions.task_space_actions import OperationalSpaceControllerAction as IsaacLabAction
+
+from mereq_tasks.mdp import ToolStepAction
+
+pytestmark = pytest.mark.sim
+
+
+@pytest.mark.parametrize("task_id", ["Franka-Erase", "Franka-PickPlace"])
+def test_torques_are_those_of_isaac_labs_controller(task_opener, task_id):
+    """In motion, in contact, and where the tool may turn, with the wrist turned as far as it goes."""
+    env = task_opener.open(task_id).env
+    term: ToolStepAction = env.unwrapped.action_manager.get_term("tool")
+    torch.manual_seed(0)
+    env.reset()
+    largest = torch.zeros(())
+    for _ in range(30):
+        env.step(2 * torch.rand(env.num_envs, env.num_actions) - 1)
+        term.process_actions(2 * torch.rand(env.num_envs, term.action_dim) - 1)
+        term.apply_actions()
+        ours, pose = term._joint_efforts.clone(), term._ee_pose_b.clone()
+        theirs = _by_isaac_lab(term)
+        torch.testing.assert_close(pose, term._ee_pose_b, atol=1e-5, rtol=0.0)
+        torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=1e-4)
+        largest = torch.maximum(largest, theirs.abs().max())
+    assert largest > 5.0, "there was something to compare"
+
+
+def _by_isaac_lab(term: ToolStepAction) -> torch.Tensor:
+    """Return the torques for the same target in the same state. Shape: (num_envs, num_joints)."""
+    IsaacLabAction._compute_ee_pose(term)
+    term._osc.set_command(term._processed_actions, term._ee_pose_b, term._task_frame_pose_b)
+    IsaacLabAction.apply_actions.__get__(_WithTheirPose(term))()
+    return term._joint_efforts.clone()
+
+
+class _WithTheirPose:
+    """The term with Isaac Lab's own way to measure the tool's pose."""
+
+    def __init__(self, term: ToolStepAction) -> None:
+        self.__dict__["term"] = term
+
+    def __getattr__(self, name: str):
+        if name == "_compute_ee_pose":
+            return IsaacLabAction._compute_ee_pose.__get__(self.term)
+        return getattr(self.term, name)
