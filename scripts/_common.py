@@ -85,6 +85,10 @@ def _user_errors() -> tuple[type[ValueError], ...]:
         from mereq_algo.export import ExportError
 
         errors.append(ExportError)
+    if "mereq_algo.live" in sys.modules:
+        from mereq_algo.live import LinkError, PortError
+
+        errors += [LinkError, PortError]
     if "mereq_deploy" in sys.modules:
         from mereq_deploy.cli import USER_ERRORS
 

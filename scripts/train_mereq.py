@@ -1,10 +1,11 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-r"""Aligns a task's prior with what a synthetic person wants, from that person's interventions.
+r"""Aligns a task's prior with what a person wants, from that person's interventions.
 
 Examples:
     ./isaaclab.sh -p scripts/train_mereq.py --task Franka-Erase
+    ./isaaclab.sh -p scripts/train_mereq.py --task Franka-Erase --person browser
     ./isaaclab.sh -p scripts/train_mereq.py --task Franka-Erase --from-recordings logs/mereq/Franka-Erase/*/recordings
     ./isaaclab.sh -p -m torch.distributed.run --nproc_per_node=2 -- \
         scripts/train_mereq.py --distributed --task Franka-Erase
@@ -36,47 +37,13 @@ from _common import (
     versions,
 )
 from _film import film_run
+from _live import add_live_args, check_live_args, export_run, start_supervision
+from _resume import keep_arguments, kept_arguments
 from mereq_tasks.arguments import TaskUsageError, add_task_args, check_settings, parse_task_args
 from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
     from mereq_algo.recording import RecordedEpisode
-    from mereq_algo.runner import RunFolder
-
-KEPT = ("seed", "num_envs", "device", "prior")
-"""Arguments that a run keeps when it is resumed, beside its settings."""
-
-
-def keep_arguments(folder: RunFolder, args: argparse.Namespace, settings: list[str], device: str) -> None:
-    """Writes down what :func:`kept_arguments` reads."""
-    prior = args.prior if args.prior in ("prior", "expert") else str(Path(args.prior).resolve())
-    kept = {"seed": args.seed, "num_envs": args.num_envs, "device": device, "prior": prior, "settings": settings}
-    kept["from_recordings"] = args.from_recordings is not None
-    folder.write_params("arguments", kept)
-
-
-def kept_arguments(
-    folder: RunFolder, args: argparse.Namespace, settings: list[str], parser: argparse.ArgumentParser
-) -> list[str]:
-    """Gives ``args`` what the run was started with, and returns its settings.
-
-    Raises:
-        TaskUsageError: The command line asks for something else.
-        RunFolderError: The folder does not tell.
-    """
-    kept = folder.read_params("arguments")
-    if kept.get("from_recordings"):
-        raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
-    for name in KEPT:
-        given = getattr(args, name)
-        if given not in (parser.get_default(name), kept[name]):
-            raise TaskUsageError(f"a resumed run keeps its {name}: it is {kept[name]}, not {given}")
-        setattr(args, name, kept[name])
-    for setting in settings:
-        if setting not in kept["settings"]:
-            own = " ".join(kept["settings"]) or "those of the task"
-            raise TaskUsageError(f"a resumed run keeps its settings: {setting} is not among them ({own})")
-    return kept["settings"]
 
 
 def read_recordings(args: argparse.Namespace, overrides: list[str]) -> list[RecordedEpisode]:
@@ -126,9 +93,14 @@ def main() -> None:
         action="store_true",
         help="be one of torch.distributed.run's processes, which learn as one",
     )
+    parser.add_argument(
+        "--person", default="synthetic", choices=("synthetic", "browser"), help="who supervises (default: synthetic)"
+    )
+    add_live_args(parser)
     parser.add_argument("--no-video", action="store_true", help="make no comparison video at the end")
     args, overrides = parse_task_args(parser)
 
+    check_live_args(args)
     recordings = None
     if args.from_recordings is not None:
         recordings = read_recordings(args, overrides)
@@ -143,8 +115,12 @@ def main() -> None:
         overrides = kept_arguments(folder, args, overrides, parser)
     if args.distributed:
         args.device = device_of_process(args.device)
+    is_live = args.person != "synthetic"
+    if is_live and (args.distributed or recordings is not None):
+        raise TaskUsageError("a live person supervises a run of one process, and not one of recordings")
     files = {name: policy_file(args.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
 
+    from mereq_algo.live import LiveRunner
     from mereq_algo.ranks import Ranks, joined_ranks
     from mereq_algo.recording import RecordingError
     from mereq_algo.report import VIDEO, write_report
@@ -173,6 +149,7 @@ def main() -> None:
         if args.distributed:
             ranks = cleanup.enter_context(joined_ranks(settings.env_cfg.sim.device))
             settings.env_cfg.seed += ranks.rank
+        process = cleanup.enter_context(start_supervision(args, overrides)) if is_live else None
         task = cleanup.enter_context(open_task(settings, args.verbose))
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         spec.check(env)
@@ -186,7 +163,10 @@ def main() -> None:
             folder = RunFolder.create(args.logs, settings.task, args.name)
         try:
             parts = (env, spec, prior, expert, cfg, folder, args.seed, (), ranks)
-            runner = SupervisionRunner(*parts) if recordings is None else RecordedRunner(recordings, *parts)
+            if process is not None:
+                runner = LiveRunner(process, *parts)
+            else:
+                runner = SupervisionRunner(*parts) if recordings is None else RecordedRunner(recordings, *parts)
         except (ConfigError, RecordingError):
             if args.resume is None:
                 folder.path.rmdir()
@@ -202,6 +182,8 @@ def main() -> None:
             shutil.rmtree((folder.path / VIDEO).parent, ignore_errors=True)  # of a policy that is no longer the last
         ranks.from_first(str(folder.path))
         console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False)
+        if process is not None:
+            console.print(f"supervise at: {process.url()}", style="bold", soft_wrap=True, highlight=False)
         log = TensorBoardLog(folder.path, runner.record.rounds)
         try:
             with ConsoleDisplay(cfg.max_rounds, console) as display:
@@ -213,6 +195,8 @@ def main() -> None:
                 write_report(folder)
     console.print(evaluation_table(record.evaluation, f"{spec.task}: prior, aligned and expert"))
     console.print(f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}")
+    if isinstance(runner, LiveRunner) and runner.ending == "finish":
+        export_run(folder)
     if not args.no_video:
         film_run(folder)
     console.print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False)

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from mereq_tasks.launch import OpenTask
 
 SLOW_TO_MAKE = ("any_task", "erase_task", "pick_place_task", "push_bottle_task", "run_folder", "ready")
@@ -111,3 +114,20 @@ def push_bottle_task(task_opener) -> OpenTask:
 def pick_place_task(task_opener) -> OpenTask:
     """Franka-PickPlace."""
     return task_opener.open("Franka-PickPlace")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser without a window. The tests' own packages bring none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    executable = next((path for name in names if (path := shutil.which(name))), None)
+    if executable is None and "CI" not in os.environ:
+        pytest.skip("needs Chromium (Debian, Ubuntu: apt-get install chromium)")
+    assert executable is not None, "CI has to install Chromium"
+
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()

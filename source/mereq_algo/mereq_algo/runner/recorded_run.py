@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from ..intervention import Nobody
 from ..recording import RecordedEpisode, RecordingError, rollout_of
+from .supervision import SupervisedRound
 from .supervision_runner import SupervisionRunner
 
 
@@ -45,22 +44,15 @@ class RecordedRunner(SupervisionRunner):
                 raise RecordingError(f"recordings are {what} {found}, not {wanted}")
 
     def _run_rounds(self) -> str:
-        """Let the prior run alone, take in the recordings, and learn once."""
-        self.ranks.from_first(0)
-        self._begin(0)
-        self._notify("the policy alone")
-        alone = self.supervision.run(self.policy, self._round_seed(0), Nobody())
-        shown = dataclasses.replace(
-            alone,
-            rollout=self._recorded,
-            all_watchable=self._recorded,
-            transitions=[*alone.transitions, self._recorded.valid_transitions()],
-        )
-        self._note_supervision(shown)
-        self.learner.observe(shown.rollout, shown.transitions, shown.episodes_alone)
-        self._judge(shown.rollout)
-        self.ranks.from_first(True)
-        self._align(shown.window)
-        self._next_round = 1
-        self._save()
+        """Run the one round."""
+        self._run_round(0)
         return "learned"
+
+    def _supervise(self, index: int) -> SupervisedRound:
+        """Let the prior run alone, and take in the recordings."""
+        self._notify("the policy alone")
+        return self._supervise_elsewhere(index, lambda: self._recorded)
+
+    def _learns_from(self, index: int) -> bool:
+        """Learn in any case: that is what the recordings are for."""
+        return True

@@ -26,6 +26,7 @@ from ..irl import EpisodeMeans
 from ..methods import FeatureWindow
 from ..networks import GaussianPolicy, TrainedPolicy
 from ..ranks import Ranks
+from .env_wrapper import EnvWrapper
 from .evaluation import EpisodeRecorder, Evaluation
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .task_spec import TaskSpec
@@ -168,7 +169,7 @@ class Supervision:
         self._env.episode_length_buf = length
 
 
-def begin_round(env: TimedEnv, seed: int) -> None:
+def begin_round(env: EnvWrapper, seed: int) -> None:
     """Give a round its own seed, so that a resumed run draws what an uninterrupted one would have drawn."""
     random.seed(seed)
     np.random.seed(seed)

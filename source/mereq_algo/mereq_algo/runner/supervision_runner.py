@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
 from typing import Protocol
 
 import torch
 
-from ..intervention import SupervisedRollout
+from ..intervention import Nobody, SupervisedRollout
 from ..irl import RateBound, intervention_rate_bound
 from ..methods import FeatureWindow, InnerLoopProgress
 from ..networks import CheckpointInfo, GaussianPolicy, TrainedPolicy, save_checkpoint
@@ -158,16 +158,37 @@ class SupervisionRunner:
         """Supervise, and learn from it unless the person is content or this was the last round."""
         self.ranks.from_first(index)
         self._begin(index)
-        self._notify("supervised rollout")
-        shown = self.supervision.run(self.policy, self._round_seed(index))
+        shown = self._supervise(index)
         self._note_supervision(shown)
-        keep_episodes(self.folder.recordings, shown.rollout, self.spec, self.policy, self.record, index)
         self.learner.observe(shown.rollout, shown.transitions, shown.episodes_alone)
         self._judge(shown.rollout)
-        if self.ranks.from_first(not self.record.converged and not self._is_budget_spent(index + 1)):
+        if self.ranks.from_first(self._learns_from(index)):
             self._align(shown.window)
         self._next_round = index + 1
         self._save()
+
+    def _supervise(self, index: int) -> SupervisedRound:
+        """Let the person watch a round; what they saw is on disk before anything is learned from it."""
+        self._notify("supervised rollout")
+        shown = self.supervision.run(self.policy, self._round_seed(index))
+        keep_episodes(self.folder.recordings, shown.rollout, self.spec, self.policy, self.record, index)
+        return shown
+
+    def _supervise_elsewhere(self, index: int, episodes: Callable[[], SupervisedRollout]) -> SupervisedRound:
+        """Let the policy run alone here, while or after somebody watches it elsewhere.
+
+        Args:
+            index: The round.
+            episodes: Returns what was watched, when it is there.
+        """
+        alone = self.supervision.run(self.policy, self._round_seed(index), Nobody())
+        watched = episodes()
+        transitions = [*alone.transitions, watched.valid_transitions()]
+        return replace(alone, rollout=watched, all_watchable=watched, transitions=transitions)
+
+    def _learns_from(self, index: int) -> bool:
+        """Return whether there is somebody to see what the policy would learn from a round."""
+        return not self.record.converged and not self._is_budget_spent(index + 1)
 
     def _round_seed(self, index: int) -> int:
         return 1_000 * self.seed + index

@@ -51,7 +51,7 @@ class ToolStepAction(OperationalSpaceControllerAction):
             self._ee_body_idx,
             self._jacobi_ee_body_idx,
             self._jacobi_joint_idx,
-            self._offset_pos[0],
+            torch.tensor(cfg.body_offset.pos),
             list(stiffness),
             [2.0 * ratio * math.sqrt(gain) for ratio, gain in zip(ratios, stiffness, strict=True)],
         )
@@ -61,10 +61,14 @@ class ToolStepAction(OperationalSpaceControllerAction):
         """Width of the action: the step along x, y and z, and about the vertical where the tool may turn."""
         return 3 if self.cfg.yaw_step is None else 4
 
+    def pose(self) -> torch.Tensor:
+        """Returns where the tool is now, in the base frame: position [m], quaternion [xyzw]. Shape: (num_envs, 7)."""
+        self._compute_ee_pose()
+        return self._ee_pose_b
+
     def drift(self) -> torch.Tensor:
         """Returns how far the tool is from where it was when the episode began [m]. Shape: (num_envs, 3)."""
-        self._compute_ee_pose()
-        return torch.where(self._has_started.unsqueeze(1), self._ee_pose_b[:, :3] - self._start, 0.0)
+        return torch.where(self._has_started.unsqueeze(1), self.pose()[:, :3] - self._start, 0.0)
 
     def reset(self, env_ids: Sequence[int] | None = None) -> None:
         """Forgets where the tool was; the next action finds it where the reset has put it."""
@@ -102,8 +106,7 @@ class ToolStepAction(OperationalSpaceControllerAction):
 
     def yaw(self) -> torch.Tensor:
         """Returns how far the tool is turned about the base's vertical [rad]. Shape: (num_envs,)."""
-        self._compute_ee_pose()
-        turn = quat_mul(self._ee_pose_b[:, 3:], quat_conjugate(self._orientation.expand(self.num_envs, 4)))
+        turn = quat_mul(self.pose()[:, 3:], quat_conjugate(self._orientation.expand(self.num_envs, 4)))
         return euler_xyz_from_quat(turn)[2]
 
 

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Live supervision beside a run that learns: a process of its own, see ``supervise.py``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from _common import REPOSITORY
+from mereq_tasks.arguments import TaskUsageError
+
+if TYPE_CHECKING:
+    from mereq_algo.live import LiveProcess
+    from mereq_algo.runner import RunFolder
+
+
+def add_live_args(parser: argparse.ArgumentParser) -> None:
+    """Adds what a script asks of live supervision."""
+    parser.add_argument("--num_supervised", type=int, default=1, help="robots shown, each for one person (default: 1)")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the page (default: this machine alone)")
+    parser.add_argument("--port", type=int, default=8080, help="its port (default: 8080; 0 for any)")
+
+
+def check_live_args(args: argparse.Namespace) -> None:
+    """Refuses what cannot be.
+
+    Raises:
+        TaskUsageError: There is no such port, or no robot.
+    """
+    if args.num_supervised < 1:
+        raise TaskUsageError(f"num_supervised is {args.num_supervised}; at least 1 robot is needed")
+    if not 0 <= args.port < 2**16:
+        raise TaskUsageError(f"port is {args.port}; it must be between 0 and {2**16 - 1}")
+
+
+@contextlib.contextmanager
+def start_supervision(args: argparse.Namespace, settings: list[str]) -> Iterator[LiveProcess]:
+    """Starts the process in which people watch, and ends it."""
+    from mereq_algo.live import LiveProcess
+
+    command = [sys.executable, *(f"-W{option}" for option in sys.warnoptions), str(REPOSITORY / "scripts/supervise.py")]
+    command += ["--task", args.task, "--seed", str(args.seed), "--num_supervised", str(args.num_supervised)]
+    command += ["--host", args.host, "--port", str(args.port)]
+    process = LiveProcess([*command, *(setting for setting in settings if not setting.startswith("agent."))])
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+def export_run(folder: RunFolder) -> None:
+    """Exports the aligned policy of a run to a folder in it; if that fails the program has said why."""
+    command = [sys.executable, str(REPOSITORY / "scripts/export_policy.py"), "--run", str(folder.path)]
+    subprocess.run([*command, "--output", str(folder.path / "export")], check=False)

@@ -1,0 +1,188 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Lets people watch a policy in a browser, take over when it goes wrong, and records every episode that they watch.
+
+Examples:
+    ./isaaclab.sh -p scripts/supervise.py --task Franka-Erase
+    ./isaaclab.sh -p scripts/supervise.py --task Franka-Erase --policy logs/mereq/Franka-Erase/<run> --episodes 10
+
+Nothing is learned here; ``train_mereq.py --from-recordings`` does that, and ``train_mereq.py --person browser`` does
+both, round by round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from _common import REPOSITORY, check_writable, load_policy, one_line_errors, policy_file, versions
+from _live import add_live_args, check_live_args
+from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
+from mereq_tasks.quiet import quiet
+
+if TYPE_CHECKING:
+    from mereq_algo.live import Link, LiveServer, LiveSession, Panel
+    from mereq_algo.networks import GaussianPolicy
+    from mereq_tasks.launch import OpenTask
+
+CAMERA_SIZE = 16
+"""Side of pictures that nobody takes [px]: a camera in the scene is what makes Isaac Lab load what is seen."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_task_args(parser)
+    add_live_args(parser)
+    parser.add_argument("--policy", default="prior", help="policy to watch: prior, expert, a run folder or a file")
+    parser.add_argument("--episodes", type=int, default=5, help="episodes to watch (default: 5)")
+    parser.add_argument("--recordings", type=Path, help="their folder (default: logs/recordings/<task>/<time>)")
+    parser.add_argument("--link", type=int, help=argparse.SUPPRESS)  # of the process that learns
+    parser.set_defaults(device="cpu")  # a few robots are no faster on a GPU
+    args, overrides = parse_task_args(parser)
+    check_live_args(args)
+    if args.episodes < 1:
+        raise TaskUsageError(f"episodes is {args.episodes}; at least 1 is needed")
+    args.num_envs = args.num_supervised
+    folder = args.recordings or REPOSITORY / "logs" / "recordings" / args.task / f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    check_writable("recordings", folder / "episode")
+    file = policy_file(args.task, args.policy)
+
+    console = Console()
+    with open_session(args, overrides, folder) as (session, panel, server, load):
+        if args.link is not None:
+            from mereq_algo.live import Link
+
+            follow(Link(args.link, on_closed=panel.finish), session, panel, server, load)
+            return
+
+        from mereq_algo.live import RoundOrder
+
+        console.print(f"supervise at: {server.url}", soft_wrap=True, highlight=False)
+        kept = session.run_round(load(file), RoundOrder(0, args.seed, args.episodes, args.episodes, 0.0))
+        panel.show(phase="done")
+        samples = sum(episode.expert_samples for _, episode in kept)
+        console.print(f"{len(kept)} episodes, {samples} expert samples: {folder}", soft_wrap=True, highlight=False)
+        if server.dropped:
+            console.print(f"messages refused: {dict(server.dropped)}", highlight=False)
+
+
+@contextlib.contextmanager
+def open_session(
+    args: argparse.Namespace, overrides: list[str], folder: Path
+) -> Iterator[tuple[LiveSession, Panel, LiveServer, Any]]:
+    """Opens robots, their 3D views and the page, and closes all of it.
+
+    Yields:
+        The session, what the page shows, the server, and a function that loads a policy from a file.
+    """
+    from mereq_algo.live import (
+        LivePerson,
+        LiveServer,
+        LiveSession,
+        Panel,
+        RealtimeEnv,
+        Seats,
+    )
+    from mereq_algo.runner import TaskSpec
+
+    with quiet(not args.verbose):
+        from mereq_tasks.launch import load_view, open_task, resolve_task
+        from mereq_tasks.view import add_view
+        from mereq_tasks.view.browser_scene import BrowserScene, describe_trace, figures, heading
+
+    settings = resolve_task(args, overrides)
+    view = load_view(args.task)
+    add_view(settings.env_cfg, view, CAMERA_SIZE, CAMERA_SIZE)
+    with contextlib.ExitStack() as cleanup:
+        task = cleanup.enter_context(open_task(settings, args.verbose))
+        unwrapped: Any = task.env.unwrapped
+        spec = TaskSpec(**task.names)
+        env = RealtimeEnv(task.env, unwrapped.step_dt)
+        env.reset()
+        scenes = [BrowserScene(unwrapped, view, robot) for robot in range(env.num_envs)]
+        for scene in scenes:
+            cleanup.callback(scene.close)
+        layout = action_layout(unwrapped)
+        seats, panel = Seats(env.num_envs), Panel(env.num_envs)
+        person = LivePerson(seats, layout, heading(view))
+
+        def look() -> list[dict[str, Any]]:
+            for robot, scene in enumerate(scenes):
+                scene.update(person.watch[robot].in_control)
+            return figures(unwrapped, view)
+
+        texts = {"task": spec.task, "goal": spec.texts.goal, "wish": spec.texts.wish}
+        texts |= {"turns": layout.turns, "grips": layout.grips, "trace": describe_trace(unwrapped, view), "views": True}
+        server = LiveServer(seats, panel, texts, args.host, args.port, [scene.port for scene in scenes])
+        server.start()
+        cleanup.callback(server.close)
+        session = LiveSession(env, spec, person, seats, panel, folder, recording_info(task, args.seed), look)
+
+        def load(file: Path) -> GaussianPolicy:
+            num_obs = env.get_observations()["policy"].shape[1]
+            return load_policy(file, spec, num_obs, env.num_actions, env.device).policy
+
+        yield session, panel, server, load
+
+
+def action_layout(env: Any) -> Any:
+    """Returns what the columns of the task's actions mean.
+
+    Raises:
+        TaskUsageError: They are of a kind that a person cannot steer by.
+    """
+    from mereq_algo.live import ActionLayout
+    from mereq_tasks.interface import describe_interface
+
+    widths = [(action["type"], action["width"]) for action in describe_interface(env)["action"]]
+    kinds = [kind for kind, _ in widths]
+    if kinds not in (["tool_step"], ["tool_step", "gripper"]):
+        raise TaskUsageError(f"a person cannot steer actions of kind {', '.join(kinds)}")
+    return ActionLayout(turns=widths[0][1] == 4, grips=len(widths) == 2)
+
+
+def recording_info(task: OpenTask, seed: int) -> Any:
+    """Returns what all recordings say of themselves; person, policy and what happened come with each."""
+    from mereq_algo.recording import RecordingInfo
+
+    names = task.names
+    return RecordingInfo(
+        task=names["task"],
+        person="",
+        policy_sha256="",
+        obs_names=names["obs_names"],
+        feature_names=names["feature_names"],
+        metric_names=names["metric_names"],
+        reward_names=names["reward_names"],
+        seed=seed,
+        step_s=names["texts"]["step_s"],
+        versions=versions(),
+    )
+
+
+def follow(link: Link, session: LiveSession, panel: Panel, server: LiveServer, load: Any) -> None:
+    """Does what the process that learns asks for, until it hangs up."""
+    from mereq_algo.live import LinkError, RoundOrder
+
+    with contextlib.suppress(LinkError):
+        link.send(url=server.url)
+        while True:
+            message = link.receive()
+            if message["do"] == "show":
+                panel.show(**message["figures"])
+                continue
+            session.folder = Path(message["recordings"])
+            kept = session.run_round(load(Path(message["policy"])), RoundOrder(**message["order"]))
+            link.send(files=[str(file) for file, _ in kept], ending=panel.ending)
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""A live person takes over in a browser.
+
+Two processes: one in which a few robots keep to the clock on the wall and people watch (:mod:`session`, with the web
+server :mod:`server` in a thread), and one that learns (:class:`LiveRunner`), connected by a :class:`Link`. What a
+person did goes from one to the other as recordings.
+"""
+
+from .control import Control, Hello, MessageError, parse_message
+from .link import Link, LinkError, LiveProcess
+from .live_person import LivePerson, Watch
+from .live_runner import LiveRunner
+from .panel import Panel
+from .realtime_env import RealtimeEnv
+from .seats import SeatError, Seats
+from .server import LiveServer, PortError
+from .session import LiveSession, RoundOrder
+from .steering import ActionLayout, Steering
+
+__all__ = [
+    "ActionLayout",
+    "Control",
+    "Hello",
+    "Link",
+    "LinkError",
+    "LivePerson",
+    "LiveProcess",
+    "LiveRunner",
+    "LiveServer",
+    "LiveSession",
+    "MessageError",
+    "Panel",
+    "PortError",
+    "RealtimeEnv",
+    "RoundOrder",
+    "SeatError",
+    "Seats",
+    "Steering",
+    "Watch",
+    "parse_message",
+]

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Between the process that learns and the one in which people watch.
+
+They cannot be one: thousands of robots cannot keep to the clock on the wall. Messages are JSON over a pair of sockets
+that only these two processes hold.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+
+class LinkError(ValueError):
+    """The other process is gone, or could not do what it was asked. The message is one line."""
+
+
+class Link:
+    """One end."""
+
+    def __init__(self, handle: int, on_closed: Callable[[], None] = lambda: None) -> None:
+        """Begin to listen.
+
+        Args:
+            handle: The socket's file descriptor, which is this object's from now on.
+            on_closed: Called, in a thread of the link's own, when the other process is gone.
+        """
+        self._connection = Connection(handle)
+        self._on_closed = on_closed
+        self._arrived: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, name="link", daemon=True).start()
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                self._arrived.put(json.loads(self._connection.recv_bytes()))
+        except (EOFError, OSError):
+            self._arrived.put(None)
+            self._on_closed()
+
+    def send(self, **message: Any) -> None:
+        """Say something.
+
+        Raises:
+            LinkError: The other process is gone.
+        """
+        try:
+            self._connection.send_bytes(json.dumps(message).encode())
+        except OSError as error:
+            raise LinkError("the other process is gone") from error
+
+    def receive(self, timeout: float | None = None) -> dict[str, Any]:
+        """Wait for a message.
+
+        Args:
+            timeout: How long to wait at most [s]; without one, for ever.
+
+        Raises:
+            LinkError: The other process is gone.
+            TimeoutError: It said nothing.
+        """
+        try:
+            message = self._arrived.get(timeout=timeout)
+        except queue.Empty as error:
+            raise TimeoutError("the other process said nothing") from error
+        if message is None:
+            self._arrived.put(None)  # for whoever asks again
+            raise LinkError("the other process is gone")
+        return message
+
+    def close(self) -> None:
+        """Hang up; the other end notices."""
+        self._connection.close()
+
+
+class LiveProcess:
+    """The process in which people watch, as the one that learns sees it."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """Start it.
+
+        Args:
+            command: Runs ``supervise.py``; ``--link`` and a number are added.
+        """
+        here, there = socket.socketpair()
+        with there:
+            # In a session of its own Ctrl-C does not reach it: whoever started it says when to end.
+            self._process = subprocess.Popen(
+                [*command, "--link", str(there.fileno())], pass_fds=[there.fileno()], start_new_session=True
+            )
+        self.link = Link(here.detach())
+
+    def url(self) -> str:
+        """Wait until people can come, and return the link for them.
+
+        Raises:
+            LinkError: It ended instead; what it said is on the terminal.
+        """
+        return self.receive()["url"]
+
+    def receive(self) -> dict[str, Any]:
+        """Wait for what it says next.
+
+        Raises:
+            LinkError: It is gone.
+        """
+        try:
+            return self.link.receive()
+        except LinkError as error:
+            raise LinkError(f"the supervision ended, with exit status {self._process.wait()}") from error
+
+    def close(self) -> None:
+        """End it, by force if it does not listen."""
+        self.link.close()
+        try:
+            self._process.wait(timeout=15.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""A live person as the runner sees them: the same interface as the synthetic one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from tensordict import TensorDict
+
+from ..intervention import PersonDecision
+from .control import Hello
+from .seats import Seats
+from .steering import ActionLayout, Steering
+
+MOST_LATE = 0.1
+"""Share of an episode's steps, at most, in which the person's browser may be silent. Source: ours."""
+
+
+@dataclass
+class Watch:
+    """How a robot was watched in the episode so far."""
+
+    person: Hello | None = None
+    """Who has watched it from the first step on."""
+
+    is_lost: bool = False
+    """Whether they went before the end."""
+
+    num_steps: int = 0
+    """Steps so far."""
+
+    num_late: int = 0
+    """Steps in which they had not been heard of for too long, though their connection stood."""
+
+    in_control: bool = False
+    """Whether they act now."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether somebody saw all of it: a browser that does not answer shows nothing either."""
+        return self.person is not None and not self.is_lost and self.num_late <= MOST_LATE * self.num_steps
+
+
+class LivePerson:
+    """People behind browsers, one a robot; see :class:`~mereq_algo.intervention.Person`.
+
+    Only robots whose episode somebody watches from its first step to its last were *supervised*: what nobody saw,
+    nobody let pass.
+    """
+
+    def __init__(self, seats: Seats, layout: ActionLayout, heading: float = 0.0) -> None:
+        """Prepare.
+
+        Args:
+            seats: Who holds which robot.
+            layout: What an action is made of.
+            heading: As in :class:`Steering` [rad].
+        """
+        self._seats = seats
+        self._steering = [Steering(layout, heading) for _ in range(seats.num_robots)]
+        self._is_first_step = [True] * seats.num_robots
+        self.watch = [Watch() for _ in range(seats.num_robots)]
+        """Of each robot, in the episode that was observed last."""
+
+    def reset(self, done: torch.Tensor) -> None:
+        """Begin new episodes; :attr:`watch` tells of the old one until the first step of the next."""
+        for robot in done.nonzero().flatten().tolist():
+            self._is_first_step[robot] = True
+
+    def observe(self, obs: TensorDict, robot_action: torch.Tensor) -> PersonDecision:
+        """Ask the hands; see :class:`~mereq_algo.intervention.Person`."""
+        in_control = torch.zeros(len(robot_action), dtype=torch.bool)
+        proposed = robot_action.cpu()
+        action = proposed.clone()
+        for robot, steering in enumerate(self._steering):
+            seat = self._seats.state(robot)
+            if self._is_first_step[robot]:
+                self._is_first_step[robot] = False
+                steering.reset()
+                self.watch[robot] = Watch(seat.person if seat.is_connected else None)
+            watch = self.watch[robot]
+            watch.is_lost |= watch.person is not None and (not seat.is_connected or seat.person != watch.person)
+            watch.num_steps += 1
+            watch.num_late += seat.is_connected and seat.control is None
+            in_control[robot], action[robot] = steering.act(seat.control, proposed[robot])
+            watch.in_control = bool(in_control[robot])
+        return PersonDecision(in_control.to(robot_action.device), action.to(robot_action.device))

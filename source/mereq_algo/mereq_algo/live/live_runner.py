@@ -1,0 +1,127 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The runner with a live person: rounds are watched in another process, and learned from here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..intervention import SupervisedRollout
+from ..methods import InnerLoopProgress
+from ..networks import CheckpointInfo, save_checkpoint
+from ..recording import RecordingError, read_episodes, rollout_of
+from ..runner.run_record import RunRecord
+from ..runner.supervision import SupervisedRound
+from ..runner.supervision_runner import SupervisionRunner
+from .link import Link, LiveProcess
+from .session import RoundOrder
+
+SHOWN_EVERY_S = 0.5
+"""Between two looks of the page at the learner [s]."""
+
+
+class LiveRunner(SupervisionRunner):
+    """Runs rounds until the person is content, the budget is spent, or they end it on the page.
+
+    While they watch a few robots at the pace of time, all robots here run the same policy alone.
+    """
+
+    def __init__(self, process: LiveProcess, *args: Any, **kwargs: Any) -> None:
+        """Put the parts together.
+
+        Args:
+            process: Where people watch.
+            args: As :class:`SupervisionRunner` takes them.
+            kwargs: Likewise.
+        """
+        super().__init__(*args, **kwargs)
+        self._process = process
+        self._shown_policy = self.folder.path / "checkpoints" / "shown.safetensors"
+        self.ending: str | None = None
+        """How the person ended the run: ``stop``, ``finish``, or not."""
+        self.listeners.append(PageListener(process.link))
+
+    def _run_rounds(self) -> str:
+        while not self.record.converged and not self._is_budget_spent(self._next_round):
+            try:
+                self._run_round(self._next_round)
+            except _NothingWatched:
+                if not self.record.rounds:
+                    raise RecordingError("nobody watched a whole episode: there is nothing to learn from") from None
+                return "stopped"
+            if self.ending is not None and not self.record.converged:
+                return "stopped"
+        return "converged" if self.record.converged else "budget_spent"
+
+    def _supervise(self, index: int) -> SupervisedRound:
+        """Show the policy to people, and wait for what they made of it."""
+        self._notify("supervised rollout")
+        info = CheckpointInfo(
+            task=self.spec.task,
+            temperature=self.learner.temperature,
+            obs_names=list(self.spec.obs_names),
+            feature_names=list(self.spec.feature_names),
+        )
+        save_checkpoint(self._shown_policy, self.policy, self.learner.critic, info)
+        order = RoundOrder(
+            index,
+            self._round_seed(index),
+            self.cfg.num_supervised * self.cfg.episodes_per_robot,
+            max(self.cfg.max_supervised, self.cfg.num_supervised) * self.cfg.episodes_per_robot,
+            self.cfg.intervention_threshold,
+        )
+        samples = self.record.expert_samples[-1] if self.record.expert_samples else 0
+        self._process.link.send(do="show", figures={"samples_before": samples, "learning": None})
+        files = {"policy": str(self._shown_policy), "recordings": str(self.folder.recordings)}
+        self._process.link.send(do="supervise", **files, order=asdict(order))
+        return self._supervise_elsewhere(index, self._watched)
+
+    def _watched(self) -> SupervisedRollout:
+        """Wait for the episodes of this round."""
+        answer = self._process.receive()
+        self.ending = answer["ending"]
+        if not answer["files"]:
+            raise _NothingWatched
+        return rollout_of(
+            [episode for file in answer["files"] for episode in read_episodes(Path(file))], self.env.device
+        )
+
+    def _learns_from(self, index: int) -> bool:
+        """Learn from all that a person has shown, also where they will not see it: they may take the policy home."""
+        return not self.record.converged
+
+
+class _NothingWatched(Exception):
+    """The person ended the run before there was a whole episode."""
+
+
+class PageListener:
+    """Tells the page where the learner stands."""
+
+    def __init__(self, link: Link) -> None:
+        """Speak over a link."""
+        self._link = link
+        self._shown_at = 0.0
+        self._began_at: float | None = None
+
+    def update(self, record: RunRecord, phase: str, inner: InnerLoopProgress | None) -> None:
+        """Take in where the run stands; see :class:`~mereq_algo.runner.RunListener`."""
+        now = time.monotonic()
+        if inner is None:
+            self._began_at = None
+            if phase in ("evaluation", "done"):
+                phase = "evaluating" if phase == "evaluation" else phase
+                self._link.send(do="show", figures={"phase": phase, "learning": None})
+            return
+        if self._began_at is None:
+            self._began_at = now
+        if now - self._shown_at < SHOWN_EVERY_S:
+            return
+        self._shown_at = now
+        done = inner.step / inner.max_steps
+        left = "?" if done == 0.0 else f"{(now - self._began_at) * (1.0 - done) / done:.0f} s"
+        self._link.send(do="show", figures={"phase": "learning", "learning": {"done": done, "time_left": left}})

@@ -1,0 +1,235 @@
+// Copyright (c) 2026, The MEReQ Lab Developers.
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The page: says what the hands do thirty times a second, and shows what the robots' process tells.
+
+import { Hands } from "./hands.js";
+
+const CONTROL_MS = 33; // the robot's process takes silence of 150 ms for nobody being there
+const RETRY_MS = 500;
+const TRACE_STEPS = 200; // 10 s at 20 Hz
+
+const $ = (id) => document.getElementById(id);
+const key = (localStorage.mereqKey ??= crypto.getRandomValues(new Uint32Array(4)).join("-"));
+const hands = new Hands(press);
+let socket = null;
+let task = null;
+let state = {};
+let delay = null;
+let trace = [];
+let lastTick = null;
+let shownRobot = null;
+let isElsewhere = false; // whether this person holds the robot in another tab
+
+function connect() {
+  const address = new URL("control", location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  address.search = "";
+  socket = new WebSocket(address);
+  socket.onmessage = (event) => hear(JSON.parse(event.data));
+  socket.onclose = () => {
+    hands.letGo();
+    state = {};
+    show();
+    setTimeout(connect, RETRY_MS);
+  };
+}
+
+function say(message) {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
+
+function introduce() {
+  if (sessionStorage.mereqPerson) say({ type: "hello", person: sessionStorage.mereqPerson, key });
+  else if (!$("hello").open) $("hello").showModal();
+}
+
+function hear(message) {
+  if (message.type === "task") {
+    task = message;
+    showTask();
+    introduce();
+  } else if (message.type === "welcome") {
+    say({ type: "seat", robot: Number(sessionStorage.mereqRobot ?? 0) });
+  } else if (message.type === "refused") {
+    refuse(message);
+  } else if (message.type === "pong") {
+    delay = performance.now() - message.time;
+  } else if (message.type === "state") {
+    state = message;
+    show();
+  }
+}
+
+function refuse(message) {
+  $("banner").textContent = message.text;
+  $("banner").dataset.until = performance.now() + 3000;
+  isElsewhere = Boolean(message.elsewhere);
+}
+
+function take(robot) {
+  sessionStorage.mereqRobot = robot;
+  say({ type: "seat", robot, elsewhere: isElsewhere });
+  isElsewhere = false;
+}
+
+function press(name) {
+  if (name === "help") $("help").open ? $("help").close() : $("help").showModal();
+  else if (name === "pause") say({ type: "press", button: state.paused ? "resume" : "pause" });
+  else say({ type: "press", button: name });
+}
+
+function showTask() {
+  document.title = `${task.task}: supervise`;
+  $("task").textContent = task.task;
+  $("goal").textContent = task.goal;
+  $("wish").textContent = task.wish ? `What the synthetic person wants: ${task.wish}` : "";
+  $("trace-label").textContent = task.trace ? `${task.trace.label} [${task.trace.unit}]` : "";
+  $("help-turn").hidden = !task.turns;
+  $("help-grip").hidden = !task.grips;
+}
+
+// How the view is drawn; a browser that draws without a GPU may be too slow to steer otherwise.
+const PICTURES = { fine: (robot) => `view/${robot}/`, coarse: (robot) => `view/${robot}/?fixedDpr=0.4`, none: () => "about:blank" };
+
+function showView(robot) {
+  if (shownRobot === robot || !task?.views) return;
+  shownRobot = robot;
+  trace = [];
+  $("view").src = PICTURES[$("picture").value](robot);
+  $("view").onload = () => hands.listen($("view").contentWindow);
+}
+
+const PHASES = {
+  starting: "starting",
+  supervising: "watch, and take over when it goes wrong",
+  "nobody there": "waiting for somebody to watch",
+  paused: "paused",
+  waiting: "the round is over",
+  learning: "learning from you",
+  evaluating: "comparing policies",
+  done: "done",
+};
+
+function show() {
+  const own = state.own ?? {};
+  const isSeated = state.robot != null;
+  const isSupervising = state.phase === "supervising";
+  const isPerson = isSupervising && Boolean(own.in_control);
+  document.body.dataset.control = !isSeated || !isSupervising || own.is_over ? "nobody" : isPerson ? "person" : "robot";
+  showView(state.robot ?? 0);
+  if (!($("banner").dataset.until > performance.now())) $("banner").textContent = banner(own, isSeated, isPerson);
+  $("sticks").hidden = !isSeated;
+  $("phase").textContent = socket?.readyState === WebSocket.OPEN ? (PHASES[state.phase] ?? state.phase ?? "connecting") : "connecting";
+  $("round").textContent = state.round ? `round ${state.round}` : "";
+  $("episode").textContent = state.episodes ? `${state.episode} of ${state.episodes}` : "–";
+  $("steps-left").textContent = own.step == null ? "–" : `${state.steps - own.step} of ${state.steps}`;
+  $("samples").textContent = state.round_samples == null ? "–" : (state.samples_before ?? 0) + state.round_samples;
+  $("rate").textContent = state.rate == null ? "–" : `${percent(state.rate)} (goal ${percent(state.threshold)})`;
+  const learning = state.learning;
+  $("progress").value = learning ? learning.done : own.step == null ? 0 : own.step / state.steps;
+  if (learning) $("phase").textContent = `${PHASES.learning}: ${learning.time_left} left`;
+  for (const button of document.querySelectorAll("[data-press]")) {
+    button.disabled = !isSeated;
+    const name = button.dataset.press;
+    button.classList.toggle("is-on", state.ending === name || (name === "success" && own.mark === true)
+      || (name === "failure" && own.mark === false) || (name === "pause" && Boolean(state.paused)));
+  }
+  showSeats();
+  if (state.tick !== lastTick) {
+    lastTick = state.tick;
+    if (isSupervising) trace.push({ value: own.trace ?? null, isPerson });
+    if (trace.length > TRACE_STEPS) trace.shift();
+    drawTrace();
+  }
+  $("health").textContent = health();
+}
+
+function banner(own, isSeated, isPerson) {
+  if (socket?.readyState !== WebSocket.OPEN) return "connection lost, trying again";
+  if (!isSeated) return "you are looking on";
+  if (state.phase === "learning") return "the robot learns";
+  if (state.phase !== "supervising") return PHASES[state.phase] ?? state.phase ?? "";
+  if (own.is_over) return "episode over";
+  return isPerson ? "YOU are in control" : "the robot is in control";
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function health() {
+  if (state.tick == null) return "";
+  const parts = [`step ${state.busy_ms} ms`, `${state.missed} of ${state.tick} late`];
+  if (delay !== null) parts.push(`page to robot and back ${delay.toFixed(0)} ms`);
+  if (state.dropped) parts.push(`${state.dropped} messages refused`);
+  return parts.join(", ");
+}
+
+function showSeats() {
+  if (!task || !state.seats) return;
+  $("seats").hidden = task.robots < 2 && state.robot != null;
+  const names = state.seats.map((name, robot) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = isElsewhere ? `steer robot ${robot + 1} here` : `robot ${robot + 1}${name ? `: ${name}` : ""}`;
+    button.classList.toggle("is-on", robot === state.robot);
+    button.onclick = () => take(robot);
+    return button;
+  });
+  const shown = JSON.stringify([state.seats, state.robot, isElsewhere]);
+  if ($("seats").dataset.shown === shown) return; // a new button under the pointer would lose the click
+  $("seats").dataset.shown = shown;
+  $("seats").replaceChildren(...names);
+}
+
+function drawTrace() {
+  const { trace: about } = task ?? {};
+  if (!about) return;
+  const canvas = $("trace");
+  const pen = canvas.getContext("2d");
+  const [low, high] = about.limits;
+  const x = (index) => (index * canvas.width) / TRACE_STEPS;
+  const y = (value) => canvas.height * (1 - (Math.min(high, Math.max(low, value)) - low) / (high - low));
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  pen.fillStyle = "#d3f9d8";
+  pen.fillRect(0, y(about.preferred[1]), canvas.width, y(about.preferred[0]) - y(about.preferred[1]));
+  pen.lineWidth = 2;
+  for (let index = 1; index < trace.length; index += 1) {
+    const [last, next] = [trace[index - 1], trace[index]];
+    if (last.value === null || next.value === null) continue;
+    pen.strokeStyle = next.isPerson ? "#d9480f" : "#1971c2";
+    pen.beginPath();
+    pen.moveTo(x(index - 1), y(last.value));
+    pen.lineTo(x(index), y(next.value));
+    pen.stroke();
+  }
+  const latest = trace.at(-1)?.value;
+  $("trace-value").textContent = latest == null ? "" : latest.toFixed(1);
+}
+
+hands.listen(window);
+$("picture").value = new URLSearchParams(location.search).get("picture") ?? localStorage.mereqPicture ?? "fine";
+$("picture").onchange = () => {
+  localStorage.mereqPicture = $("picture").value;
+  shownRobot = null;
+  show();
+};
+hands.listenToStick($("stick-move"), "move");
+hands.listenToStick($("stick-lift"), "lift");
+hands.listenToHold($("hold"));
+$("speed").oninput = () => { hands.speed = Number($("speed").value); };
+$("toggle").onchange = () => { hands.toggles = $("toggle").checked; hands.letGo(); };
+$("show-help").onclick = () => press("help");
+for (const button of document.querySelectorAll("[data-press]")) {
+  button.onclick = () => { press(button.dataset.press); button.blur(); };
+}
+$("hello").addEventListener("cancel", (event) => event.preventDefault());
+$("hello").addEventListener("close", () => {
+  sessionStorage.mereqPerson = $("person").value.trim() || "somebody";
+  introduce();
+});
+document.addEventListener("visibilitychange", () => { if (document.hidden) hands.letGo(); });
+setInterval(() => { if (state.robot != null) say(hands.read()); }, CONTROL_MS);
+setInterval(() => say({ type: "ping", time: performance.now() }), 1000);
+connect();

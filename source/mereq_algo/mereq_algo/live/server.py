@@ -1,0 +1,323 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The web server of live supervision: the page, its messages, and the 3D view behind the same door."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import importlib.resources
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.http11 import Request, Response
+
+from . import page
+from .control import MAX_BYTES, Control, Hello, LeaveSeat, MessageError, Ping, Press, TakeSeat, parse_message
+from .doors import Door
+from .panel import Panel
+from .seats import SeatError, Seats
+
+FILES = {
+    "": ("index.html", "text/html; charset=utf-8"),
+    "live.js": ("live.js", "text/javascript; charset=utf-8"),
+    "hands.js": ("hands.js", "text/javascript; charset=utf-8"),
+    "live.css": ("live.css", "text/css; charset=utf-8"),
+}
+"""What the page is made of, by path."""
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What the page may load: what is here."""
+
+MESSAGES_PER_S = 100.0
+"""Messages of one tab that are listened to [1/s]; the page sends 32. As many may come at once after a silence."""
+
+
+class PortError(ValueError):
+    """The address cannot be had. The message is one line."""
+
+
+@dataclass(eq=False)
+class _Tab:
+    """A browser's tab."""
+
+    socket: ServerConnection
+    person: Hello | None = None
+    has_news: asyncio.Event = field(default_factory=asyncio.Event)
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    allowance: float = MESSAGES_PER_S
+    heard_at: float = field(default_factory=time.monotonic)
+
+    def may_speak(self) -> bool:
+        """Take one message off the tab's allowance, and return whether there was one."""
+        now = time.monotonic()
+        self.allowance = min(self.allowance + (now - self.heard_at) * MESSAGES_PER_S, MESSAGES_PER_S)
+        self.heard_at = now
+        if self.allowance < 1.0:
+            return False
+        self.allowance -= 1.0
+        return True
+
+    def answer(self, **message: Any) -> None:
+        """Say something to this tab alone."""
+        self.answers.append(message)
+        self.has_news.set()
+
+
+class LiveServer:
+    """Runs in a thread of its own, from :meth:`start` to :meth:`close`."""
+
+    def __init__(
+        self,
+        seats: Seats,
+        panel: Panel,
+        task: dict[str, Any],
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        views: list[int] | None = None,
+    ) -> None:
+        """Prepare the server.
+
+        Args:
+            seats: Who supervises which robot.
+            panel: What the page shows.
+            task: What it shows of the task, once.
+            host: Address to listen at. On any but that of this machine alone, a random token is part of the link.
+            port: Port; 0 takes any that is free.
+            views: Port of each robot's 3D view, on this machine.
+        """
+        self._seats = seats
+        self._panel = panel
+        self._task = task
+        self._views = views or []
+        self._door = Door(host, port)
+        self._files = {
+            path: (gzip.compress(importlib.resources.files(page).joinpath(name).read_bytes()), kind)
+            for path, (name, kind) in FILES.items()
+        }
+        self._tabs: set[_Tab] = set()
+        self.dropped: Counter[str] = Counter()
+        """Messages that were not listened to, by reason."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="live server", daemon=True)
+        self._server: Server | None = None
+        panel.on_change = self._on_change
+
+    @property
+    def url(self) -> str:
+        """The link to give to a person."""
+        return self._door.url
+
+    def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            PortError: The address is taken, or not one of this machine.
+        """
+        if self._views:
+            self._files["view"] = (gzip.compress(_viser_page()), "text/html; charset=utf-8")
+        self._thread.start()
+        try:
+            self._server = server = self._run(self._listen())
+        except OSError as error:
+            self._stop_thread()
+            reason = error.strerror or str(error)
+            raise PortError(f"cannot listen at {self._door.host}:{self._door.port}: {reason}") from error
+        self._door.port = server.sockets[0].getsockname()[1]
+
+    def close(self) -> None:
+        """Say good-bye to all tabs and end the thread."""
+        if self._server is not None:
+            self._run(self._shut())
+            self._server = None
+            self._stop_thread()
+
+    def _run(self, task: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(task, self._loop).result()
+
+    def _stop_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _listen(self) -> Server:
+        return await serve(
+            self._on_socket,
+            self._door.host,
+            self._door.port,
+            process_request=self._on_request,
+            select_subprotocol=_subprotocol_of_view,
+            compression=None,  # a millisecond of a core for a page on the same machine
+            max_size=2**20,  # of the view's messages; ours are measured in parse_message
+            open_timeout=5.0,
+            close_timeout=1.0,
+        )
+
+    async def _shut(self) -> None:
+        assert self._server is not None
+        self._server.close(close_connections=True)
+        await self._server.wait_closed()
+
+    def _on_change(self) -> None:
+        """Tell all tabs, from whatever thread."""
+        if self._server is not None:
+            self._loop.call_soon_threadsafe(self._tell_all)
+
+    def _tell_all(self) -> None:
+        for tab in self._tabs:
+            tab.has_news.set()
+
+    def _on_request(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Answer a request for a file, or let a socket in."""
+        refusal = self._door.refusal(request)
+        if refusal is not None:
+            return _response(refusal, refusal.phrase.encode())
+        path = self._door.path(request)
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return None if path == "control" or self._view_port(path) is not None else _response(HTTPStatus.NOT_FOUND)
+        if self._view_port(path) is not None:
+            found = self._files["view"]
+            return _response(HTTPStatus.OK, found[0], {"Content-Type": found[1], "Content-Encoding": "gzip"})
+        if path not in FILES:
+            return _response(HTTPStatus.NOT_FOUND)
+        content, kind = self._files[path]
+        headers = {"Content-Type": kind, "Content-Encoding": "gzip", "Content-Security-Policy": POLICY}
+        return _response(HTTPStatus.OK, content, headers)
+
+    def _view_port(self, path: str) -> int | None:
+        """Return the port of a robot's view, or None if that is not what the path names."""
+        start, _, robot = path.strip("/").partition("/")
+        is_view = start == "view" and robot.isdecimal() and int(robot) < len(self._views)
+        return self._views[int(robot)] if is_view else None
+
+    async def _on_socket(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        path = self._door.path(socket.request)
+        port = self._view_port(path)
+        await (self._serve_tab(socket) if port is None else _pass_on(socket, port))
+
+    async def _serve_tab(self, socket: ServerConnection) -> None:
+        tab = _Tab(socket)
+        self._tabs.add(tab)
+        tab.answer(type="task", robots=self._seats.num_robots, **self._task)
+        speaking = asyncio.create_task(self._speak(tab))
+        try:
+            async for message in socket:
+                self._hear(tab, message)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._tabs.discard(tab)
+            self._seats.lose(tab)
+            speaking.cancel()
+            self._tell_all()
+
+    async def _speak(self, tab: _Tab) -> None:
+        """Send what is new, as fast as the tab takes it; what it was too slow for it never sees."""
+        try:
+            while True:
+                await tab.has_news.wait()
+                tab.has_news.clear()
+                answers, tab.answers = tab.answers, []
+                for answer in answers:
+                    await tab.socket.send(json.dumps(answer))
+                robot = self._seats.robot_of(tab)
+                state = self._panel.snapshot(robot)
+                seats = {"robot": robot, "seats": self._seats.names(), "dropped": self.dropped.total()}
+                await tab.socket.send(json.dumps({"type": "state", **state, **seats}))
+        except ConnectionClosed:
+            pass
+
+    def _hear(self, tab: _Tab, text: str | bytes) -> None:
+        """Do what a message says, if it is one."""
+        if not tab.may_speak():
+            self.dropped["too many"] += 1
+            return
+        try:
+            message = parse_message(text)
+        except MessageError:
+            self.dropped["too long" if len(text) > MAX_BYTES else "malformed"] += 1
+            return
+        match message:
+            case Control():
+                self._seats.steer(tab, message)
+            case Hello():
+                tab.person = message
+                tab.answer(type="welcome")
+            case TakeSeat():
+                self._seat(tab, message)
+            case LeaveSeat():
+                self._seats.leave(tab)
+                self._tell_all()
+            case Press():
+                robot = self._seats.robot_of(tab)
+                if robot is None:
+                    tab.answer(type="refused", text="Take a robot first.")
+                else:
+                    self._panel.press(message.button, robot)
+            case Ping():
+                tab.answer(type="pong", time=message.time)
+
+    def _seat(self, tab: _Tab, message: TakeSeat) -> None:
+        if tab.person is None:
+            tab.answer(type="refused", text="Say who you are first.")
+            return
+        try:
+            self._seats.take(message.robot, tab, tab.person, message.elsewhere)
+        except SeatError as error:
+            tab.answer(type="refused", text=str(error), elsewhere=error.is_elsewhere)
+        self._tell_all()
+
+
+def _response(status: HTTPStatus, body: bytes = b"", headers: dict[str, str] | None = None) -> Response:
+    fields = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+    fields |= {"Content-Type": "text/plain; charset=utf-8", **(headers or {}), "Content-Length": str(len(body))}
+    return Response(status.value, status.phrase, Headers(**fields), body)
+
+
+def _subprotocol_of_view(socket: ServerConnection, offered: Any) -> Any:
+    """Return viser's own, which names its version."""
+    return next((name for name in offered if name.startswith("viser-v")), None)
+
+
+async def _pass_on(socket: ServerConnection, port: int) -> None:
+    """Be a pipe between a browser and a view."""
+    offered = [socket.subprotocol] if socket.subprotocol else None
+    try:
+        async with connect(
+            f"ws://127.0.0.1:{port}", subprotocols=offered, max_size=None, compression=None, proxy=None
+        ) as view:
+
+            async def pump(source: Any, sink: Any) -> None:
+                async for message in source:
+                    await sink.send(message)
+
+            pumps = [asyncio.create_task(pump(socket, view)), asyncio.create_task(pump(view, socket))]
+            _, unfinished = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+    except (ConnectionClosed, InvalidHandshake, OSError):
+        return  # the page tries again
+
+
+def _viser_page() -> bytes:
+    """Return viser's client: one file, which finds its server by its own address."""
+    import viser
+
+    return (Path(viser.__file__).parent / "client" / "build" / "index.html").read_bytes()

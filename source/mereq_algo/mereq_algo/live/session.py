@@ -1,0 +1,233 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Episodes under a live person's eyes, each on disk before the next begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from tensordict import TensorDict
+
+from ..intervention import collect_supervised_rollout
+from ..networks import GaussianPolicy
+from ..recording import RecordedEpisode, RecordingInfo, episode_file, episodes_of, policy_hash, write_episode
+from ..runner.supervision import begin_round
+from ..runner.task_spec import TaskSpec
+from .live_person import LivePerson, Watch
+from .panel import Panel
+from .realtime_env import RealtimeEnv
+from .seats import Seats
+
+
+@dataclass(frozen=True)
+class RoundOrder:
+    """What a round of live supervision is to be."""
+
+    index: int
+    """Round of the run, from 0 on."""
+
+    seed: int
+    """Seed of the episodes' starts and of the policy's actions."""
+
+    episodes: int
+    """Episodes that count, after which the round is over if the person had to intervene."""
+
+    most_episodes: int
+    """The same where they hardly did: only many episodes can show that they are content."""
+
+    threshold: float
+    """Intervention rate up to which they watch on, twice as many episodes each time."""
+
+
+class LiveSession:
+    """Runs rounds; the page tells of them, and its buttons act on them."""
+
+    def __init__(
+        self,
+        env: RealtimeEnv,
+        spec: TaskSpec,
+        person: LivePerson,
+        seats: Seats,
+        panel: Panel,
+        folder: Path,
+        info: RecordingInfo,
+        figures: Callable[[], list[dict[str, Any]]] | None = None,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            env: The robots, one for each seat.
+            spec: Names of the task.
+            person: The hands of all seats.
+            seats: Who sits there.
+            panel: What the page shows, and its buttons.
+            folder: Where recordings go.
+            info: What all recordings say of themselves.
+            figures: Called after each step: what the page shows of each robot beside.
+        """
+        self._env = env
+        self._spec = spec
+        self._person = person
+        self._seats = seats
+        self._panel = panel
+        self.folder = folder
+        self._info = info
+        self._figures = figures
+        self._num_files = 0
+        self._max_steps = int(torch.as_tensor(env.max_episode_length).max())
+
+    def run_round(self, policy: GaussianPolicy, order: RoundOrder) -> list[tuple[Path, RecordedEpisode]]:
+        """Let people watch until there are enough episodes, or somebody ends the run.
+
+        Args:
+            policy: What drives the robots.
+            order: What the round is to be.
+
+        Returns:
+            The episodes to learn from, with their files; those that were discarded are on disk alone.
+        """
+        info = replace(self._info, policy_sha256=policy_hash(policy), round=order.index)
+        generator = torch.Generator(self._env.device).manual_seed(order.seed)
+        kept: list[tuple[Path, RecordedEpisode]] = []
+        wanted, attempt = order.episodes, 0
+        self._num_files = 0
+        self._note(order, kept, wanted)
+        while self._is_somebody_there():
+            begin_round(self._env, order.seed + 1_000_000 * attempt)
+            attempt += 1
+            for episode in self._watch(policy, generator, info):
+                self._num_files += 1
+                file = episode_file(self.folder, order.index, self._num_files)
+                write_episode(file, episode)
+                if not episode.info.discarded:
+                    kept.append((file, episode))
+            if len(kept) >= wanted:
+                if _rate(kept) > order.threshold or wanted >= order.most_episodes or self._panel.ending is not None:
+                    break
+                wanted = min(2 * wanted, order.most_episodes)
+            self._note(order, kept, wanted)
+        self._note(order, kept, wanted)
+        self._panel.show(phase="waiting")
+        return kept
+
+    def _is_somebody_there(self) -> bool:
+        """Wait for a person who does not pause, and return whether there is something to do for them."""
+        while self._panel.ending != "finish":
+            is_held = any(self._seats.state(robot).is_connected for robot in range(self._seats.num_robots))
+            if is_held and not self._panel.is_paused:
+                self._panel.show(phase="supervising")
+                return True
+            self._panel.show(phase="paused" if is_held else "nobody there")
+            self._panel.wait(0.1)
+        return False
+
+    def _watch(self, policy: GaussianPolicy, generator: torch.Generator, info: RecordingInfo) -> list[RecordedEpisode]:
+        """Run an episode of every robot, and return those that somebody watched."""
+        self._panel.begin_episode()
+        self._env.restart_clock()
+        ended_by: dict[int, Watch] = {}
+        cut = [False] * self._seats.num_robots
+
+        def on_step(transitions: TensorDict, dones: torch.Tensor, extras: dict[str, Any]) -> None:
+            for robot in dones[: self._seats.num_robots].nonzero().flatten().tolist():
+                ended_by.setdefault(robot, self._person.watch[robot])
+            self._show_step(ended_by)
+            for robot in range(self._seats.num_robots):
+                # A robot in its last step will be cut by its own clock.
+                if robot not in ended_by and not cut[robot] and self._is_cut(robot):
+                    cut[robot] = True
+                    self._end_episode(robot)
+            self._wait_while_paused()
+
+        rollout = collect_supervised_rollout(
+            self._env, policy, self._person, self._seats.num_robots, 1, generator, on_step
+        )
+        episodes = []
+        for episode in episodes_of(rollout, info):
+            robot = episode.info.robot
+            watch = ended_by[robot]
+            if watch.person is not None:
+                is_whole = watch.is_whole and not cut[robot] and not self._panel.is_discarded(robot)
+                episodes.append(replace(episode, info=self._describe(episode.info, watch, is_whole)))
+        return episodes
+
+    def _describe(self, info: RecordingInfo, watch: Watch, is_whole: bool) -> RecordingInfo:
+        """Return what only the end of an episode tells."""
+        mark = self._panel.mark(info.robot)
+        notes = ["person lost"] if watch.is_lost else []
+        if watch.num_late:
+            notes.append(f"input late in {watch.num_late} steps")
+        return replace(
+            info,
+            person="" if watch.person is None else watch.person.person,
+            success=info.success if mark is None else mark,
+            marked_by="task" if mark is None else "person",
+            discarded=not is_whole,
+            note=", ".join(notes),
+            recorded_at=datetime.now().astimezone().isoformat(timespec="seconds"),
+        )
+
+    def _is_cut(self, robot: int) -> bool:
+        """Whether an episode need not go on: nobody will learn from it."""
+        return self._panel.is_discarded(robot) or self._panel.ending == "finish"
+
+    def _end_episode(self, robot: int) -> None:
+        """Let the next step be the robot's last; for the task its time is over."""
+        length = self._env.episode_length_buf.clone()
+        length[robot] = self._max_steps - 1
+        self._env.episode_length_buf = length
+
+    def _wait_while_paused(self) -> None:
+        if not self._panel.is_paused:
+            return
+        self._panel.show(phase="paused")
+        while self._panel.is_paused and self._panel.ending != "finish":
+            self._panel.wait(0.1)
+        self._panel.show(phase="supervising")
+        self._env.restart_clock()
+
+    def _show_step(self, ended_by: dict[int, Watch]) -> None:
+        """Tell the page of a step."""
+        steps = self._env.episode_length_buf.tolist()
+        own = [{} for _ in steps] if self._figures is None else self._figures()
+        for robot in range(self._seats.num_robots):
+            watch = self._person.watch[robot]
+            self._panel.show_robot(
+                robot,
+                step=self._max_steps if robot in ended_by else steps[robot],
+                is_over=robot in ended_by,
+                in_control=watch.in_control and robot not in ended_by,
+                counts=watch.is_whole,
+                **{name: value for name, value in own[robot].items() if _is_shown(value)},
+            )
+        self._panel.show(
+            tick=self._env.num_steps, missed=self._env.num_missed, busy_ms=round(1e3 * self._env.busy_s, 1)
+        )
+
+    def _note(self, order: RoundOrder, kept: list[tuple[Path, RecordedEpisode]], wanted: int) -> None:
+        self._panel.show(
+            round=order.index + 1,
+            episode=min(len(kept) + 1, wanted),
+            episodes=wanted,
+            steps=self._max_steps,
+            round_samples=sum(episode.expert_samples for _, episode in kept),
+            rate=_rate(kept) if kept else None,
+            threshold=order.threshold,
+        )
+
+
+def _rate(kept: list[tuple[Path, RecordedEpisode]]) -> float:
+    """Return the share of steps that the person controlled."""
+    return sum(episode.expert_samples for _, episode in kept) / max(sum(len(episode) for _, episode in kept), 1)
+
+
+def _is_shown(value: Any) -> bool:
+    """Whether JSON has a form for it."""
+    return not isinstance(value, float) or math.isfinite(value)

@@ -1,0 +1,180 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Live episodes: what counts, what is on disk, what the buttons do."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from mereq_algo.live import Control, Hello
+from mereq_algo.recording import find_recordings, read_episodes
+
+from .live_stand import PROPOSED, Stand
+
+ADA = Hello("Ada", "a")
+
+
+@pytest.fixture
+def stand(tmp_path):
+    stand = Stand(tmp_path / "recordings", serve=False)
+    stand.seats.take(0, "tab", ADA)
+    yield stand
+    stand.close()
+
+
+WATCHING = Control()
+
+
+def keep_watching(stand: Stand, seconds: float, control: Control = WATCHING) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        stand.seats.steer("tab", control)
+        time.sleep(0.02)
+
+
+def infos(folder: Path) -> list:
+    return [read_episodes(file)[0].info for file in find_recordings([folder])]
+
+
+def test_what_was_watched_is_recorded(stand):
+    stand.begin(episodes=2)
+    keep_watching(stand, 0.3)
+    keep_watching(stand, 0.3, Control(True, (0.0, 1.0, 0.0, 0.0)))
+    while stand.kept is None:
+        keep_watching(stand, 0.1)
+    kept = stand.end()
+    assert [file for file, _ in kept] == find_recordings([stand.folder])
+    first = read_episodes(kept[0][0])[0]
+    assert (first.info.person, first.info.marked_by, first.info.discarded) == ("Ada", "task", False)
+    assert first.info.success and len(first) == 20
+    assert 4 <= first.expert_samples <= 9
+    ours = first.in_control
+    torch.testing.assert_close(first.robot_action[:, 0], torch.full((20,), PROPOSED), atol=0.01, rtol=0.0)
+    assert torch.equal(first.transitions["action"][~ours], first.robot_action[~ours])
+    assert first.transitions["action"][ours][2:-2, 1].min() > 0.99, "full speed to the left"
+    torch.testing.assert_close(first.transitions["features"], first.transitions["next_obs"])
+    assert kept[1][1].expert_samples == 0
+
+
+def test_an_episode_is_on_disk_before_the_next_begins(stand):
+    stand.begin(episodes=3)
+    while len(stand.points.log) < 25:
+        keep_watching(stand, 0.05)
+    assert len(find_recordings([stand.folder])) == 1
+
+
+def test_nobody_there_means_nothing_happens(tmp_path):
+    stand = Stand(tmp_path, serve=False)
+    stand.begin(episodes=1)
+    time.sleep(0.4)
+    assert stand.points.log == [] and stand.panel.snapshot(None)["phase"] == "nobody there"
+    stand.close()
+    assert stand.end() == []
+
+
+def test_a_silent_browser_saw_nothing(stand):
+    """It holds its seat, but does not say a word."""
+    stand.begin(episodes=1)
+    time.sleep(1.3)
+    stand.close()
+    assert stand.end() == []
+    (info, *_) = infos(stand.folder)
+    assert info.discarded and "input late in" in info.note
+
+
+def test_a_robot_that_was_left_does_not_count(stand):
+    stand.begin(episodes=1)
+    keep_watching(stand, 0.4)
+    stand.seats.lose("tab")
+    time.sleep(0.8)
+    (info,) = infos(stand.folder)
+    assert info.discarded and info.note == "person lost" and info.person == "Ada"
+    steps = len(stand.points.log)
+    time.sleep(0.2)
+    assert len(stand.points.log) == steps, "nobody is there for the next"
+
+
+def test_buttons(stand):
+    stand.begin(episodes=2)
+    keep_watching(stand, 0.3)
+    stand.panel.press("discard", 0)
+    keep_watching(stand, 0.4)
+    (info,) = infos(stand.folder)
+    assert info.discarded and info.note == ""
+    assert len(read_episodes(find_recordings([stand.folder])[0])[0]) < 15, "it ends at once"
+    stand.panel.press("failure", 0)
+    while stand.kept is None and len(infos(stand.folder)) < 2:
+        keep_watching(stand, 0.05)
+    assert (infos(stand.folder)[1].success, infos(stand.folder)[1].marked_by) == (False, "person")
+    while stand.kept is None:
+        keep_watching(stand, 0.05)
+    kept = stand.end()
+    assert len(kept) == 2 and kept[1][1].info.marked_by == "task", "a mark is of one episode"
+
+
+def test_pause_stops_time(stand):
+    stand.begin(episodes=1)
+    keep_watching(stand, 0.3)
+    stand.panel.press("pause", 0)
+    keep_watching(stand, 0.2)
+    steps = len(stand.points.log)
+    assert stand.panel.snapshot(0)["phase"] == "paused"
+    keep_watching(stand, 0.5)
+    assert len(stand.points.log) == steps
+    stand.panel.press("resume", 0)
+    while stand.kept is None:
+        keep_watching(stand, 0.05)
+    assert len(stand.end()) == 1 and stand.env.num_missed <= 1, "a pause is no missed deadline"
+
+
+def test_finish_ends_now_and_stop_ends_with_the_round(stand):
+    stand.begin(episodes=2, most=50, threshold=0.5)
+    stand.panel.press("stop", 0)
+    while stand.kept is None:
+        keep_watching(stand, 0.05)
+    assert len(stand.end()) == 2, "and does not watch on"
+    stand.kept = None
+    stand.panel._ending = None
+    stand.begin(episodes=2)
+    keep_watching(stand, 0.3)
+    stand.panel.press("finish", 0)
+    started = time.monotonic()
+    assert stand.end() == [] and time.monotonic() - started < 0.5
+
+
+def test_who_hardly_intervenes_watches_on(stand):
+    stand.begin(episodes=1, most=3, threshold=0.05)
+    while stand.kept is None:
+        keep_watching(stand, 0.05)
+    assert len(stand.end()) == 3
+
+
+@pytest.mark.realtime
+def test_a_step_takes_its_time(stand):
+    stand.begin(episodes=3)
+    while stand.kept is None:
+        keep_watching(stand, 0.05)
+    times = torch.tensor([start for start, _ in stand.points.log])
+    within = times.diff()[:18]  # of the first episode
+    assert within.mean() == pytest.approx(0.05, abs=0.002)
+    assert stand.env.num_missed <= 3
+
+
+def test_several_robots_several_people(tmp_path):
+    stand = Stand(tmp_path, num_robots=3, serve=False)
+    bob = Hello("Bob", "b")
+    stand.seats.take(0, "tab", ADA)
+    stand.seats.take(2, "other", bob)
+    stand.begin(episodes=2)
+    while stand.kept is None:
+        stand.seats.steer("other", Control(True, (-1.0, 0.0, 0.0, 0.0)))
+        keep_watching(stand, 0.03)
+    episodes = [episode for _, episode in stand.end()]
+    assert [(episode.info.person, episode.info.robot) for episode in episodes] == [("Ada", 0), ("Bob", 2)]
+    assert episodes[0].expert_samples == 0 and episodes[1].expert_samples == 20
+    stand.close()
