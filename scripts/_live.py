@@ -46,7 +46,7 @@ def start_supervision(args: argparse.Namespace, settings: list[str]) -> Iterator
 
     command = [sys.executable, *(f"-W{option}" for option in sys.warnoptions), str(REPOSITORY / "scripts/supervise.py")]
     command += ["--task", args.task, "--seed", str(args.seed), "--num_supervised", str(args.num_supervised)]
-    command += ["--host", args.host, "--port", str(args.port)]
+    command += ["--host", args.host, "--port", str(args.port), "--hands", args.person]
     process = LiveProcess([*command, *(setting for setting in settings if not setting.startswith("agent."))])
     try:
         yield process

@@ -43,6 +43,9 @@ def main() -> None:
     parser.add_argument("--policy", default="prior", help="policy to watch: prior, expert, a run folder or a file")
     parser.add_argument("--episodes", type=int, default=5, help="episodes to watch (default: 5)")
     parser.add_argument("--recordings", type=Path, help="their folder (default: logs/recordings/<task>/<time>)")
+    parser.add_argument(
+        "--hands", default="browser", choices=("browser", "spacemouse"), help="what steers the first robot"
+    )
     parser.add_argument("--link", type=int, help=argparse.SUPPRESS)  # of the process that learns
     parser.set_defaults(device="cpu")  # a few robots are no faster on a GPU
     args, overrides = parse_task_args(parser)
@@ -83,6 +86,7 @@ def open_session(
         The session, what the page shows, the server, and a function that loads a policy from a file.
     """
     from mereq_algo.live import (
+        Control,
         LivePerson,
         LiveServer,
         LiveSession,
@@ -111,7 +115,13 @@ def open_session(
             cleanup.callback(scene.close)
         layout = action_layout(unwrapped)
         seats, panel = Seats(env.num_envs), Panel(env.num_envs)
-        person = LivePerson(seats, layout, heading(view))
+        device = None
+        if args.hands == "spacemouse":
+            from mereq_tasks.spacemouse import SpaceMouse
+
+            mouse = SpaceMouse()
+            device = lambda: Control(**mouse.read())  # noqa: E731
+        person = LivePerson(seats, layout, heading(view), device)
 
         def look() -> list[dict[str, Any]]:
             for robot, scene in enumerate(scenes):

@@ -94,7 +94,10 @@ def main() -> None:
         help="be one of torch.distributed.run's processes, which learn as one",
     )
     parser.add_argument(
-        "--person", default="synthetic", choices=("synthetic", "browser"), help="who supervises (default: synthetic)"
+        "--person",
+        default="synthetic",
+        choices=("synthetic", "browser", "spacemouse"),
+        help="an expert policy (default), or somebody at a page in the browser, with a SpaceMouse or not",
     )
     add_live_args(parser)
     parser.add_argument("--no-video", action="store_true", help="make no comparison video at the end")

@@ -37,6 +37,14 @@ class Control:
     gripper: Gripper = "keep"
     """What the fingers do; ``keep`` leaves them as they are."""
 
+    def combined(self, other: Control) -> Control:
+        """Return what two devices in the same hands ask for together; the other one has the gripper."""
+        forward, left, up, turn = (
+            min(max(mine + theirs, -1.0), 1.0) for mine, theirs in zip(self.axes, other.axes, strict=True)
+        )
+        gripper = self.gripper if other.gripper == "keep" else other.gripper
+        return Control(self.engaged or other.engaged, (forward, left, up, turn), gripper)
+
 
 @dataclass(frozen=True)
 class Hello:

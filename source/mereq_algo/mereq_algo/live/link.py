@@ -3,19 +3,19 @@
 
 """Between the process that learns and the one in which people watch.
 
-They cannot be one: thousands of robots cannot keep to the clock on the wall. Messages are JSON over a pair of sockets
-that only these two processes hold.
+They cannot be one: thousands of robots cannot keep to the clock on the wall. Messages are lines of JSON over a pair
+of sockets that only these two processes hold.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
 from typing import Any
 
 
@@ -33,18 +33,20 @@ class Link:
             handle: The socket's file descriptor, which is this object's from now on.
             on_closed: Called, in a thread of the link's own, when the other process is gone.
         """
-        self._connection = Connection(handle)
+        self._socket = socket.socket(fileno=handle)
         self._on_closed = on_closed
         self._arrived: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         threading.Thread(target=self._listen, name="link", daemon=True).start()
 
     def _listen(self) -> None:
         try:
-            while True:
-                self._arrived.put(json.loads(self._connection.recv_bytes()))
-        except (EOFError, OSError):
-            self._arrived.put(None)
-            self._on_closed()
+            with self._socket.makefile("rb") as lines:
+                for line in lines:
+                    self._arrived.put(json.loads(line))
+        except OSError:
+            pass  # it was cut, and not closed
+        self._arrived.put(None)
+        self._on_closed()
 
     def send(self, **message: Any) -> None:
         """Say something.
@@ -53,7 +55,7 @@ class Link:
             LinkError: The other process is gone.
         """
         try:
-            self._connection.send_bytes(json.dumps(message).encode())
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
         except OSError as error:
             raise LinkError("the other process is gone") from error
 
@@ -78,7 +80,9 @@ class Link:
 
     def close(self) -> None:
         """Hang up; the other end notices."""
-        self._connection.close()
+        with contextlib.suppress(OSError):  # the other one was faster
+            self._socket.shutdown(socket.SHUT_RDWR)  # to close it is not enough: a thread still reads
+        self._socket.close()
 
 
 class LiveProcess:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from tensordict import TensorDict
 
 from ..intervention import PersonDecision
-from .control import Hello
+from .control import Control, Hello
 from .seats import Seats
 from .steering import ActionLayout, Steering
 
@@ -51,15 +52,24 @@ class LivePerson:
     nobody let pass.
     """
 
-    def __init__(self, seats: Seats, layout: ActionLayout, heading: float = 0.0) -> None:
+    def __init__(
+        self,
+        seats: Seats,
+        layout: ActionLayout,
+        heading: float = 0.0,
+        device: Callable[[], Control] | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             seats: Who holds which robot.
             layout: What an action is made of.
             heading: As in :class:`Steering` [rad].
+            device: Reads a device on this machine, which steers the first robot as its person's browser does, and
+                only while that browser is heard of: whoever steers has to see.
         """
         self._seats = seats
+        self._device = device
         self._steering = [Steering(layout, heading) for _ in range(seats.num_robots)]
         self._is_first_step = [True] * seats.num_robots
         self.watch = [Watch() for _ in range(seats.num_robots)]
@@ -85,6 +95,9 @@ class LivePerson:
             watch.is_lost |= watch.person is not None and (not seat.is_connected or seat.person != watch.person)
             watch.num_steps += 1
             watch.num_late += seat.is_connected and seat.control is None
-            in_control[robot], action[robot] = steering.act(seat.control, proposed[robot])
+            control = seat.control
+            if robot == 0 and control is not None and self._device is not None:
+                control = control.combined(self._device())
+            in_control[robot], action[robot] = steering.act(control, proposed[robot])
             watch.in_control = bool(in_control[robot])
         return PersonDecision(in_control.to(robot_action.device), action.to(robot_action.device))

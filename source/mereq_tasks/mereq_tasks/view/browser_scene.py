@@ -156,8 +156,10 @@ def heading(view: ViewCfg) -> float:
 
 
 def figures(env: ManagerBasedRLEnv, view: ViewCfg) -> list[dict[str, Any]]:
-    """Returns the figure to watch of every robot, as it is now."""
-    return [{"trace": value} for value in view.trace.func(env).flatten().tolist()]
+    """Returns the figure to watch of every robot, and where its tool is in the base frame [m], as they are now."""
+    tools = cast(ToolStepAction, env.action_manager.get_term("tool")).pose()[:, :3].tolist()
+    values = view.trace.func(env).flatten().tolist()
+    return [{"trace": value, "tool": tool} for value, tool in zip(values, tools, strict=True)]
 
 
 def describe_trace(env: ManagerBasedRLEnv, view: ViewCfg) -> dict[str, Any]:

@@ -125,7 +125,7 @@ function show() {
   $("episode").textContent = state.episodes ? `${state.episode} of ${state.episodes}` : "–";
   $("steps-left").textContent = own.step == null ? "–" : `${state.steps - own.step} of ${state.steps}`;
   $("samples").textContent = state.round_samples == null ? "–" : (state.samples_before ?? 0) + state.round_samples;
-  $("rate").textContent = state.rate == null ? "–" : `${percent(state.rate)} (goal ${percent(state.threshold)})`;
+  $("rate").textContent = state.rate == null ? "–" : percent(state.rate) + (state.threshold ? ` (goal ${percent(state.threshold)})` : "");
   const learning = state.learning;
   $("progress").value = learning ? learning.done : own.step == null ? 0 : own.step / state.steps;
   if (learning) $("phase").textContent = `${PHASES.learning}: ${learning.time_left} left`;

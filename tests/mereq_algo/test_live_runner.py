@@ -1,0 +1,108 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The runner that learns from people in another process; here that process has an expert who supervises by a rule."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mereq_algo.live import LinkError, LiveProcess, LiveRunner
+from mereq_algo.recording import RecordingError, find_recordings, read_episodes
+from mereq_algo.runner import RunFolder, TimedEnv
+
+from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
+
+PROCESS = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from mereq_algo.intervention import collect_supervised_rollout
+from mereq_algo.live import Link, LinkError
+from mereq_algo.networks import load_checkpoint
+from mereq_algo.recording import episode_file, episodes_of, policy_hash, write_episode
+from mereq_algo.runner import make_person
+from tests.mereq_algo.supervised_env import SupervisedLinearEnv, small_cfg, trained
+from tests.mereq_algo.test_recording import INFO
+
+what, link = sys.argv[2], Link(int(sys.argv[4]))
+shown = []
+link.send(url="http://127.0.0.1:1/")
+try:
+    while True:
+        message = link.receive()
+        if message["do"] == "show":
+            shown.append(message["figures"])
+            continue
+        if what == "die":
+            sys.exit(3)
+        order, policy = message["order"], load_checkpoint(Path(message["policy"]))[0]
+        env = SupervisedLinearEnv(num_envs=order["episodes"])
+        person = make_person(small_cfg().person, trained(1.0), env.num_envs, order["seed"], "cpu")
+        rollout = collect_supervised_rollout(env, policy, person, env.num_envs)
+        info = replace(INFO, reward_names=(), round=order["index"], policy_sha256=policy_hash(policy))
+        files = []
+        for number, episode in enumerate([] if what == "nothing" else episodes_of(rollout, info), start=1):
+            files.append(episode_file(Path(message["recordings"]), order["index"], number))
+            write_episode(files[-1], episode)
+        link.send(files=[str(file) for file in files], ending=what if what in ("stop", "finish") else None)
+except LinkError:
+    assert shown[-1].get("phase") == "done" or what == "nothing", shown[-1]
+"""
+
+
+@pytest.fixture
+def process(request, tmp_path) -> Iterator[LiveProcess]:
+    script = tmp_path / "process.py"
+    script.write_text(PROCESS)
+    process = LiveProcess([sys.executable, str(script), str(Path(__file__).parents[2]), request.param])
+    yield process
+    process.close()
+    assert process._process.returncode in (0, 3)
+
+
+def runner(process: LiveProcess, root: Path, **overrides) -> LiveRunner:
+    env, folder = TimedEnv(SupervisedLinearEnv(num_envs=32)), RunFolder.create(root, "Linear", "test")
+    return LiveRunner(process, env, SPEC, trained(0.0), trained(1.0), small_cfg(**overrides), folder, 3)
+
+
+@pytest.mark.parametrize("process", ["go on"], indirect=True)
+def test_rounds_in_two_processes(process, tmp_path):
+    assert process.url() == "http://127.0.0.1:1/"
+    run = runner(process, tmp_path)
+    record = run.learn()
+    assert record.status in ("converged", "budget_spent") and record.rounds >= 2
+    assert record.rollout_intervention_rate == record.intervention_rate, "nobody else was watched"
+    assert record.intervention_rate[-1] < record.intervention_rate[0]
+    assert record.expert_return_gap_closed is not None and record.expert_return_gap_closed > 0.5
+    episodes = [read_episodes(file)[0] for file in find_recordings([run.folder.recordings])]
+    assert sum(episode.expert_samples for episode in episodes) == record.expert_samples[-1]
+    assert len({episode.info.policy_sha256 for episode in episodes}) == record.rounds, "each round has its own policy"
+
+
+@pytest.mark.parametrize("process", ["finish"], indirect=True)
+def test_a_person_ends_the_run_and_what_they_showed_is_learned(process, tmp_path):
+    process.url()
+    run = runner(process, tmp_path)
+    record = run.learn()
+    assert (record.status, record.rounds) == ("stopped", 1) and record.theta["push"] > 0.0
+    assert run.ending == "finish" and run.folder.policy_file.is_file()
+
+
+@pytest.mark.parametrize("process", ["nothing"], indirect=True)
+def test_without_an_episode_there_is_nothing_to_learn(process, tmp_path):
+    process.url()
+    with pytest.raises(RecordingError, match="nobody watched a whole episode"):
+        runner(process, tmp_path).learn()
+
+
+@pytest.mark.parametrize("process", ["die"], indirect=True)
+def test_a_process_that_dies_ends_the_run_with_a_message(process, tmp_path):
+    process.url()
+    with pytest.raises(LinkError, match="exit status 3"):
+        runner(process, tmp_path).learn()

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""A whole round with a person at the page, on the real simulator: watched, corrected, learned from, exported."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from mereq_algo.recording import find_recordings, read_episodes
+
+from ..mereq_algo.live_stand import Client
+from .conftest import OPTIONS, TINY, command, run_script
+
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
+
+START_MS = 240_000
+"""Until a simulator is there, on a slow machine with nothing in its caches."""
+
+
+class Program:
+    """A script that runs, and what it has printed."""
+
+    def __init__(self, folder: Path, script: str, *arguments: str) -> None:
+        self.output = folder / "output.txt"
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(command(script, *arguments), stdout=output, stderr=subprocess.STDOUT)
+
+    def url(self) -> str:
+        end = time.monotonic() + START_MS / 1e3
+        while (found := re.search(r"supervise at: (\S+)", self.output.read_text())) is None:
+            assert self.process.poll() is None and time.monotonic() < end, self.output.read_text()
+            time.sleep(0.2)
+        return found.group(1)
+
+    def end(self, seconds: float = 300.0) -> str:
+        """Wait for its end, and return what it printed."""
+        self.process.wait(seconds)
+        return self.output.read_text()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_context(viewport={"width": 900, "height": 600}).new_page()
+    page.set_default_timeout(60_000)
+    yield page
+    page.context.close()
+
+
+@pytest.mark.realtime
+def test_a_round_with_a_person_at_the_page(tmp_path, page):
+    logs = ["--logs", str(tmp_path), "--port", "0", "--no-video", "agent.max_supervised=4"]
+    program = Program(tmp_path, "train_mereq.py", "--person", "browser", *OPTIONS, *logs, *TINY)
+    url = program.url()
+    page.goto(f"{url}?picture=none")
+    page.locator("#person").fill("Ada")
+    page.keyboard.press("Enter")
+    in_control = expect(page.locator("#banner"))
+    for _ in range(4):  # an episode of 30 steps each
+        in_control.to_have_text("the robot is in control", timeout=60_000)
+        page.keyboard.down("Space")
+        page.keyboard.down("q")
+        in_control.to_have_text("YOU are in control")
+        page.wait_for_timeout(600)
+        page.keyboard.up("q")
+        page.keyboard.up("Space")
+        page.wait_for_timeout(900)
+    page.get_by_role("button", name="finish and export").click()
+    # While it learns, and not before: a browser without a GPU takes seconds for a picture, and is not heard meanwhile.
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    page.locator("#picture").select_option("coarse")
+    expect(page.frame_locator("#view").locator("canvas").first).to_be_visible()
+    assert f"{url.replace('http', 'ws')}view/0" in sockets, "viser itself is not reached from outside"
+    output = program.end()
+    assert program.process.returncode == 0, output
+
+    (folder,) = (tmp_path / "Franka-Erase").iterdir()
+    summary = json.loads((folder / "summary.json").read_text())
+    episodes = [read_episodes(file)[0] for file in find_recordings([folder / "recordings"])]
+    learned_from = [episode for episode in episodes if not episode.info.discarded]
+    assert summary["status"] == "stopped" and summary["rounds"] == 1 and summary["theta"]
+    assert learned_from and {episode.info.person for episode in episodes} == {"Ada"}
+    assert summary["expert_samples"] == [sum(episode.expert_samples for episode in learned_from)]
+    assert all(episode.info.versions["isaaclab"] for episode in episodes)
+    assert (folder / "export" / "contract.json").is_file()
+    assert "supervise at: http://127.0.0.1:" in output
+
+
+@pytest.mark.realtime
+def test_ctrl_c_keeps_what_was_watched(tmp_path):
+    recordings = tmp_path / "recordings"
+    options = ["--port", "0", "--recordings", str(recordings), "env.episode_length_s=1"]
+    program = Program(tmp_path, "supervise.py", *options)
+    client = Client(program.url())
+    while len(list(recordings.rglob("*.hdf5"))) < 2:
+        client.hold(0.2)
+    program.process.send_signal(signal.SIGINT)
+    program.end(60.0)
+    assert program.process.returncode == 130
+    for file in find_recordings([recordings]):
+        (episode,) = read_episodes(file)
+        assert len(episode) == 20 and episode.expert_samples == 20 and episode.info.person == "Ada"
+
+
+def test_what_cannot_be_is_said_in_a_line():
+    for arguments, words in (
+        (("--port", "99999"), "port is 99999"),
+        (("--num_supervised", "0"), "num_supervised is 0"),
+        (("--person", "browser", "--from-recordings", "tests"), "no recordings"),
+    ):
+        result = run_script("train_mereq.py", *arguments)
+        assert result.returncode == 2 and words in result.stderr, result.stderr
+    result = run_script("supervise.py", "--episodes", "0")
+    assert result.returncode == 2 and "episodes is 0" in result.stderr
