@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -28,9 +29,10 @@ from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
-    from mereq_algo.live import Link, LiveServer, LiveSession, Panel
+    from mereq_algo.live import Control, Link, LiveServer, LiveSession, Panel
     from mereq_algo.networks import GaussianPolicy
     from mereq_tasks.launch import OpenTask
+    from mereq_tasks.spacemouse import SpaceMouse
 
 CAMERA_SIZE = 16
 """Side of pictures that nobody takes [px]: a camera in the scene is what makes Isaac Lab load what is seen."""
@@ -55,6 +57,8 @@ def main() -> None:
     args.num_envs = args.num_supervised
     folder = args.recordings or REPOSITORY / "logs" / "recordings" / args.task / f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
     check_writable("recordings", folder / "episode")
+    if args.link is None and any(folder.rglob("*.hdf5")):
+        raise TaskUsageError(f"there are recordings in {folder} already; choose another folder")
     file = policy_file(args.task, args.policy)
 
     console = Console()
@@ -68,10 +72,15 @@ def main() -> None:
         from mereq_algo.live import RoundOrder
 
         console.print(f"supervise at: {server.url}", soft_wrap=True, highlight=False)
+        interrupted: list[int] = []
+        # The episode in progress is cut, and kept as one that does not count; who cannot wait presses twice.
+        signal.signal(signal.SIGINT, lambda number, _: (panel.finish(), interrupted.append(number), _hear_again()))
         kept = session.run_round(load(file), RoundOrder(0, args.seed, args.episodes, args.episodes, 0.0))
         panel.show(phase="done")
         samples = sum(episode.expert_samples for _, episode in kept)
         console.print(f"{len(kept)} episodes, {samples} expert samples: {folder}", soft_wrap=True, highlight=False)
+        if interrupted:
+            raise KeyboardInterrupt
         if server.dropped:
             console.print(f"messages refused: {dict(server.dropped)}", highlight=False)
 
@@ -86,7 +95,6 @@ def open_session(
         The session, what the page shows, the server, and a function that loads a policy from a file.
     """
     from mereq_algo.live import (
-        Control,
         LivePerson,
         LiveServer,
         LiveSession,
@@ -119,8 +127,7 @@ def open_session(
         if args.hands == "spacemouse":
             from mereq_tasks.spacemouse import SpaceMouse
 
-            mouse = SpaceMouse()
-            device = lambda: Control(**mouse.read())  # noqa: E731
+            device = MouseHands(SpaceMouse())
         person = LivePerson(seats, layout, heading(view), device)
 
         def look() -> list[dict[str, Any]]:
@@ -140,6 +147,27 @@ def open_session(
             return load_policy(file, spec, num_obs, env.num_actions, env.device).policy
 
         yield session, panel, server, load
+
+
+class MouseHands:
+    """A SpaceMouse in the terms of live supervision."""
+
+    def __init__(self, mouse: SpaceMouse) -> None:
+        self._mouse = mouse
+
+    def read(self, is_closed: bool) -> Control:
+        """Returns what the hand does now."""
+        from mereq_algo.live import Control
+
+        return Control(**self._mouse.read(is_closed))
+
+    def release(self) -> None:
+        """Forgets that the robot is held."""
+        self._mouse.release()
+
+
+def _hear_again() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def action_layout(env: Any) -> Any:
@@ -183,14 +211,23 @@ def follow(link: Link, session: LiveSession, panel: Panel, server: LiveServer, l
 
     with contextlib.suppress(LinkError):
         link.send(url=server.url)
+        told = None
         while True:
-            message = link.receive()
+            if panel.ending != told:
+                told = panel.ending
+                link.send(ending=told)
+            try:
+                message = link.receive(timeout=0.2)
+            except TimeoutError:
+                continue
             if message["do"] == "show":
                 panel.show(**message["figures"])
                 continue
             session.folder = Path(message["recordings"])
             kept = session.run_round(load(Path(message["policy"])), RoundOrder(**message["order"]))
-            link.send(files=[str(file) for file, _ in kept], ending=panel.ending)
+            link.send(ending=panel.ending)  # first, so that whoever has the answer knows
+            told = panel.ending
+            link.send(files=[str(file) for file, _ in kept])
 
 
 if __name__ == "__main__":

@@ -90,6 +90,7 @@ class Stand:
         self.folder = folder
         figures = lambda: [{"trace": float(x)} for x in self.points.position[:, 0]]  # noqa: E731
         self.session = LiveSession(self.env, SPEC, self.person, self.seats, self.panel, folder, INFO, figures)
+        self.session.judging_s = 0.0
         trace = {"label": "x", "unit": "m", "limits": [0.0, 1.0], "preferred": [0.2, 0.4]}
         task = {"task": "Point", "goal": "Go.", "wish": "", "turns": False, "grips": False, "trace": trace}
         self.server = LiveServer(self.seats, self.panel, task, port=0)
@@ -98,9 +99,9 @@ class Stand:
         if serve:
             self.server.start()
 
-    def begin(self, episodes: int = 2, most: int | None = None, threshold: float = 0.0) -> None:
+    def begin(self, episodes: int = 2, most: int | None = None, threshold: float = 0.0, index: int = 0) -> None:
         """Start a round."""
-        order = RoundOrder(0, 0, episodes, most or episodes, threshold)
+        order = RoundOrder(index, 0, episodes, most or episodes, threshold)
 
         def run() -> None:
             self.kept = self.session.run_round(policy(), order)

@@ -50,7 +50,9 @@ try:
         for number, episode in enumerate([] if what == "nothing" else episodes_of(rollout, info), start=1):
             files.append(episode_file(Path(message["recordings"]), order["index"], number))
             write_episode(files[-1], episode)
-        link.send(files=[str(file) for file in files], ending=what if what in ("stop", "finish") else None)
+        if what in ("stop", "finish"):
+            link.send(ending=what)
+        link.send(files=[str(file) for file in files])
 except LinkError:
     assert shown[-1].get("phase") == "done" or what == "nothing", shown[-1]
 """

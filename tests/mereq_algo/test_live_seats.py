@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from mereq_algo.live import Control, Hello, SeatError, Seats
-from mereq_algo.live.seats import KEPT_S, LATE_S
+from mereq_algo.live.seats import KEPT_S, LATE_S, LOST_S
 
 ADA, BOB = Hello("Ada", "a"), Hello("Bob", "b")
 HELD = Control(engaged=True)
@@ -69,6 +69,18 @@ def test_silence_is_nobody(seats, clock):
     assert state.control is None and state.is_connected and state.person == ADA
     seats.steer("tab 1", HELD)
     assert seats.state(0).control == HELD, "and they can come back"
+
+
+def test_long_silence_is_a_lost_connection(seats, clock):
+    """Nobody says so where a cable is drawn: the same person comes back in a new tab and need not ask."""
+    seats.take(0, "tab 1", ADA)
+    clock.now += LOST_S + 0.01
+    state = seats.state(0)
+    assert state.person == ADA and not state.is_connected
+    with pytest.raises(SeatError):
+        seats.take(0, "tab 2", BOB)
+    seats.take(0, "tab 3", ADA)
+    assert seats.state(0).is_connected and not seats.steer("tab 1", HELD)
 
 
 def test_a_lost_seat_is_kept_for_its_person_for_a_while(seats, clock):

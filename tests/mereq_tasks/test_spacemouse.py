@@ -22,17 +22,21 @@ FULL = 350
 class Usb:
     """Stands for ``hid.device``."""
 
-    reports: queue.Queue[bytes] = queue.Queue()
+    reports: queue.Queue[bytes | None] = queue.Queue()
 
     def open(self, vendor_id: int, product_id: int) -> None:
         pass
 
     def read(self, size: int) -> list[int]:
-        return list(self.reports.get())
+        report = self.reports.get()
+        if report is None:
+            raise SystemExit  # ends a thread without a word, as an OSError does with many
+        return list(report)
 
 
 @pytest.fixture
 def mouse(monkeypatch) -> SpaceMouse:
+    Usb.reports = queue.Queue()  # the thread of an earlier test still reads the old one
     monkeypatch.setattr(hid, "device", Usb)
     found = {"product_string": "SpaceMouse Compact", "vendor_id": 0x256F, "product_id": 0xC635}
     monkeypatch.setattr(hid, "enumerate", lambda: [found])
@@ -47,18 +51,32 @@ def send(kind: int, *values: int) -> None:
 
 
 def test_cap_and_buttons(mouse):
-    assert mouse.read() == {"engaged": False, "axes": (0.0, 0.0, 0.0, 0.0), "gripper": "open"}
+    assert mouse.read(False) == {"engaged": False, "axes": (0.0, 0.0, 0.0, 0.0), "gripper": "keep"}
     send(1, FULL, FULL // 2, -2 * FULL)
-    assert mouse.read()["axes"] == pytest.approx((0.5, 1.0, 1.0, 0.0), abs=0.01)
+    assert mouse.read(False)["axes"] == pytest.approx((0.5, 1.0, 1.0, 0.0), abs=0.01)
     send(1, 10, -10, 10)
     send(2, 0, 0, -FULL)
-    assert mouse.read()["axes"] == pytest.approx((0.0, 0.0, 0.0, 1.0))
+    assert mouse.read(False)["axes"] == pytest.approx((0.0, 0.0, 0.0, 1.0))
     send(3, 2)
-    assert mouse.read()["engaged"]
+    assert mouse.read(True)["engaged"] and mouse.read(True)["gripper"] == "keep", "what is held stays held"
     send(3, 1)
-    assert mouse.read()["gripper"] == "close" and mouse.read()["engaged"]
+    assert mouse.read(True)["gripper"] == "open" and mouse.read(False)["gripper"] == "open"
+    send(3, 1)
+    assert mouse.read(False)["gripper"] == "close"
     send(3, 2)
-    assert not mouse.read()["engaged"]
+    assert not mouse.read(True)["engaged"] and mouse.read(True)["gripper"] == "keep"
+    send(3, 2)
+    mouse.release()
+    assert not mouse.read(True)["engaged"]
+
+
+def test_a_device_that_was_unplugged_lets_go(mouse):
+    send(1, FULL, 0, 0)
+    send(3, 2)
+    assert mouse.read(False)["engaged"]
+    Usb.reports.put(None)  # reading fails: the driver's thread ends
+    time.sleep(0.1)
+    assert mouse.read(False) == {"engaged": False, "axes": (0.0, 0.0, 0.0, 0.0), "gripper": "keep"}
 
 
 def test_without_one_it_is_said_in_a_line(monkeypatch):

@@ -28,15 +28,36 @@ class SpaceMouse:
             self._device = Se3SpaceMouse(Se3SpaceMouseCfg(pos_sensitivity=1.0, rot_sensitivity=1.0))
         except OSError as error:
             raise TaskUsageError(f"no SpaceMouse: {' '.join(str(error).split())}") from error
-        self._is_held = False
+        self._is_held = self._is_gripper_pressed = False
+        self._gripper = "keep"
         self._device.add_callback("R", self._toggle)
+        self._device.add_callback("L", self._press)
 
     def _toggle(self) -> None:
         self._is_held = not self._is_held
+        self._gripper = "keep"
 
-    def read(self) -> dict[str, Any]:
-        """Returns what the hand does now, by the names of :class:`mereq_algo.live.Control`'s fields."""
-        x, y, z, _, _, yaw, grip = self._device.advance().tolist()
+    def _press(self) -> None:
+        self._is_gripper_pressed = True
+
+    def release(self) -> None:
+        """Forgets that the robot is held."""
+        self._is_held = self._is_gripper_pressed = False
+        self._gripper = "keep"
+
+    def read(self, is_closed: bool) -> dict[str, Any]:
+        """Returns what the hand does now, by the names of :class:`mereq_algo.live.Control`'s fields.
+
+        Args:
+            is_closed: Whether the robot's fingers were told to close last; the left button asks for the other thing.
+        """
+        if not self._device._thread.is_alive():  # it was unplugged; the last deflection would stay for ever
+            self.release()
+            return {"engaged": False, "axes": (0.0, 0.0, 0.0, 0.0), "gripper": "keep"}
+        if self._is_gripper_pressed and self._is_held:
+            self._gripper = "open" if is_closed else "close"
+        self._is_gripper_pressed = False
+        x, y, z, _, _, yaw, _ = self._device.advance().tolist()
         forward, left, up, turn = (0.0 if abs(value) < DEAD_ZONE else value for value in (x, y, z, yaw))
         axes = tuple(min(max(value, -1.0), 1.0) for value in (forward, left, up, turn))
-        return {"engaged": self._is_held, "axes": axes, "gripper": "open" if grip > 0.0 else "close"}
+        return {"engaged": self._is_held, "axes": axes, "gripper": self._gripper}

@@ -10,7 +10,7 @@ person did goes from one to the other as recordings.
 
 from .control import Control, Hello, MessageError, parse_message
 from .link import Link, LinkError, LiveProcess
-from .live_person import LivePerson, Watch
+from .live_person import LivePerson, SteeringDevice, Watch
 from .live_runner import LiveRunner
 from .panel import Panel
 from .realtime_env import RealtimeEnv
@@ -38,6 +38,7 @@ __all__ = [
     "SeatError",
     "Seats",
     "Steering",
+    "SteeringDevice",
     "Watch",
     "parse_message",
 ]

@@ -122,9 +122,15 @@ def _refuse(constant: str) -> None:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise MessageError("a number was expected")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError as error:  # JSON's integers have no end
+        raise MessageError("a number was expected") from error
+    if not math.isfinite(number):
+        raise MessageError("a number was expected")
+    return number
 
 
 def _flag(value: Any) -> bool:

@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 
 from websockets.http11 import Request
 
-LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
-
 
 def is_local(host: str) -> bool:
     """Return whether an address is that of this machine alone."""
@@ -62,9 +60,17 @@ class Door:
             if not secrets.compare_digest(given.encode(), self.token.encode()):
                 return HTTPStatus.FORBIDDEN
         host = request.headers.get("Host", "")
-        if self.token is None and urlsplit(f"//{host}").hostname not in LOCAL_NAMES:
+        if self.token is None and not is_local(_name(host)):
             return HTTPStatus.FORBIDDEN
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin.partition("//")[2] != host:
             return HTTPStatus.FORBIDDEN
         return None
+
+
+def _name(host: str) -> str:
+    """Return the name in a ``Host`` header, without its port; nothing where there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # half an address
+        return ""

@@ -63,14 +63,14 @@ class Link:
         """Wait for a message.
 
         Args:
-            timeout: How long to wait at most [s]; without one, for ever.
+            timeout: How long to wait at most [s]; without one, for ever. 0 does not wait.
 
         Raises:
             LinkError: The other process is gone.
             TimeoutError: It said nothing.
         """
         try:
-            message = self._arrived.get(timeout=timeout)
+            message = self._arrived.get(block=timeout != 0.0, timeout=timeout)
         except queue.Empty as error:
             raise TimeoutError("the other process said nothing") from error
         if message is None:
@@ -101,6 +101,7 @@ class LiveProcess:
                 [*command, "--link", str(there.fileno())], pass_fds=[there.fileno()], start_new_session=True
             )
         self.link = Link(here.detach())
+        self._ending: str | None = None
 
     def url(self) -> str:
         """Wait until people can come, and return the link for them.
@@ -111,15 +112,26 @@ class LiveProcess:
         return self.receive()["url"]
 
     def receive(self) -> dict[str, Any]:
-        """Wait for what it says next.
+        """Wait for its next answer.
 
         Raises:
             LinkError: It is gone.
         """
-        try:
-            return self.link.receive()
-        except LinkError as error:
-            raise LinkError(f"the supervision ended, with exit status {self._process.wait()}") from error
+        while True:
+            try:
+                message = self.link.receive()
+            except LinkError as error:
+                raise LinkError(f"the supervision ended, with exit status {self._process.wait()}") from error
+            if "ending" not in message:
+                return message
+            self._ending = message["ending"]
+
+    def ending(self) -> str | None:
+        """Return how the person ends the run, if they have said so; no answer may be on its way."""
+        with contextlib.suppress(LinkError, TimeoutError):
+            while True:
+                self._ending = self.link.receive(timeout=0.0)["ending"]
+        return self._ending
 
     def close(self) -> None:
         """End it, by force if it does not listen."""

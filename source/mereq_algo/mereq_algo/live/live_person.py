@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from tensordict import TensorDict
@@ -39,10 +39,29 @@ class Watch:
     in_control: bool = False
     """Whether they act now."""
 
+    is_closed: bool = False
+    """Whether the robot's fingers were told to close last."""
+
     @property
     def is_whole(self) -> bool:
         """Whether somebody saw all of it: a browser that does not answer shows nothing either."""
         return self.person is not None and not self.is_lost and self.num_late <= MOST_LATE * self.num_steps
+
+
+class SteeringDevice(Protocol):
+    """Hands that are not in a browser."""
+
+    def read(self, is_closed: bool) -> Control:
+        """Return what they do now.
+
+        Args:
+            is_closed: Whether the robot's fingers were told to close last.
+        """
+        ...
+
+    def release(self) -> None:
+        """Forget that the robot is held."""
+        ...
 
 
 class LivePerson:
@@ -57,7 +76,7 @@ class LivePerson:
         seats: Seats,
         layout: ActionLayout,
         heading: float = 0.0,
-        device: Callable[[], Control] | None = None,
+        device: SteeringDevice | None = None,
     ) -> None:
         """Prepare.
 
@@ -65,8 +84,8 @@ class LivePerson:
             seats: Who holds which robot.
             layout: What an action is made of.
             heading: As in :class:`Steering` [rad].
-            device: Reads a device on this machine, which steers the first robot as its person's browser does, and
-                only while that browser is heard of: whoever steers has to see.
+            device: A device on this machine, which steers the first robot as its person's browser does, and only while
+                that browser is heard of: whoever steers has to see.
         """
         self._seats = seats
         self._device = device
@@ -87,6 +106,8 @@ class LivePerson:
         action = proposed.clone()
         for robot, steering in enumerate(self._steering):
             seat = self._seats.state(robot)
+            if robot == 0 and self._device is not None and (self._is_first_step[0] or seat.control is None):
+                self._device.release()  # nobody finds a robot that an earlier person, or episode, left held
             if self._is_first_step[robot]:
                 self._is_first_step[robot] = False
                 steering.reset()
@@ -97,7 +118,8 @@ class LivePerson:
             watch.num_late += seat.is_connected and seat.control is None
             control = seat.control
             if robot == 0 and control is not None and self._device is not None:
-                control = control.combined(self._device())
+                control = control.combined(self._device.read(steering.is_closed))
             in_control[robot], action[robot] = steering.act(control, proposed[robot])
             watch.in_control = bool(in_control[robot])
+            watch.is_closed = steering.is_closed
         return PersonDecision(in_control.to(robot_action.device), action.to(robot_action.device))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..recording import RecordingError, read_episodes, rollout_of
 from ..runner.run_record import RunRecord
 from ..runner.supervision import SupervisedRound
 from ..runner.supervision_runner import SupervisionRunner
-from .link import Link, LiveProcess
+from .link import Link, LinkError, LiveProcess
 from .session import RoundOrder
 
 SHOWN_EVERY_S = 0.5
@@ -41,12 +42,17 @@ class LiveRunner(SupervisionRunner):
         super().__init__(*args, **kwargs)
         self._process = process
         self._shown_policy = self.folder.path / "checkpoints" / "shown.safetensors"
-        self.ending: str | None = None
-        """How the person ended the run: ``stop``, ``finish``, or not."""
         self.listeners.append(PageListener(process.link))
+
+    @property
+    def ending(self) -> str | None:
+        """How the person ends the run, whenever they said so: ``stop``, ``finish``, or not."""
+        return self._process.ending()
 
     def _run_rounds(self) -> str:
         while not self.record.converged and not self._is_budget_spent(self._next_round):
+            if self.ending is not None and self.record.rounds:
+                return "stopped"  # they said so while it learned
             try:
                 self._run_round(self._next_round)
             except _NothingWatched:
@@ -83,7 +89,6 @@ class LiveRunner(SupervisionRunner):
     def _watched(self) -> SupervisedRollout:
         """Wait for the episodes of this round."""
         answer = self._process.receive()
-        self.ending = answer["ending"]
         if not answer["files"]:
             raise _NothingWatched
         return rollout_of(
@@ -114,8 +119,7 @@ class PageListener:
         if inner is None:
             self._began_at = None
             if phase in ("evaluation", "done"):
-                phase = "evaluating" if phase == "evaluation" else phase
-                self._link.send(do="show", figures={"phase": phase, "learning": None})
+                self._show({"phase": "evaluating" if phase == "evaluation" else phase, "learning": None})
             return
         if self._began_at is None:
             self._began_at = now
@@ -124,4 +128,8 @@ class PageListener:
         self._shown_at = now
         done = inner.step / inner.max_steps
         left = "?" if done == 0.0 else f"{(now - self._began_at) * (1.0 - done) / done:.0f} s"
-        self._link.send(do="show", figures={"phase": "learning", "learning": {"done": done, "time_left": left}})
+        self._show({"phase": "learning", "learning": {"done": done, "time_left": left}})
+
+    def _show(self, figures: dict[str, Any]) -> None:
+        with contextlib.suppress(LinkError):  # what is learned does not need a page
+            self._link.send(do="show", figures=figures)

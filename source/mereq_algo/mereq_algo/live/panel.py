@@ -82,6 +82,12 @@ class Panel:
         with self._lock:
             return self._marks[robot]
 
+    def is_judged(self, robot: int) -> bool:
+        """Return whether the person has said what they think of this episode of the robot, or ends everything."""
+        with self._lock:
+            is_judged = self._discarded[robot] or self._marks[robot] is not None
+            return is_judged or self._ending == "finish"
+
     @property
     def is_paused(self) -> bool:
         """Whether somebody paused the robots."""

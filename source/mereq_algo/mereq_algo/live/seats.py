@@ -16,6 +16,10 @@ LATE_S = 0.15
 """Age of the last message from which the person is taken to be gone [s]. The page sends one every 33 ms; with a step of
 0.05 s and two of release the robot is back under its policy within 0.3 s."""
 
+LOST_S = 1.0
+"""Silence from which their connection is taken to be lost, though nobody has said so [s]: a cable that is drawn does
+not say good-bye."""
+
 KEPT_S = 20.0
 """Time for which a seat is kept for a person whose connection broke [s]."""
 
@@ -56,7 +60,7 @@ class SeatState:
     """What they do; None if they were not heard of for too long."""
 
     is_connected: bool
-    """Whether their tab is there."""
+    """Whether their tab is there, as far as one can tell."""
 
 
 class Seats:
@@ -96,13 +100,18 @@ class Seats:
             seat = self._seats[robot]
             if seat is not None and seat.connection is not connection:
                 is_same = seat.person.key == person.key
-                is_kept = seat.connection is not None or self._clock() - seat.heard_at < KEPT_S
-                if not is_same and is_kept:
+                if not is_same and self._is_kept(seat):
                     raise SeatError(f"Robot {robot + 1} is supervised by {seat.person.person}.")
-                if is_same and seat.connection is not None and not elsewhere:
+                if is_same and self._is_connected(seat) and not elsewhere:
                     raise SeatError(f"You hold robot {robot + 1} in another tab.", is_elsewhere=True)
             self._leave(connection)
             self._seats[robot] = _Seat(person, connection, Control(), self._clock())
+
+    def _is_connected(self, seat: _Seat) -> bool:
+        return seat.connection is not None and self._clock() - seat.heard_at < LOST_S
+
+    def _is_kept(self, seat: _Seat) -> bool:
+        return self._clock() - seat.heard_at < KEPT_S
 
     def leave(self, connection: object) -> None:
         """Give up whatever a tab holds."""
@@ -140,10 +149,10 @@ class Seats:
             seat = self._seats[robot]
             if seat is None:
                 return SeatState(None, None, False)
-            age = self._clock() - seat.heard_at
-            if seat.connection is None:
-                return SeatState(seat.person if age < KEPT_S else None, None, False)
-            return SeatState(seat.person, seat.control if age < LATE_S else None, True)
+            if not self._is_connected(seat):
+                return SeatState(seat.person if self._is_kept(seat) else None, None, False)
+            is_late = self._clock() - seat.heard_at >= LATE_S
+            return SeatState(seat.person, None if is_late else seat.control, True)
 
     def names(self) -> list[str | None]:
         """Return who holds each robot."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,13 +18,25 @@ from tensordict import TensorDict
 
 from ..intervention import collect_supervised_rollout
 from ..networks import GaussianPolicy
-from ..recording import RecordedEpisode, RecordingInfo, episode_file, episodes_of, policy_hash, write_episode
+from ..recording import (
+    RecordedEpisode,
+    RecordingInfo,
+    episode_file,
+    episodes_of,
+    policy_hash,
+    read_episodes,
+    write_episode,
+)
+from ..recording.hdf5 import SUFFIX
 from ..runner.supervision import begin_round
 from ..runner.task_spec import TaskSpec
 from .live_person import LivePerson, Watch
 from .panel import Panel
 from .realtime_env import RealtimeEnv
 from .seats import Seats
+
+JUDGING_S = 1.5
+"""Time after an episode in which it can still be marked or discarded [s]."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +93,7 @@ class LiveSession:
         self.folder = folder
         self._info = info
         self._figures = figures
-        self._num_files = 0
+        self.judging_s = JUDGING_S
         self._max_steps = int(torch.as_tensor(env.max_episode_length).max())
 
     def run_round(self, policy: GaussianPolicy, order: RoundOrder) -> list[tuple[Path, RecordedEpisode]]:
@@ -95,16 +108,14 @@ class LiveSession:
         """
         info = replace(self._info, policy_sha256=policy_hash(policy), round=order.index)
         generator = torch.Generator(self._env.device).manual_seed(order.seed)
-        kept: list[tuple[Path, RecordedEpisode]] = []
+        kept = self._recorded_before(info)
         wanted, attempt = order.episodes, 0
-        self._num_files = 0
         self._note(order, kept, wanted)
         while self._is_somebody_there():
             begin_round(self._env, order.seed + 1_000_000 * attempt)
             attempt += 1
             for episode in self._watch(policy, generator, info):
-                self._num_files += 1
-                file = episode_file(self.folder, order.index, self._num_files)
+                file = self._next_file(order.index)
                 write_episode(file, episode)
                 if not episode.info.discarded:
                     kept.append((file, episode))
@@ -117,10 +128,26 @@ class LiveSession:
         self._panel.show(phase="waiting")
         return kept
 
+    def _recorded_before(self, info: RecordingInfo) -> list[tuple[Path, RecordedEpisode]]:
+        """Return what an interrupted run left of this round: what a person has shown they need not show again."""
+        found = []
+        for file in sorted(episode_file(self.folder, info.round, 1).parent.glob(f"*{SUFFIX}")):
+            (episode,) = read_episodes(file)
+            if episode.info.policy_sha256 == info.policy_sha256 and not episode.info.discarded:
+                found.append((file, episode))
+        return found
+
+    def _next_file(self, index: int) -> Path:
+        """Return a name that no recording of the round has."""
+        number = 1
+        while episode_file(self.folder, index, number).exists():
+            number += 1
+        return episode_file(self.folder, index, number)
+
     def _is_somebody_there(self) -> bool:
         """Wait for a person who does not pause, and return whether there is something to do for them."""
         while self._panel.ending != "finish":
-            is_held = any(self._seats.state(robot).is_connected for robot in range(self._seats.num_robots))
+            is_held = any(self._seats.state(robot).control is not None for robot in range(self._seats.num_robots))
             if is_held and not self._panel.is_paused:
                 self._panel.show(phase="supervising")
                 return True
@@ -149,6 +176,7 @@ class LiveSession:
         rollout = collect_supervised_rollout(
             self._env, policy, self._person, self._seats.num_robots, 1, generator, on_step
         )
+        self._let_judge(ended_by, cut)
         episodes = []
         for episode in episodes_of(rollout, info):
             robot = episode.info.robot
@@ -157,6 +185,15 @@ class LiveSession:
                 is_whole = watch.is_whole and not cut[robot] and not self._panel.is_discarded(robot)
                 episodes.append(replace(episode, info=self._describe(episode.info, watch, is_whole)))
         return episodes
+
+    def _let_judge(self, ended_by: dict[int, Watch], cut: list[bool]) -> None:
+        """Give people a moment to say what they think of an episode, which they know when it is over."""
+        judging = [robot for robot, watch in ended_by.items() if watch.is_whole and not cut[robot]]
+        end = time.monotonic() + self.judging_s
+        self._panel.show(phase="judging")
+        while time.monotonic() < end and any(not self._panel.is_judged(robot) for robot in judging):
+            self._panel.wait(0.05)
+        self._panel.show(phase="supervising")
 
     def _describe(self, info: RecordingInfo, watch: Watch, is_whole: bool) -> RecordingInfo:
         """Return what only the end of an episode tells."""
@@ -204,6 +241,7 @@ class LiveSession:
                 step=self._max_steps if robot in ended_by else steps[robot],
                 is_over=robot in ended_by,
                 in_control=watch.in_control and robot not in ended_by,
+                is_closed=watch.is_closed,
                 counts=watch.is_whole,
                 **{name: value for name, value in own[robot].items() if _is_shown(value)},
             )

@@ -62,6 +62,11 @@ class Steering:
         self._in_control = False
         self._release_steps = 0
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the fingers were told to close last."""
+        return self._layout.grips and self._last is not None and bool(self._last[-1] < 0.0)
+
     def act(self, control: Control | None, proposed: torch.Tensor) -> tuple[bool, torch.Tensor]:
         """Decide what the robot does in this step.
 

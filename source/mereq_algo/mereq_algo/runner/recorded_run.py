@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..recording import RecordedEpisode, RecordingError, rollout_of
+from ..recording.episode import to_learn_from
 from .supervision import SupervisedRound
 from .supervision_runner import SupervisionRunner
 
@@ -32,7 +33,7 @@ class RecordedRunner(SupervisionRunner):
         """
         super().__init__(*args, **kwargs)
         self._recorded = rollout_of(episodes, self.env.device)
-        info = episodes[0].info
+        info = to_learn_from(episodes)[0].info
         for what, found, wanted in (
             ("of task", info.task, self.spec.task),
             ("of observations", ", ".join(info.obs_names), ", ".join(self.spec.obs_names)),

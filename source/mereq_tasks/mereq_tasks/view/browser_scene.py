@@ -57,6 +57,8 @@ class BrowserScene:
         self._origin = env.scene.env_origins[robot].cpu().numpy()
         with contextlib.redirect_stdout(io.StringIO()):
             self._server = viser.ViserServer(host="127.0.0.1", port=0, label="robot", verbose=False)
+        # Whoever looks on could ask for it, and viser would open a tunnel to the public.
+        self._server.request_share_url = lambda *args, **kwargs: None  # type: ignore[method-assign]
         self._server.gui.configure_theme(show_logo=False, show_share_button=False)
         self._server.gui.main_panel.minimize()
         self._server.scene.configure_default_lights(cast_shadow=False)  # a third of the time that a weak GPU takes

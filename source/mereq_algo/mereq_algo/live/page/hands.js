@@ -18,10 +18,12 @@ export class Hands {
     this.sticks = { move: [0, 0], lift: [0, 0] };
     this.isHeldByButton = false;
     this.isHeldByToggle = false;
-    this.toggles = false; // whether Space goes on and off
+    this.toggles = false; // whether what takes over goes on and off, and need not be held
     this.speed = 0.5;
     this.gripper = "keep";
+    this.isClosed = false; // whether the robot's fingers are
     this.wasGamepadGripping = false;
+    this.wasGamepadHolding = false;
   }
 
   // Keys of a window; the view is one of its own, which must not take them for its camera.
@@ -32,10 +34,11 @@ export class Hands {
   }
 
   onKey(event, isDown) {
+    const code = ARROWS[event.code] ?? event.code;
+    if (!isDown) this.keys.delete(code); // wherever it is let go, and with whatever else
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const element = event.target;
     if (element.closest && element.closest("dialog, input:not([type=range]):not([type=checkbox])")) return;
-    const code = ARROWS[event.code] ?? event.code;
     const commands = { Digit1: "success", Digit2: "failure", Backspace: "discard", KeyP: "pause", Slash: "help" };
     if (!(code in AXES) && !(code in commands) && !["Space", "KeyG", "ShiftLeft", "ShiftRight"].includes(code)) return;
     event.preventDefault();
@@ -46,11 +49,12 @@ export class Hands {
       if (code === "Space" && this.toggles) this.isHeldByToggle = !this.isHeldByToggle;
     }
     if (isDown) this.keys.add(code);
-    else this.keys.delete(code);
   }
 
+  // The other way round from what the fingers do now. What is asked for lasts as long as the hold.
   toggleGripper() {
-    this.gripper = this.gripper === "close" ? "open" : "close";
+    const isClosed = this.gripper === "keep" ? this.isClosed : this.gripper === "close";
+    this.gripper = isClosed ? "open" : "close";
   }
 
   // Whatever was held: nobody sees the robot any more.
@@ -99,16 +103,17 @@ export class Hands {
   }
 
   readGamepad() {
-    const pad = navigator.getGamepads().find((found) => found !== null && found.mapping === "standard");
+    // Where the link is neither this machine's nor encrypted, Firefox has no gamepads.
+    const pad = (navigator.getGamepads?.() ?? []).find((found) => found !== null && found.mapping === "standard");
     if (!pad) return { axes: [0, 0, 0, 0], isHeld: false };
     const stick = pad.axes.slice(0, 4).map((value) => (Math.abs(value) < DEAD_ZONE ? 0 : value));
     const isGripping = pad.buttons[LOWEST_FACE_BUTTON].pressed;
     if (isGripping && !this.wasGamepadGripping) this.toggleGripper();
     this.wasGamepadGripping = isGripping;
-    return {
-      axes: [-stick[1], -stick[0], -stick[3], -stick[2]],
-      isHeld: SHOULDERS.some((button) => pad.buttons[button]?.pressed),
-    };
+    const isHolding = SHOULDERS.some((button) => pad.buttons[button]?.pressed);
+    if (this.toggles && isHolding && !this.wasGamepadHolding) this.isHeldByToggle = !this.isHeldByToggle;
+    this.wasGamepadHolding = isHolding;
+    return { axes: [-stick[1], -stick[0], -stick[3], -stick[2]], isHeld: isHolding && !this.toggles };
   }
 
   // What to send now.
@@ -125,9 +130,11 @@ export class Hands {
     const isFast = this.keys.has("ShiftLeft") || this.keys.has("ShiftRight");
     const speed = isFast ? 1 : this.speed;
     const isHeldByKey = this.keys.has("Space") && !this.toggles;
+    const engaged = isHeldByKey || this.isHeldByButton || this.isHeldByToggle || gamepad.isHeld;
+    if (!engaged) this.gripper = "keep";
     return {
       type: "control",
-      engaged: isHeldByKey || this.isHeldByButton || this.isHeldByToggle || gamepad.isHeld,
+      engaged,
       axes: axes.map((value) => speed * Math.min(1, Math.max(-1, value))),
       gripper: this.gripper,
     };

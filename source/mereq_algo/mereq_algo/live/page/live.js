@@ -7,6 +7,7 @@ import { Hands } from "./hands.js";
 
 const CONTROL_MS = 33; // the robot's process takes silence of 150 ms for nobody being there
 const RETRY_MS = 500;
+const SILENCE_MS = 4000; // from which the connection is taken to be lost
 const TRACE_STEPS = 200; // 10 s at 20 Hz
 
 const $ = (id) => document.getElementById(id);
@@ -16,6 +17,7 @@ let socket = null;
 let task = null;
 let state = {};
 let delay = null;
+let heardAt = performance.now();
 let trace = [];
 let lastTick = null;
 let shownRobot = null;
@@ -26,6 +28,7 @@ function connect() {
   address.protocol = address.protocol.replace("http", "ws");
   address.search = "";
   socket = new WebSocket(address);
+  heardAt = performance.now();
   socket.onmessage = (event) => hear(JSON.parse(event.data));
   socket.onclose = () => {
     hands.letGo();
@@ -45,6 +48,7 @@ function introduce() {
 }
 
 function hear(message) {
+  heardAt = performance.now();
   if (message.type === "task") {
     task = message;
     showTask();
@@ -74,7 +78,10 @@ function take(robot) {
 }
 
 function press(name) {
-  if (name === "help") $("help").open ? $("help").close() : $("help").showModal();
+  if (name === "help") {
+    hands.letGo(); // of keys whose end the dialog would get
+    $("help").open ? $("help").close() : $("help").showModal();
+  }
   else if (name === "pause") say({ type: "press", button: state.paused ? "resume" : "pause" });
   else say({ type: "press", button: name });
 }
@@ -104,6 +111,7 @@ const PHASES = {
   starting: "starting",
   supervising: "watch, and take over when it goes wrong",
   "nobody there": "waiting for somebody to watch",
+  judging: "how was it? 1, 2, ⌫",
   paused: "paused",
   waiting: "the round is over",
   learning: "learning from you",
@@ -116,6 +124,7 @@ function show() {
   const isSeated = state.robot != null;
   const isSupervising = state.phase === "supervising";
   const isPerson = isSupervising && Boolean(own.in_control);
+  hands.isClosed = Boolean(own.is_closed);
   document.body.dataset.control = !isSeated || !isSupervising || own.is_over ? "nobody" : isPerson ? "person" : "robot";
   showView(state.robot ?? 0);
   if (!($("banner").dataset.until > performance.now())) $("banner").textContent = banner(own, isSeated, isPerson);
@@ -151,6 +160,7 @@ function banner(own, isSeated, isPerson) {
   if (state.phase === "learning") return "the robot learns";
   if (state.phase !== "supervising") return PHASES[state.phase] ?? state.phase ?? "";
   if (own.is_over) return "episode over";
+  if (own.counts === false) return "this episode does not count: wait for the next";
   return isPerson ? "YOU are in control" : "the robot is in control";
 }
 
@@ -230,6 +240,9 @@ $("hello").addEventListener("close", () => {
   introduce();
 });
 document.addEventListener("visibilitychange", () => { if (document.hidden) hands.letGo(); });
-setInterval(() => { if (state.robot != null) say(hands.read()); }, CONTROL_MS);
-setInterval(() => say({ type: "ping", time: performance.now() }), 1000);
+setInterval(() => { if (state.robot != null && !document.hidden) say(hands.read()); }, CONTROL_MS);
+setInterval(() => {
+  say({ type: "ping", time: performance.now() });
+  if (performance.now() - heardAt > SILENCE_MS) socket.close(); // a network that is gone does not say so
+}, 1000);
 connect();
