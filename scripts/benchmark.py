@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FAST = ("agent.max_rounds=2", "agent.inner.max_steps=20", "agent.inner.min_steps=10", "agent.evaluation_episodes=4")
 FAST += ("agent.num_supervised=4", "agent.sac.learning_starts=64", "agent.cloning.updates_per_round=20")
-FAST += ("env.episode_length_s=1.5", "env.scene.num_envs=12")
+FAST += ("env.episode_length_s=1", "env.scene.num_envs=12")
 FIRST_SEARCH_SEED = 1_000
 """Values are tried on seeds that no method is judged by."""
 

@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,22 @@ class Program:
 
 
 @pytest.fixture
+def start(tmp_path) -> Iterator[Callable[..., Program]]:
+    """Starts a script; whatever becomes of the test, it does not outlive it."""
+    programs: list[Program] = []
+
+    def start(script: str, *arguments: str) -> Program:
+        programs.append(Program(tmp_path, script, *arguments))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        if program.process.poll() is None:
+            program.process.terminate()
+            program.process.wait(60.0)
+
+
+@pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_context(viewport={"width": 900, "height": 600}).new_page()
     page.set_default_timeout(60_000)
@@ -57,9 +73,9 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.realtime
-def test_a_round_with_a_person_at_the_page(tmp_path, page):
+def test_a_round_with_a_person_at_the_page(tmp_path, start, page):
     logs = ["--logs", str(tmp_path), "--port", "0", "--no-video", "agent.max_supervised=4"]
-    program = Program(tmp_path, "train_mereq.py", "--person", "browser", *OPTIONS, *logs, *TINY)
+    program = start("train_mereq.py", "--person", "browser", *OPTIONS, *logs, *TINY)
     url = program.url()
     page.goto(f"{url}?picture=coarse")
     view = page.frame_locator("#view")
@@ -99,10 +115,10 @@ def test_a_round_with_a_person_at_the_page(tmp_path, page):
 
 
 @pytest.mark.realtime
-def test_ctrl_c_keeps_what_was_watched(tmp_path):
+def test_ctrl_c_keeps_what_was_watched(tmp_path, start):
     recordings = tmp_path / "recordings"
     options = ["--port", "0", "--recordings", str(recordings), "env.episode_length_s=1"]
-    program = Program(tmp_path, "supervise.py", *options)
+    program = start("supervise.py", *options)
     client = Client(program.url())
     while len(list(recordings.rglob("*.hdf5"))) < 2:
         client.hold(0.2)

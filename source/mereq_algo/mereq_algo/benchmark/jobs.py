@@ -33,19 +33,17 @@ def searched(method: str, theta_rate: float) -> tuple[str, ...]:
     return tuple(f"agent.irl.learning_rate={factor * theta_rate:g}" for factor in _THETA_FACTORS)
 
 
-_REACTION = "agent.target.reaction_steps=6"
-
 ABLATIONS: dict[str, tuple[str, ...]] = {
-    "mereq_reaction": (_REACTION,),
-    "mereq_newest_round": (_REACTION, "agent.target.memory=0"),
-    "mereq_short_inner_loop": (_REACTION, "agent.inner.max_steps=150"),
-    "mereq_uncertainty": (_REACTION, "agent.irl.uncertainty=1"),
-    "mereq_last_policy": (_REACTION, "agent.inner.average_steps=1"),
-    "mereq_no_lookahead": (_REACTION, "agent.irl.proportional=0"),
+    "mereq_newest_round": ("agent.target.memory=0",),
+    "mereq_short_inner_loop": ("agent.inner.max_steps=150",),
+    "mereq_uncertainty": ("agent.irl.uncertainty=1",),
+    "mereq_last_policy": ("agent.inner.average_steps=1",),
+    "mereq_no_reaction": ("agent.target.reaction_steps=0",),
+    "mereq_no_lookahead": ("agent.irl.proportional=0",),
 }
-"""MEReQ with the steps right before a takeover left out, which the person is taken to have disagreed with already; and
-that with one more thing changed: only the newest round counts, a fifth of the inner loop, a θ that knows how uncertain
-φ* is, the last policy instead of the average, a reward that is not ahead of θ."""
+"""MEReQ with one thing changed: only the newest round counts, a fifth of the inner loop, a θ that knows how uncertain
+φ* is, the last policy instead of the average, steps right before a takeover counted as let pass, a reward that is not
+ahead of θ."""
 
 OWN_SETTINGS: dict[str, tuple[str, ...]] = dict.fromkeys(("hg_dagger_ft", "iwr_ft"), ("agent.max_rounds=20",))
 """What a method needs on every task: more rounds where one takes seconds, so that the budget of expert samples, the
@@ -53,10 +51,9 @@ same for all, ends the run."""
 
 FOUND_SETTINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("Franka-Erase", "mereq_np"): ("agent.irl.learning_rate=0.005",),
-    ("Franka-Erase", "maxent"): (_REACTION,),
-    ("Franka-Erase", "maxent_ft"): (_REACTION, "agent.irl.learning_rate=0.02"),
+    ("Franka-Erase", "maxent_ft"): ("agent.irl.learning_rate=0.02",),
 }
-"""By task and method, what was found best for it where it is not the task's own (docs/results.md)."""
+"""By task and method, the value that the search found where it is not the task's own."""
 
 
 @dataclass(frozen=True)
