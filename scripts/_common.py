@@ -154,6 +154,11 @@ def load_policy(
     return TrainedPolicy(*load_checkpoint(file, device, num_obs, num_actions, list(spec.feature_names)))
 
 
+def script_command(name: str) -> list[str]:
+    """Returns the start of the command line of a script, to be run by another one."""
+    return [sys.executable, *(f"-W{option}" for option in sys.warnoptions), str(REPOSITORY / "scripts" / name)]
+
+
 def command_line() -> str:
     """Returns what the user typed."""
     return "./isaaclab.sh -p " + shlex.join(sys.argv)

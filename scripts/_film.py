@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
-from _common import REPOSITORY
+from _common import script_command
 from mereq_algo.report import VIDEO
 from mereq_algo.runner import RunFolder, log_video
 
@@ -24,8 +23,15 @@ def film_run(folder: RunFolder) -> bool:
     """
     kept = folder.read_params("arguments")
     prior = kept["prior"] if kept["prior"] == "prior" else f"prior:{kept['prior']}"
-    command = [sys.executable, *(f"-W{option}" for option in sys.warnoptions), str(REPOSITORY / "scripts/compare.py")]
-    command += ["--task", folder.read_summary()["task"], "--policies", prior, f"aligned:{folder.path}", "expert"]
+    command = [
+        *script_command("compare.py"),
+        "--task",
+        folder.read_summary()["task"],
+        "--policies",
+        prior,
+        f"aligned:{folder.path}",
+        "expert",
+    ]
     command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", kept["device"]]
     command += ["--output", str((folder.path / VIDEO).parent), *kept["settings"]]
     if _run(command) != 0:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from _common import REPOSITORY
+from _common import script_command
 from mereq_tasks.arguments import TaskUsageError
 
 if TYPE_CHECKING:
@@ -44,8 +43,15 @@ def start_supervision(args: argparse.Namespace, settings: list[str]) -> Iterator
     """Starts the process in which people watch, and ends it."""
     from mereq_algo.live import LiveProcess
 
-    command = [sys.executable, *(f"-W{option}" for option in sys.warnoptions), str(REPOSITORY / "scripts/supervise.py")]
-    command += ["--task", args.task, "--seed", str(args.seed), "--num_supervised", str(args.num_supervised)]
+    command = [
+        *script_command("supervise.py"),
+        "--task",
+        args.task,
+        "--seed",
+        str(args.seed),
+        "--num_supervised",
+        str(args.num_supervised),
+    ]
     command += ["--host", args.host, "--port", str(args.port), "--hands", args.person]
     process = LiveProcess([*command, *(setting for setting in settings if not setting.startswith("agent."))])
     try:
@@ -56,5 +62,5 @@ def start_supervision(args: argparse.Namespace, settings: list[str]) -> Iterator
 
 def export_run(folder: RunFolder) -> None:
     """Exports the aligned policy of a run to a folder in it; if that fails the program has said why."""
-    command = [sys.executable, str(REPOSITORY / "scripts/export_policy.py"), "--run", str(folder.path)]
+    command = [*script_command("export_policy.py"), "--run", str(folder.path)]
     subprocess.run([*command, "--output", str(folder.path / "export")], check=False)

@@ -18,7 +18,6 @@ import itertools
 import json
 import random
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -30,7 +29,7 @@ from rich.console import Console
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from _common import REPOSITORY, one_line_errors
+from _common import one_line_errors, script_command
 from mereq_tasks.arguments import TaskUsageError, check_name, task_names
 
 CONTROL_S = 0.033
@@ -89,7 +88,7 @@ def main() -> None:
 def supervision(task: str) -> Iterator[str]:
     """Starts ``supervise.py``, and yields the page's link."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(REPOSITORY / "scripts" / "supervise.py"), "--task", task, "--port", "0"]
+        command = [*script_command("supervise.py"), "--task", task, "--port", "0"]
         command += ["--episodes", "1000", "--recordings", folder]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None

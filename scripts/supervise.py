@@ -31,7 +31,6 @@ from mereq_tasks.quiet import quiet
 if TYPE_CHECKING:
     from mereq_algo.live import Control, Link, LiveServer, LiveSession, Panel
     from mereq_algo.networks import GaussianPolicy
-    from mereq_tasks.launch import OpenTask
     from mereq_tasks.spacemouse import SpaceMouse
 
 CAMERA_SIZE = 16
@@ -73,8 +72,14 @@ def main() -> None:
 
         console.print(f"supervise at: {server.url}", soft_wrap=True, highlight=False)
         interrupted: list[int] = []
-        # The episode in progress is cut, and kept as one that does not count; who cannot wait presses twice.
-        signal.signal(signal.SIGINT, lambda number, _: (panel.finish(), interrupted.append(number), _hear_again()))
+
+        def finish(number: int, _: object) -> None:
+            """Cuts the episode in progress, which is kept as one that does not count; who cannot wait presses twice."""
+            interrupted.append(number)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            panel.finish()
+
+        signal.signal(signal.SIGINT, finish)
         kept = session.run_round(load(file), RoundOrder(0, args.seed, args.episodes, args.episodes, 0.0))
         panel.show(phase="done")
         samples = sum(episode.expert_samples for _, episode in kept)
@@ -103,6 +108,7 @@ def open_session(
         Seats,
     )
     from mereq_algo.runner import TaskSpec
+    from mereq_algo.runner.keep_episodes import recording_info
 
     with quiet(not args.verbose):
         from mereq_tasks.launch import load_view, open_task, resolve_task
@@ -140,7 +146,7 @@ def open_session(
         server = LiveServer(seats, panel, texts, args.host, args.port, [scene.port for scene in scenes])
         server.start()
         cleanup.callback(server.close)
-        session = LiveSession(env, spec, person, seats, panel, folder, recording_info(task, args.seed), look)
+        session = LiveSession(env, person, seats, panel, folder, recording_info(spec, args.seed, versions()), look)
 
         def load(file: Path) -> GaussianPolicy:
             num_obs = env.get_observations()["policy"].shape[1]
@@ -166,10 +172,6 @@ class MouseHands:
         self._mouse.release()
 
 
-def _hear_again() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def action_layout(env: Any) -> Any:
     """Returns what the columns of the task's actions mean.
 
@@ -184,25 +186,6 @@ def action_layout(env: Any) -> Any:
     if kinds not in (["tool_step"], ["tool_step", "gripper"]):
         raise TaskUsageError(f"a person cannot steer actions of kind {', '.join(kinds)}")
     return ActionLayout(turns=widths[0][1] == 4, grips=len(widths) == 2)
-
-
-def recording_info(task: OpenTask, seed: int) -> Any:
-    """Returns what all recordings say of themselves; person, policy and what happened come with each."""
-    from mereq_algo.recording import RecordingInfo
-
-    names = task.names
-    return RecordingInfo(
-        task=names["task"],
-        person="",
-        policy_sha256="",
-        obs_names=names["obs_names"],
-        feature_names=names["feature_names"],
-        metric_names=names["metric_names"],
-        reward_names=names["reward_names"],
-        seed=seed,
-        step_s=names["texts"]["step_s"],
-        versions=versions(),
-    )
 
 
 def follow(link: Link, session: LiveSession, panel: Panel, server: LiveServer, load: Any) -> None:

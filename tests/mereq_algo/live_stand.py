@@ -89,7 +89,7 @@ class Stand:
         self.person = LivePerson(self.seats, ActionLayout())
         self.folder = folder
         figures = lambda: [{"trace": float(x)} for x in self.points.position[:, 0]]  # noqa: E731
-        self.session = LiveSession(self.env, SPEC, self.person, self.seats, self.panel, folder, INFO, figures)
+        self.session = LiveSession(self.env, self.person, self.seats, self.panel, folder, INFO, figures)
         self.session.judging_s = 0.0
         trace = {"label": "x", "unit": "m", "limits": [0.0, 1.0], "preferred": [0.2, 0.4]}
         task = {"task": "Point", "goal": "Go.", "wish": "", "turns": False, "grips": False, "trace": trace}

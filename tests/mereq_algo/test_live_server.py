@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 
 from mereq_algo.live import LiveServer, Panel, PortError, Seats, doors
 from mereq_algo.live.doors import Door, is_local
-from mereq_algo.live.server import MESSAGES_PER_S
+from mereq_algo.live.tab import MESSAGES_PER_S
 
 from .live_stand import PROPOSED, Client, Stand
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from ..intervention import SupervisedRollout
 from ..methods import InnerLoopProgress
-from ..networks import CheckpointInfo, save_checkpoint
 from ..recording import RecordingError, read_episodes, rollout_of
 from ..runner.run_record import RunRecord
 from ..runner.supervision import SupervisedRound
@@ -66,13 +65,7 @@ class LiveRunner(SupervisionRunner):
     def _supervise(self, index: int) -> SupervisedRound:
         """Show the policy to people, and wait for what they made of it."""
         self._notify("supervised rollout")
-        info = CheckpointInfo(
-            task=self.spec.task,
-            temperature=self.learner.temperature,
-            obs_names=list(self.spec.obs_names),
-            feature_names=list(self.spec.feature_names),
-        )
-        save_checkpoint(self._shown_policy, self.policy, self.learner.critic, info)
+        self._save_policy(self._shown_policy)
         order = RoundOrder(
             index,
             self._round_seed(index),

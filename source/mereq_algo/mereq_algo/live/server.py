@@ -10,18 +10,14 @@ import gzip
 import importlib.resources
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
-from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from . import page
@@ -29,6 +25,8 @@ from .control import MAX_BYTES, Control, Hello, LeaveSeat, MessageError, Ping, P
 from .doors import Door
 from .panel import Panel
 from .seats import SeatError, Seats
+from .tab import Tab
+from .view_proxy import pass_on, subprotocol_of_view, viser_page
 
 FILES = {
     "": ("index.html", "text/html; charset=utf-8"),
@@ -44,39 +42,9 @@ POLICY = (
 )
 """What the page may load: what is here."""
 
-MESSAGES_PER_S = 100.0
-"""Messages of one tab that are listened to [1/s]; the page sends 32. As many may come at once after a silence."""
-
 
 class PortError(ValueError):
     """The address cannot be had. The message is one line."""
-
-
-@dataclass(eq=False)
-class _Tab:
-    """A browser's tab."""
-
-    socket: ServerConnection
-    person: Hello | None = None
-    has_news: asyncio.Event = field(default_factory=asyncio.Event)
-    answers: list[dict[str, Any]] = field(default_factory=list)
-    allowance: float = MESSAGES_PER_S
-    heard_at: float = field(default_factory=time.monotonic)
-
-    def may_speak(self) -> bool:
-        """Take one message off the tab's allowance, and return whether there was one."""
-        now = time.monotonic()
-        self.allowance = min(self.allowance + (now - self.heard_at) * MESSAGES_PER_S, MESSAGES_PER_S)
-        self.heard_at = now
-        if self.allowance < 1.0:
-            return False
-        self.allowance -= 1.0
-        return True
-
-    def answer(self, **message: Any) -> None:
-        """Say something to this tab alone."""
-        self.answers.append(message)
-        self.has_news.set()
 
 
 class LiveServer:
@@ -110,7 +78,7 @@ class LiveServer:
             path: (gzip.compress(importlib.resources.files(page).joinpath(name).read_bytes()), kind)
             for path, (name, kind) in FILES.items()
         }
-        self._tabs: set[_Tab] = set()
+        self._tabs: set[Tab] = set()
         self.dropped: Counter[str] = Counter()
         """Messages that were not listened to, by reason."""
         self._loop = asyncio.new_event_loop()
@@ -130,7 +98,7 @@ class LiveServer:
             PortError: The address is taken, or not one of this machine.
         """
         if self._views:
-            self._files["view"] = (gzip.compress(_viser_page()), "text/html; charset=utf-8")
+            self._files["view"] = (gzip.compress(viser_page()), "text/html; charset=utf-8")
         self._thread.start()
         try:
             self._server = server = self._run(self._listen())
@@ -161,7 +129,7 @@ class LiveServer:
             self._door.host,
             self._door.port,
             process_request=self._on_request,
-            select_subprotocol=_subprotocol_of_view,
+            select_subprotocol=subprotocol_of_view,
             compression=None,  # a millisecond of a core for a page on the same machine
             max_size=2**20,  # of the view's messages; ours are measured in parse_message
             open_timeout=5.0,
@@ -209,10 +177,10 @@ class LiveServer:
         assert socket.request is not None
         path = self._door.path(socket.request)
         port = self._view_port(path)
-        await (self._serve_tab(socket) if port is None else _pass_on(socket, port))
+        await (self._serve_tab(socket) if port is None else pass_on(socket, port))
 
     async def _serve_tab(self, socket: ServerConnection) -> None:
-        tab = _Tab(socket)
+        tab = Tab(socket)
         self._tabs.add(tab)
         tab.answer(type="task", robots=self._seats.num_robots, **self._task)
         speaking = asyncio.create_task(self._speak(tab))
@@ -227,7 +195,7 @@ class LiveServer:
             speaking.cancel()
             self._tell_all()
 
-    async def _speak(self, tab: _Tab) -> None:
+    async def _speak(self, tab: Tab) -> None:
         """Send what is new, as fast as the tab takes it; what it was too slow for it never sees."""
         try:
             while True:
@@ -243,7 +211,7 @@ class LiveServer:
         except ConnectionClosed:
             pass
 
-    def _hear(self, tab: _Tab, text: str | bytes) -> None:
+    def _hear(self, tab: Tab, text: str | bytes) -> None:
         """Do what a message says, if it is one."""
         if not tab.may_speak():
             self.dropped["too many"] += 1
@@ -273,7 +241,7 @@ class LiveServer:
             case Ping():
                 tab.answer(type="pong", time=message.time)
 
-    def _seat(self, tab: _Tab, message: TakeSeat) -> None:
+    def _seat(self, tab: Tab, message: TakeSeat) -> None:
         if tab.person is None:
             tab.answer(type="refused", text="Say who you are first.")
             return
@@ -288,36 +256,3 @@ def _response(status: HTTPStatus, body: bytes = b"", headers: dict[str, str] | N
     fields = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
     fields |= {"Content-Type": "text/plain; charset=utf-8", **(headers or {}), "Content-Length": str(len(body))}
     return Response(status.value, status.phrase, Headers(**fields), body)
-
-
-def _subprotocol_of_view(socket: ServerConnection, offered: Any) -> Any:
-    """Return viser's own, which names its version."""
-    return next((name for name in offered if name.startswith("viser-v")), None)
-
-
-async def _pass_on(socket: ServerConnection, port: int) -> None:
-    """Be a pipe between a browser and a view."""
-    offered = [socket.subprotocol] if socket.subprotocol else None
-    try:
-        async with connect(
-            f"ws://127.0.0.1:{port}", subprotocols=offered, max_size=None, compression=None, proxy=None
-        ) as view:
-
-            async def pump(source: Any, sink: Any) -> None:
-                async for message in source:
-                    await sink.send(message)
-
-            pumps = [asyncio.create_task(pump(socket, view)), asyncio.create_task(pump(view, socket))]
-            _, unfinished = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            for task in unfinished:
-                task.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-    except (ConnectionClosed, InvalidHandshake, OSError):
-        return  # the page tries again
-
-
-def _viser_page() -> bytes:
-    """Return viser's client: one file, which finds its server by its own address."""
-    import viser
-
-    return (Path(viser.__file__).parent / "client" / "build" / "index.html").read_bytes()

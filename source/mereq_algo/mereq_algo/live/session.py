@@ -29,7 +29,6 @@ from ..recording import (
 )
 from ..recording.hdf5 import SUFFIX
 from ..runner.supervision import begin_round
-from ..runner.task_spec import TaskSpec
 from .live_person import LivePerson, Watch
 from .panel import Panel
 from .realtime_env import RealtimeEnv
@@ -65,7 +64,6 @@ class LiveSession:
     def __init__(
         self,
         env: RealtimeEnv,
-        spec: TaskSpec,
         person: LivePerson,
         seats: Seats,
         panel: Panel,
@@ -77,7 +75,6 @@ class LiveSession:
 
         Args:
             env: The robots, one for each seat.
-            spec: Names of the task.
             person: The hands of all seats.
             seats: Who sits there.
             panel: What the page shows, and its buttons.
@@ -86,7 +83,6 @@ class LiveSession:
             figures: Called after each step: what the page shows of each robot beside.
         """
         self._env = env
-        self._spec = spec
         self._person = person
         self._seats = seats
         self._panel = panel

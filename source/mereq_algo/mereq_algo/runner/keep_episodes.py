@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -28,18 +29,33 @@ def keep_episodes(
         record: The run; seed and versions are read.
         index: The round, from 0 on.
     """
-    info = RecordingInfo(
-        task=spec.task,
+    info = replace(
+        recording_info(spec, record.seed, record.versions),
         person="synthetic",
         policy_sha256=policy_hash(policy),
+        round=index,
+        recorded_at=datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+    write_round(folder, episodes_of(rollout, info))
+
+
+def recording_info(spec: TaskSpec, seed: int, versions: dict[str, str]) -> RecordingInfo:
+    """Return what all recordings of a run say of themselves; who watched what comes with each.
+
+    Args:
+        spec: Names of the task.
+        seed: Seed of the run.
+        versions: Of the packages that take part.
+    """
+    return RecordingInfo(
+        task=spec.task,
+        person="",
+        policy_sha256="",
         obs_names=spec.obs_names,
         feature_names=spec.feature_names,
         metric_names=spec.metric_names,
         reward_names=spec.reward_names,
-        round=index,
-        seed=record.seed,
+        seed=seed,
         step_s=spec.texts.step_s,
-        recorded_at=datetime.now().astimezone().isoformat(timespec="seconds"),
-        versions=record.versions,
+        versions=versions,
     )
-    write_round(folder, episodes_of(rollout, info))

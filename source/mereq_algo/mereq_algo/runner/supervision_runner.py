@@ -9,6 +9,7 @@ import copy
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -290,6 +291,14 @@ class SupervisionRunner:
             "learner": self.learner.state_dict(),
             "record": vars(self.record).copy(),
         }
+        with interrupts_put_off():
+            self.folder.write_state(state)
+            self._save_policy(self.folder.policy_file)
+            self._write_summary()
+            self._completed = copy.deepcopy(self.record)
+
+    def _save_policy(self, file: Path) -> None:
+        """Write the policy as aligned so far, with what one has to know of it."""
         info = CheckpointInfo(
             task=self.spec.task,
             temperature=self.learner.temperature,
@@ -297,11 +306,7 @@ class SupervisionRunner:
             feature_names=list(self.spec.feature_names),
             extra={"method": self.cfg.method, "seed": self.seed, "round": self._next_round, "theta": self.record.theta},
         )
-        with interrupts_put_off():
-            self.folder.write_state(state)
-            save_checkpoint(self.folder.policy_file, self.learner.policy, self.learner.critic, info)
-            self._write_summary()
-            self._completed = copy.deepcopy(self.record)
+        save_checkpoint(file, self.learner.policy, self.learner.critic, info)
 
     def resume(self) -> None:
         """Go back to the last completed round of the folder.

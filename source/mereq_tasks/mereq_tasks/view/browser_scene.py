@@ -94,13 +94,17 @@ class BrowserScene:
                 frame.position = poses[body, :3] - self._origin
                 frame.wxyz = _wxyz(poses[body, 3:])
             self._place_props()
-            for name, letter in self._letters.items():
-                letter.visible = is_held
-                if is_held:
-                    forward, left = LETTERS[name]
-                    tool = cast(ToolStepAction, self._env.action_manager.get_term("tool")).pose()[self._robot].tolist()
-                    ahead, aside = _turned(forward, left, heading(self._view))
-                    letter.position = (tool[0] + LETTER_DISTANCE * ahead, tool[1] + LETTER_DISTANCE * aside, tool[2])
+            self._show_letters(is_held)
+
+    def _show_letters(self, is_held: bool) -> None:
+        for letter in self._letters.values():
+            letter.visible = is_held
+        if not is_held:
+            return
+        x, y, z = cast(ToolStepAction, self._env.action_manager.get_term("tool")).pose()[self._robot, :3].tolist()
+        for name, letter in self._letters.items():
+            ahead, aside = _turned(*LETTERS[name], heading(self._view))
+            letter.position = (x + LETTER_DISTANCE * ahead, y + LETTER_DISTANCE * aside, z)
 
     def _build(self) -> None:
         """Add all shapes that are drawn, each below the body that carries it."""

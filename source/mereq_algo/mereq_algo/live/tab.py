@@ -1,0 +1,45 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""A browser's tab, as the server knows it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+
+from .control import Hello
+
+MESSAGES_PER_S = 100.0
+"""Messages of one tab that are listened to [1/s]; the page sends 32. As many may come at once after a silence."""
+
+
+@dataclass(eq=False)
+class Tab:
+    """A browser's tab."""
+
+    socket: ServerConnection
+    person: Hello | None = None
+    has_news: asyncio.Event = field(default_factory=asyncio.Event)
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    allowance: float = MESSAGES_PER_S
+    heard_at: float = field(default_factory=time.monotonic)
+
+    def may_speak(self) -> bool:
+        """Take one message off the tab's allowance, and return whether there was one."""
+        now = time.monotonic()
+        self.allowance = min(self.allowance + (now - self.heard_at) * MESSAGES_PER_S, MESSAGES_PER_S)
+        self.heard_at = now
+        if self.allowance < 1.0:
+            return False
+        self.allowance -= 1.0
+        return True
+
+    def answer(self, **message: Any) -> None:
+        """Say something to this tab alone."""
+        self.answers.append(message)
+        self.has_news.set()
