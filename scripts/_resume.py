@@ -14,8 +14,11 @@ from mereq_tasks.arguments import TaskUsageError
 if TYPE_CHECKING:
     from mereq_algo.runner import RunFolder
 
-KEPT = ("seed", "num_envs", "device", "prior", "person")
+KEPT = ("seed", "num_envs", "device", "prior", "person", "num_supervised")
 """Arguments that a run keeps when it is resumed, beside its settings."""
+
+ADDRESS = ("host", "port")
+"""Arguments that it keeps unless it is told others: where the page is has nothing to do with what is learned."""
 
 
 def keep_arguments(folder: RunFolder, args: argparse.Namespace, settings: list[str], device: str) -> None:
@@ -23,6 +26,7 @@ def keep_arguments(folder: RunFolder, args: argparse.Namespace, settings: list[s
     prior = args.prior if args.prior in ("prior", "expert") else str(Path(args.prior).resolve())
     kept = {"seed": args.seed, "num_envs": args.num_envs, "device": device, "prior": prior, "settings": settings}
     kept |= {"person": args.person, "from_recordings": args.from_recordings is not None}
+    kept |= {name: getattr(args, name) for name in ("num_supervised", *ADDRESS)}
     folder.write_params("arguments", kept)
 
 
@@ -35,7 +39,8 @@ def kept_arguments(
         TaskUsageError: The command line asks for something else.
         RunFolderError: The folder does not tell.
     """
-    kept = {"person": "synthetic", **folder.read_params("arguments")}  # once there was no other
+    once = {name: parser.get_default(name) for name in ("person", "num_supervised", *ADDRESS)}  # there was no other
+    kept = {**once, **folder.read_params("arguments")}
     if kept.get("from_recordings"):
         raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
     for name in KEPT:
@@ -43,6 +48,9 @@ def kept_arguments(
         if given not in (parser.get_default(name), kept[name]):
             raise TaskUsageError(f"a resumed run keeps its {name}: it is {kept[name]}, not {given}")
         setattr(args, name, kept[name])
+    for name in ADDRESS:
+        if getattr(args, name) == parser.get_default(name):
+            setattr(args, name, kept[name])
     for setting in settings:
         if setting not in kept["settings"]:
             own = " ".join(kept["settings"]) or "those of the task"

@@ -109,7 +109,7 @@ def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:
 def report(output: Path, jobs: list[Job], runs: Path, is_search: bool) -> None:
     """Writes tables and plots of what is finished, and prints the tables."""
     from mereq_algo.benchmark import as_csv, as_markdown, as_search_markdown, write_plots
-    from mereq_algo.runner.run_folder import write_atomically
+    from mereq_algo.whole_file import write_whole
 
     finished = [(job, summary) for job in jobs if (summary := job.result(runs)) is not None]
     if not finished:
@@ -124,7 +124,7 @@ def report(output: Path, jobs: list[Job], runs: Path, is_search: bool) -> None:
         texts = {"benchmark.csv": as_csv(summaries), "benchmark.md": tables}
         write_plots(output, summaries, methods)
     for name, text in texts.items():
-        write_atomically(output / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+        write_whole(output / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
     console = Console()
     console.print(tables, markup=False, highlight=False, soft_wrap=True)
     console.print(f"benchmark: {output}")

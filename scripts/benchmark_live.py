@@ -3,11 +3,15 @@
 
 """Measures whether live supervision keeps time: missed deadlines, and how long it takes from the hands to the robot.
 
-Example:
+Examples:
     ./isaaclab.sh -p scripts/benchmark_live.py --task Franka-Erase
+    ./isaaclab.sh -p scripts/benchmark_live.py --task Franka-Erase --beside-learner
 
 A program stands for the person's browser: it speaks as the page does, takes over again and again, holds the tool still,
 then pulls it up and waits until it is seen to move. It runs on the same machine.
+
+With ``--beside-learner`` it supervises the first round of ``train_mereq.py``, whose robots run beside the one that is
+watched; without, ``supervise.py``, which learns nothing.
 """
 
 from __future__ import annotations
@@ -67,12 +71,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", default="Franka-Erase", help="id of the task (default: Franka-Erase)")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of the measurement (default: 30)")
+    parser.add_argument("--beside-learner", action="store_true", help="measure a run that learns, in its first round")
     args = parser.parse_args()
     check_name("task", args.task, task_names())
     if args.seconds < 5.0:
         raise TaskUsageError(f"seconds is {args.seconds:g}; at least 5 are needed")
 
-    with supervision(args.task) as url, connect(url.replace("http", "ws") + "control", proxy=None) as socket:
+    with (
+        supervision(args.task, args.beside_learner) as url,
+        connect(url.replace("http", "ws") + "control", proxy=None) as socket,
+    ):
         busy, missed, delays = measure(socket, args.seconds)
     busy_ms, delays_ms = 1e3 * np.array(busy), 1e3 * np.array(delays)
     console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -85,17 +93,21 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def supervision(task: str) -> Iterator[str]:
-    """Starts ``supervise.py``, and yields the page's link."""
+def supervision(task: str, beside_learner: bool) -> Iterator[str]:
+    """Starts what is to be measured, and yields the page's link."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [*script_command("supervise.py"), "--task", task, "--port", "0"]
-        command += ["--episodes", "1000", "--recordings", folder]
+        if beside_learner:
+            command = [*script_command("train_mereq.py"), "--person", "browser", "--no-video", "--logs", folder]
+            command += ["agent.num_supervised=20"]  # episodes enough for the measurement
+        else:
+            command = [*script_command("supervise.py"), "--episodes", "1000", "--recordings", folder]
+        command += ["--task", task, "--port", "0"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         try:
             line = next((line for line in process.stdout if "supervise at:" in line), None)
             if line is None:
-                raise TaskUsageError(f"supervise.py ended with exit status {process.wait()}")
+                raise TaskUsageError(f"the supervision did not begin: exit status {process.wait()}")
             yield line.split()[-1]
         finally:
             process.terminate()

@@ -37,7 +37,7 @@ def main() -> None:
     import torch
 
     from mereq_algo.runner import TaskSpec, TimedEnv, evaluate, evaluation_table
-    from mereq_algo.runner.run_folder import write_atomically
+    from mereq_algo.whole_file import write_whole
 
     with quiet(not args.verbose):
         from mereq_tasks.launch import open_task, resolve_task
@@ -63,7 +63,7 @@ def main() -> None:
     if args.json is not None:
         result = {"task": spec.task, "policy": args.policy, "seed": args.seed, **evaluation}
         text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(args.json, lambda path: path.write_text(text, encoding="utf-8"))
+        write_whole(args.json, lambda path: path.write_text(text, encoding="utf-8"))
         console.print(f"figures: {args.json}")
 
 

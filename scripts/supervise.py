@@ -142,7 +142,7 @@ def open_session(
             return figures(unwrapped, view)
 
         texts = {"task": spec.task, "goal": spec.texts.goal, "wish": spec.texts.wish}
-        texts |= {"turns": layout.turns, "grips": layout.grips, "trace": describe_trace(unwrapped, view), "views": True}
+        texts |= {"turns": layout.turns, "grips": layout.grips, "trace": describe_trace(unwrapped, view)}
         server = LiveServer(seats, panel, texts, args.host, args.port, [scene.port for scene in scenes])
         server.start()
         cleanup.callback(server.close)

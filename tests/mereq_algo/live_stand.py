@@ -82,7 +82,14 @@ def policy() -> GaussianPolicy:
 class Stand:
     """All of it, with the session in a thread."""
 
-    def __init__(self, folder: Path, num_robots: int = 1, max_episode_length: int = 20, serve: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        num_robots: int = 1,
+        max_episode_length: int = 20,
+        serve: bool = True,
+        view: int | None = None,
+    ) -> None:
         self.points = PointEnv(num_robots, max_episode_length)
         self.env = RealtimeEnv(self.points, STEP)
         self.seats, self.panel = Seats(num_robots), Panel(num_robots)
@@ -93,7 +100,8 @@ class Stand:
         self.session.judging_s = 0.0
         trace = {"label": "x", "unit": "m", "limits": [0.0, 1.0], "preferred": [0.2, 0.4]}
         task = {"task": "Point", "goal": "Go.", "wish": "", "turns": False, "grips": False, "trace": trace}
-        self.server = LiveServer(self.seats, self.panel, task, port=0)
+        views = None if view is None else [view]
+        self.server = LiveServer(self.seats, self.panel, task, port=0, views=views)
         self.kept: list[tuple[Path, RecordedEpisode]] | None = None
         self._thread: threading.Thread | None = None
         if serve:

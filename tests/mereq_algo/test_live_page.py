@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import pytest
+import viser
 from playwright.sync_api import Browser, Page, expect
 
 from mereq_algo.recording import read_episodes
 
+from .black_hole import Cable
 from .live_stand import Client, Stand
 
 pytestmark = pytest.mark.timeout(120)
@@ -55,13 +60,7 @@ def open_page(browser: Browser, url: str, person: str = "Ada") -> Page:
 
 def control_of(stand: Stand, holds) -> None:
     """Waits until the server hears what was meant."""
-    end = time.monotonic() + 5.0
-    while True:
-        control = stand.seats.state(0).control
-        if control is not None and holds(control):
-            return
-        assert time.monotonic() < end, f"waited in vain: {control}"
-        time.sleep(0.02)
+    wait_for(lambda: (control := stand.seats.state(0).control) is not None and holds(control), 5.0)
 
 
 def test_keys(stand, page):
@@ -243,6 +242,55 @@ def test_a_lost_connection_is_said_and_comes_back(stand, page):
     client = Client(stand.server.url, "Bob")
     assert client.refusals == ["Robot 1 is supervised by Ada."]
     client.close()
+
+
+@pytest.mark.realtime
+def test_a_drawn_cable_is_said_and_the_page_comes_back_when_it_is_plugged_in(stand, browser):
+    cable = Cable(stand.server.url)
+    page = open_page(browser, cable.url)
+    stand.begin(episodes=1)
+    expect(page.locator("#banner")).to_have_text("the robot is in control")
+    cable.is_drawn.set()
+    expect(page.locator("#banner")).to_have_text("connection lost, trying again", timeout=10_000)
+    assert stand.person.watch[0].is_lost
+    cable.is_drawn.clear()
+    expect(page.locator("#banner")).to_have_text("this episode does not count: wait for the next", timeout=10_000)
+    assert stand.seats.state(0).is_connected
+    page.context.close()
+    cable.close()
+
+
+def test_who_sees_nothing_does_not_watch(tmp_path, browser):
+    """The connection of the 3D view leads nowhere, then somewhere, and is cut and made again."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        view = viser.ViserServer(host="127.0.0.1", port=0, verbose=False)
+    cable = Cable(f"http://127.0.0.1:{view.get_port()}/")
+    cable.is_drawn.set()
+    stand = Stand(tmp_path / "recordings", view=urlsplit(cable.url).port)
+    page = open_page(browser, f"{stand.server.url}?picture=coarse")
+    stand.begin(episodes=1000)
+    expect(page.locator("#banner")).to_have_text("waiting for the picture")
+    expect(page.frame_locator("#view").locator("canvas").first).to_be_visible(timeout=60_000)
+    assert stand.seats.state(0).is_connected and stand.points.log == []
+
+    cable.is_drawn.clear()
+    page.frames[1].locator("body").click()  # viser's client tries again only where somebody looks
+    wait_for(lambda: stand.points.log)
+    stand.server._views[0] = view.get_port()
+    cable.close()
+    wait_for(lambda: stand.seats.state(0).control is None)
+    wait_for(lambda: stand.seats.state(0).control is not None)
+    assert stand.seats.state(0).is_connected, "the page itself was never gone"
+    page.context.close()
+    view.stop()
+    stand.close()
+
+
+def wait_for(holds: Callable[[], object], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
 
 
 async def _hang_up(stand: Stand) -> None:

@@ -53,6 +53,13 @@ try:
         if what in ("stop", "finish"):
             link.send(ending=what)
         link.send(files=[str(file) for file in files])
+        while what == "stop while it learns":
+            message = link.receive()
+            assert message["do"] == "show", "nobody is to watch again"
+            shown.append(message["figures"])
+            if message["figures"].get("phase") == "learning":
+                link.send(ending="stop")
+                what = "stopped"
 except LinkError:
     assert shown[-1].get("phase") == "done" or what == "nothing", shown[-1]
 """
@@ -94,6 +101,15 @@ def test_a_person_ends_the_run_and_what_they_showed_is_learned(process, tmp_path
     record = run.learn()
     assert (record.status, record.rounds) == ("stopped", 1) and record.theta["push"] > 0.0
     assert run.ending == "finish" and run.folder.policy_file.is_file()
+
+
+@pytest.mark.parametrize("process", ["stop while it learns"], indirect=True)
+def test_who_stops_while_it_learns_gets_what_was_learned(process, tmp_path):
+    process.url()
+    run = runner(process, tmp_path)
+    record = run.learn()
+    assert (record.status, record.rounds, run.ending) == ("stopped", 1, "stop")
+    assert record.theta["push"] > 0.0 and record.evaluation, "learning went on to its end"
 
 
 @pytest.mark.parametrize("process", ["nothing"], indirect=True)

@@ -71,6 +71,17 @@ def test_silence_is_nobody(seats, clock):
     assert seats.state(0).control == HELD, "and they can come back"
 
 
+def test_who_is_there_and_sees_nothing_yet_does_not_watch(seats, clock):
+    seats.take(0, "tab 1", ADA)
+    assert seats.state(0).control is None and seats.state(0).is_connected
+    for _ in range(10):
+        clock.now += 0.5 * LOST_S
+        assert seats.hear("tab 1")
+    assert seats.state(0).is_connected and seats.state(0).control is None
+    seats.steer("tab 1", HELD)
+    assert seats.state(0).control == HELD
+
+
 def test_long_silence_is_a_lost_connection(seats, clock):
     """Nobody says so where a cable is drawn: the same person comes back in a new tab and need not ask."""
     seats.take(0, "tab 1", ADA)

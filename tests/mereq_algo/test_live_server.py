@@ -19,7 +19,9 @@ from websockets.sync.client import connect
 from mereq_algo.live import LiveServer, Panel, PortError, Seats, doors
 from mereq_algo.live.doors import Door, is_local
 from mereq_algo.live.tab import MESSAGES_PER_S
+from mereq_algo.recording import find_recordings, read_episodes
 
+from .black_hole import Cable
 from .live_stand import PROPOSED, Client, Stand
 
 
@@ -198,6 +200,31 @@ def test_a_robot_that_is_let_alone_is_back_under_its_policy_within_300_ms(stand,
     assert steered(stand)[-1] - gone <= 0.25
     assert not stand.person.watch[0].in_control
     assert stand.person.watch[0].is_lost == (how != "silent")
+
+
+@pytest.mark.realtime
+def test_a_drawn_cable_is_a_person_lost_who_can_come_back(stand):
+    """No end of the connection is told of it, and bytes that are sent go nowhere."""
+    cable = Cable(stand.server.url)
+    client = Client(cable.url)
+    stand.begin(episodes=2)
+    client.hold(0.6, axes=(-1.0, 0.0, 0.0, 0.0))
+    cable.is_drawn.set()
+    drawn = time.monotonic()
+    client.hold(1.4, axes=(-1.0, 0.0, 0.0, 0.0))
+    assert steered(stand)[-1] - drawn <= 0.25
+    assert stand.person.watch[0].is_lost
+    again = Client(stand.server.url)
+    assert again.refusals == [] and again.state["robot"] == 0
+    before = len(stand.points.log)
+    again.hold(0.3, axes=(-1.0, 0.0, 0.0, 0.0))
+    assert any(float(actions[0, 0]) < -0.9 for _, actions in stand.points.log[before:])
+    while not list(stand.folder.rglob("*.hdf5")):
+        again.watch(0.1)
+    (episode,) = read_episodes(find_recordings([stand.folder])[0])
+    assert episode.info.discarded and "person lost" in episode.info.note
+    again.close()
+    cable.close()
 
 
 @pytest.mark.realtime

@@ -70,6 +70,37 @@ def test_an_episode_is_on_disk_before_the_next_begins(stand):
     assert len(find_recordings([stand.folder])) == 1
 
 
+def test_an_episode_is_on_disk_when_it_is_over_not_when_all_are(tmp_path):
+    stand = Stand(tmp_path / "recordings", num_robots=2, serve=False)
+    stand.seats.take(0, "tab", ADA)
+    stand.seats.take(1, "other", Hello("Bob", "b"))
+    stand.begin(episodes=2)
+    for _ in range(5):
+        stand.seats.steer("other", WATCHING)
+        keep_watching(stand, 0.05)
+    stand.panel.press("discard", 0)
+    while not list(stand.folder.rglob("episode*.hdf5")):
+        stand.seats.steer("other", WATCHING)
+        keep_watching(stand, 0.02)
+    (info,) = infos(stand.folder)
+    assert info.robot == 0 and info.discarded and len(stand.points.log) < 18, "the other robot is not done"
+    stand.panel.finish()
+    stand.close()
+
+
+def test_an_episode_is_on_disk_before_it_is_judged(stand):
+    stand.session.judging_s = 5.0
+    stand.begin(episodes=1)
+    while stand.panel.snapshot(0)["phase"] != "judging":
+        keep_watching(stand, 0.02)
+    (before,) = infos(stand.folder)
+    stand.panel.press("failure", 0)
+    stand.end()
+    (after,) = infos(stand.folder)
+    assert (before.marked_by, after.marked_by, after.success) == ("task", "person", False)
+    assert before.recorded_at and not after.discarded
+
+
 def test_nobody_there_means_nothing_happens(tmp_path):
     stand = Stand(tmp_path, serve=False)
     stand.begin(episodes=1)
@@ -80,9 +111,10 @@ def test_nobody_there_means_nothing_happens(tmp_path):
 
 
 def test_a_silent_browser_saw_nothing(stand):
-    """It holds its seat, but does not say a word."""
+    """It holds its seat, but after its first words does not say another one."""
     stand.begin(episodes=1)
-    time.sleep(1.3)
+    keep_watching(stand, 0.1)
+    time.sleep(1.2)
     stand.close()
     assert stand.end() == []
     (info, *_) = infos(stand.folder)
@@ -125,9 +157,11 @@ def test_an_episode_can_be_judged_when_it_is_over(stand):
     for button, number in (("discard", 1), ("failure", 2)):
         while stand.panel.snapshot(0)["phase"] != "judging":
             keep_watching(stand, 0.05)
+        assert len(infos(stand.folder)) == number
         stand.panel.press(button, 0)
-        while len(infos(stand.folder) if stand.folder.exists() else []) < number:
-            keep_watching(stand, 0.05)
+        while stand.kept is None and stand.panel.snapshot(0)["phase"] == "judging":
+            keep_watching(stand, 0.02)
+    stand.end()
     first, second = infos(stand.folder)
     assert first.discarded and (second.discarded, second.success, second.marked_by) == (False, False, "person")
     assert len(read_episodes(find_recordings([stand.folder])[0])[0]) == 20, "nothing was cut"

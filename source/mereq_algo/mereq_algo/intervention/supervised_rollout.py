@@ -152,6 +152,7 @@ def collect_supervised_rollout(
     episodes_per_robot: int = 1,
     generator: torch.Generator | None = None,
     on_step: Callable[[TensorDict, torch.Tensor, dict[str, Any]], None] | None = None,
+    on_episode: Callable[[SupervisedRollout], None] | None = None,
 ) -> SupervisedRollout:
     """Let the person watch the first ``num_supervised`` robots for whole episodes.
 
@@ -166,6 +167,8 @@ def collect_supervised_rollout(
         generator: Source of the policy's exploration; without one the robots take the mean action.
         on_step: Called after each step with the transitions of *all* robots as they were carried out, with ``dones``
             and with ``extras``: the robots that nobody supervises are good for learning and for evaluation.
+        on_episode: Called after each step that ended a supervised episode, with the rollout so far: other robots may
+            be in the middle of theirs for a long time.
 
     Returns:
         The rollout of the supervised robots.
@@ -216,10 +219,15 @@ def collect_supervised_rollout(
         if "reward_terms" in extras:
             step["reward_terms"] = extras["reward_terms"][supervised]
         steps.append(TensorDict(step, batch_size=[num_supervised]))
+        if on_episode is not None and bool((done & under_watch).any()):
+            on_episode(_rollout_of_steps(steps))
         episode = episode + done
         person.reset(done)
         obs = next_obs
+    return _rollout_of_steps(steps)
 
+
+def _rollout_of_steps(steps: list[TensorDict]) -> SupervisedRollout:
     stacked = TensorDict.stack(steps)
     return SupervisedRollout(
         transitions=stacked["transition"],

@@ -44,9 +44,14 @@ class _Seat:
     connection: object | None
     """Whatever stands for the tab; None when it is gone."""
 
-    control: Control
     heard_at: float
     """When it last spoke [s]; of a broken connection, when it broke."""
+
+    control: Control | None = None
+    """What the hands did last; None before it has said so."""
+
+    steered_at: float = 0.0
+    """When it said so [s]."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Seats:
                 if is_same and self._is_connected(seat) and not elsewhere:
                     raise SeatError(f"You hold robot {robot + 1} in another tab.", is_elsewhere=True)
             self._leave(connection)
-            self._seats[robot] = _Seat(person, connection, Control(), self._clock())
+            self._seats[robot] = _Seat(person, connection, self._clock())
 
     def _is_connected(self, seat: _Seat) -> bool:
         return seat.connection is not None and self._clock() - seat.heard_at < LOST_S
@@ -126,14 +131,23 @@ class Seats:
         with self._lock:
             for seat in self._seats:
                 if seat is not None and seat.connection is connection:
-                    seat.connection, seat.control, seat.heard_at = None, Control(), self._clock()
+                    seat.connection, seat.control, seat.heard_at = None, None, self._clock()
 
     def steer(self, connection: object, control: Control) -> bool:
         """Take in what a tab says of its person's hands, and return whether it holds a robot."""
+        return self._hear(connection, control)
+
+    def hear(self, connection: object) -> bool:
+        """Take in that a tab is there, though its person may see nothing yet; returns whether it holds a robot."""
+        return self._hear(connection, None)
+
+    def _hear(self, connection: object, control: Control | None) -> bool:
         with self._lock:
             for seat in self._seats:
                 if seat is not None and seat.connection is connection:
-                    seat.control, seat.heard_at = control, self._clock()
+                    seat.heard_at = self._clock()
+                    if control is not None:
+                        seat.control, seat.steered_at = control, seat.heard_at
                     return True
         return False
 
@@ -151,7 +165,7 @@ class Seats:
                 return SeatState(None, None, False)
             if not self._is_connected(seat):
                 return SeatState(seat.person if self._is_kept(seat) else None, None, False)
-            is_late = self._clock() - seat.heard_at >= LATE_S
+            is_late = self._clock() - seat.steered_at >= LATE_S
             return SeatState(seat.person, None if is_late else seat.control, True)
 
     def names(self) -> list[str | None]:

@@ -157,8 +157,8 @@ class LiveServer:
             return _response(refusal, refusal.phrase.encode())
         path = self._door.path(request)
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            return None if path == "control" or self._view_port(path) is not None else _response(HTTPStatus.NOT_FOUND)
-        if self._view_port(path) is not None:
+            return None if path == "control" or self._view(path) is not None else _response(HTTPStatus.NOT_FOUND)
+        if self._view(path) is not None:
             found = self._files["view"]
             return _response(HTTPStatus.OK, found[0], {"Content-Type": found[1], "Content-Encoding": "gzip"})
         if path not in FILES:
@@ -167,22 +167,33 @@ class LiveServer:
         headers = {"Content-Type": kind, "Content-Encoding": "gzip", "Content-Security-Policy": POLICY}
         return _response(HTTPStatus.OK, content, headers)
 
-    def _view_port(self, path: str) -> int | None:
-        """Return the port of a robot's view, or None if that is not what the path names."""
-        start, _, robot = path.strip("/").partition("/")
-        is_view = start == "view" and robot.isdecimal() and int(robot) < len(self._views)
-        return self._views[int(robot)] if is_view else None
+    def _view(self, path: str) -> tuple[int, Tab] | None:
+        """Return the port of the view that a path names, and whose it is: ``view/<robot>/<tab>/``."""
+        match path.strip("/").split("/"):
+            case ["view", robot, name] if robot.isdecimal() and int(robot) < len(self._views):
+                tab = next((tab for tab in self._tabs if tab.name == name), None)
+                return None if tab is None else (self._views[int(robot)], tab)
+        return None
 
     async def _on_socket(self, socket: ServerConnection) -> None:
         assert socket.request is not None
-        path = self._door.path(socket.request)
-        port = self._view_port(path)
-        await (self._serve_tab(socket) if port is None else pass_on(socket, port))
+        view = self._view(self._door.path(socket.request))
+        if view is None:
+            await self._serve_tab(socket)
+            return
+        port, tab = view
+
+        def on_shown(is_shown: bool) -> None:
+            tab.open_views += 1 if is_shown else -1
+            tab.has_news.set()
+
+        await pass_on(socket, port, on_shown)
 
     async def _serve_tab(self, socket: ServerConnection) -> None:
         tab = Tab(socket)
         self._tabs.add(tab)
-        tab.answer(type="task", robots=self._seats.num_robots, **self._task)
+        view = tab.name if self._views else None
+        tab.answer(type="task", robots=self._seats.num_robots, view=view, **self._task)
         speaking = asyncio.create_task(self._speak(tab))
         try:
             async for message in socket:
@@ -207,7 +218,8 @@ class LiveServer:
                 robot = self._seats.robot_of(tab)
                 state = self._panel.snapshot(robot)
                 seats = {"robot": robot, "seats": self._seats.names(), "dropped": self.dropped.total()}
-                await tab.socket.send(json.dumps({"type": "state", **state, **seats}))
+                own = {"sees": tab.open_views > 0, **seats}
+                await tab.socket.send(json.dumps({"type": "state", **state, **own}))
         except ConnectionClosed:
             pass
 
@@ -239,6 +251,7 @@ class LiveServer:
                 else:
                     self._panel.press(message.button, robot)
             case Ping():
+                self._seats.hear(tab)
                 tab.answer(type="pong", time=message.time)
 
     def _seat(self, tab: Tab, message: TakeSeat) -> None:

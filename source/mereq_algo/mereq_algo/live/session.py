@@ -9,29 +9,27 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 from tensordict import TensorDict
 
-from ..intervention import collect_supervised_rollout
+from ..intervention import SupervisedRollout, collect_supervised_rollout
 from ..networks import GaussianPolicy
 from ..recording import (
     RecordedEpisode,
     RecordingInfo,
-    episode_file,
     episodes_of,
     policy_hash,
-    read_episodes,
+    time_now,
     write_episode,
 )
-from ..recording.hdf5 import SUFFIX
 from ..runner.supervision import begin_round
 from .live_person import LivePerson, Watch
 from .panel import Panel
 from .realtime_env import RealtimeEnv
+from .round_files import RoundFiles
 from .seats import Seats
 
 JUDGING_S = 1.5
@@ -103,18 +101,16 @@ class LiveSession:
             The episodes to learn from, with their files; those that were discarded are on disk alone.
         """
         info = replace(self._info, policy_sha256=policy_hash(policy), round=order.index)
+        files = RoundFiles(self.folder, info)
         generator = torch.Generator(self._env.device).manual_seed(order.seed)
-        kept = self._recorded_before(info)
+        kept = files.left_by_others()
         wanted, attempt = order.episodes, 0
         self._note(order, kept, wanted)
         while self._is_somebody_there():
             begin_round(self._env, order.seed + 1_000_000 * attempt)
             attempt += 1
-            for episode in self._watch(policy, generator, info):
-                file = self._next_file(order.index)
-                write_episode(file, episode)
-                if not episode.info.discarded:
-                    kept.append((file, episode))
+            watched = self._watch(policy, generator, files)
+            kept += [(file, episode) for file, episode in watched if not episode.info.discarded]
             if len(kept) >= wanted:
                 if _rate(kept) > order.threshold or wanted >= order.most_episodes or self._panel.ending is not None:
                     break
@@ -123,22 +119,6 @@ class LiveSession:
         self._note(order, kept, wanted)
         self._panel.show(phase="waiting")
         return kept
-
-    def _recorded_before(self, info: RecordingInfo) -> list[tuple[Path, RecordedEpisode]]:
-        """Return what an interrupted run left of this round: what a person has shown they need not show again."""
-        found = []
-        for file in sorted(episode_file(self.folder, info.round, 1).parent.glob(f"*{SUFFIX}")):
-            (episode,) = read_episodes(file)
-            if episode.info.policy_sha256 == info.policy_sha256 and not episode.info.discarded:
-                found.append((file, episode))
-        return found
-
-    def _next_file(self, index: int) -> Path:
-        """Return a name that no recording of the round has."""
-        number = 1
-        while episode_file(self.folder, index, number).exists():
-            number += 1
-        return episode_file(self.folder, index, number)
 
     def _is_somebody_there(self) -> bool:
         """Wait for a person who does not pause, and return whether there is something to do for them."""
@@ -151,12 +131,15 @@ class LiveSession:
             self._panel.wait(0.1)
         return False
 
-    def _watch(self, policy: GaussianPolicy, generator: torch.Generator, info: RecordingInfo) -> list[RecordedEpisode]:
-        """Run an episode of every robot, and return those that somebody watched."""
+    def _watch(
+        self, policy: GaussianPolicy, generator: torch.Generator, files: RoundFiles
+    ) -> list[tuple[Path, RecordedEpisode]]:
+        """Run an episode of every robot, and return those that somebody watched, with their files."""
         self._panel.begin_episode()
         self._env.restart_clock()
         ended_by: dict[int, Watch] = {}
-        cut = [False] * self._seats.num_robots
+        cut: set[int] = set()
+        written: dict[int, tuple[Path, RecordedEpisode]] = {}
 
         def on_step(transitions: TensorDict, dones: torch.Tensor, extras: dict[str, Any]) -> None:
             for robot in dones[: self._seats.num_robots].nonzero().flatten().tolist():
@@ -164,48 +147,55 @@ class LiveSession:
             self._show_step(ended_by)
             for robot in range(self._seats.num_robots):
                 # A robot in its last step will be cut by its own clock.
-                if robot not in ended_by and not cut[robot] and self._is_cut(robot):
-                    cut[robot] = True
+                if robot not in ended_by and robot not in cut and self._is_cut(robot):
+                    cut.add(robot)
                     self._end_episode(robot)
             self._wait_while_paused()
 
-        rollout = collect_supervised_rollout(
-            self._env, policy, self._person, self._seats.num_robots, 1, generator, on_step
+        def on_episode(so_far: SupervisedRollout) -> None:
+            for episode in episodes_of(so_far, files.info):
+                robot = episode.info.robot
+                if robot not in written and ended_by[robot].person is not None:
+                    described = self._describe(episode, ended_by[robot], robot in cut)
+                    written[robot] = files.add(described), described
+
+        collect_supervised_rollout(
+            self._env, policy, self._person, self._seats.num_robots, 1, generator, on_step, on_episode
         )
         self._let_judge(ended_by, cut)
-        episodes = []
-        for episode in episodes_of(rollout, info):
-            robot = episode.info.robot
-            watch = ended_by[robot]
-            if watch.person is not None:
-                is_whole = watch.is_whole and not cut[robot] and not self._panel.is_discarded(robot)
-                episodes.append(replace(episode, info=self._describe(episode.info, watch, is_whole)))
-        return episodes
+        for robot, (file, episode) in written.items():
+            judged = self._describe(episode, ended_by[robot], robot in cut)
+            if judged.info != episode.info:
+                write_episode(file, judged)
+                written[robot] = file, judged
+        return list(written.values())
 
-    def _let_judge(self, ended_by: dict[int, Watch], cut: list[bool]) -> None:
+    def _let_judge(self, ended_by: dict[int, Watch], cut: set[int]) -> None:
         """Give people a moment to say what they think of an episode, which they know when it is over."""
-        judging = [robot for robot, watch in ended_by.items() if watch.is_whole and not cut[robot]]
+        judging = [robot for robot, watch in ended_by.items() if watch.is_whole and robot not in cut]
         end = time.monotonic() + self.judging_s
         self._panel.show(phase="judging")
         while time.monotonic() < end and any(not self._panel.is_judged(robot) for robot in judging):
             self._panel.wait(0.05)
         self._panel.show(phase="supervising")
 
-    def _describe(self, info: RecordingInfo, watch: Watch, is_whole: bool) -> RecordingInfo:
-        """Return what only the end of an episode tells."""
-        mark = self._panel.mark(info.robot)
+    def _describe(self, episode: RecordedEpisode, watch: Watch, is_cut: bool) -> RecordedEpisode:
+        """Return an episode with what only its end tells, and what its person said of it up to now."""
+        robot = episode.info.robot
+        mark = self._panel.mark(robot)
         notes = ["person lost"] if watch.is_lost else []
         if watch.num_late:
             notes.append(f"input late in {watch.num_late} steps")
-        return replace(
-            info,
+        info = replace(
+            episode.info,
             person="" if watch.person is None else watch.person.person,
-            success=info.success if mark is None else mark,
+            success=episode.info.success if mark is None else mark,
             marked_by="task" if mark is None else "person",
-            discarded=not is_whole,
+            discarded=not watch.is_whole or is_cut or self._panel.is_discarded(robot),
             note=", ".join(notes),
-            recorded_at=datetime.now().astimezone().isoformat(timespec="seconds"),
+            recorded_at=episode.info.recorded_at or time_now(),
         )
+        return replace(episode, info=info)
 
     def _is_cut(self, robot: int) -> bool:
         """Whether an episode need not go on: nobody will learn from it."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,10 @@ class Tab:
     answers: list[dict[str, Any]] = field(default_factory=list)
     allowance: float = MESSAGES_PER_S
     heard_at: float = field(default_factory=time.monotonic)
+    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Part of the path of its 3D view, so that one knows whose that is."""
+    open_views: int = 0
+    """Connections of its 3D view through which something has come."""
 
     def may_speak(self) -> bool:
         """Take one message off the tab's allowance, and return whether there was one."""

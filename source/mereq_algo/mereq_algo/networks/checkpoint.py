@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from ..whole_file import write_whole
 from .critic import CriticCfg, TwinCritic
 from .policy import GaussianPolicy, PolicyCfg
 
@@ -80,14 +79,7 @@ def save_checkpoint(path: str | Path, policy: GaussianPolicy, critic: TwinCritic
     metadata = {"format": FORMAT, "version": str(FORMAT_VERSION), "header": json.dumps(header)}
     content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, metadata)
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(Path(path), lambda file: file.write_bytes(content))
 
 
 def load_checkpoint(

@@ -3,7 +3,7 @@
 
 """Supervised episodes on disk, in the layout of robomimic and Isaac Lab."""
 
-from .episode import RecordedEpisode, RecordingError, RecordingInfo, episodes_of, rollout_of
+from .episode import RecordedEpisode, RecordingError, RecordingInfo, episodes_of, rollout_of, time_now
 from .hdf5 import episode_file, find_recordings, read_episodes, write_episode, write_round
 from .policy_hash import policy_hash
 
@@ -17,6 +17,7 @@ __all__ = [
     "policy_hash",
     "read_episodes",
     "rollout_of",
+    "time_now",
     "write_episode",
     "write_round",
 ]

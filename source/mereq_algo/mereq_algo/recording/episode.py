@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import torch
 from tensordict import TensorDict
@@ -96,6 +97,11 @@ class RecordedEpisode:
     def expert_samples(self) -> int:
         """Number of steps that the person controlled."""
         return int(self.in_control.sum())
+
+
+def time_now() -> str:
+    """Return the time as :attr:`RecordingInfo.recorded_at` has it."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def episodes_of(rollout: SupervisedRollout, info: RecordingInfo) -> list[RecordedEpisode]:

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ import numpy as np
 import torch
 from tensordict import TensorDict
 
+from ..whole_file import write_whole
 from .episode import RecordedEpisode, RecordingError, RecordingInfo
 
 SUFFIX = ".hdf5"
@@ -43,10 +42,9 @@ def write_episode(path: Path, episode: RecordedEpisode) -> None:
 
 def write_episodes(path: Path, episodes: Sequence[RecordedEpisode]) -> None:
     """Write episodes of one run to one file, as :func:`write_episode` does one; the first speaks for all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with h5py.File(temporary, "w") as file:
+
+    def write(place: Path) -> None:
+        with h5py.File(place, "w") as file:
             file.attrs["format_version"] = _DATA_VERSION_OF_ISAACLAB
             data = file.create_group("data")
             task = episodes[0].info.task
@@ -56,16 +54,8 @@ def write_episodes(path: Path, episodes: Sequence[RecordedEpisode]) -> None:
             data.attrs["recording_version"] = FORMAT_VERSION
             for number, episode in enumerate(episodes):
                 _fill(data.create_group(f"demo_{number}"), episode)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the name, too
-    finally:
-        os.close(folder)
+
+    write_whole(path, write, durable=True)
 
 
 def _fill(demo: h5py.Group, episode: RecordedEpisode) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..runner.evaluation import evaluation_rows
-from ..runner.run_folder import RunFolder, write_atomically
+from ..runner.run_folder import RunFolder
+from ..whole_file import write_whole
 from .plots import feature_plots, intervention_plot, theta_plot
 
 VIDEO = Path("video") / "comparison.mp4"
@@ -76,7 +77,7 @@ def write_report(folder: RunFolder) -> Path:
         **_tables(summary),
     )
     path = folder.path / "report.html"
-    write_atomically(path, lambda file: file.write_text(page, encoding="utf-8"))
+    write_whole(path, lambda file: file.write_text(page, encoding="utf-8"))
     return path
 
 

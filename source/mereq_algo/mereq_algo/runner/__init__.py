@@ -11,9 +11,10 @@ from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .policy_training import train_policy
 from .recorded_run import RecordedRunner
 from .run_folder import RunFolder, RunFolderError
+from .run_listener import RunListener
 from .run_record import TIMES, RunRecord
 from .supervision import make_person
-from .supervision_runner import RunListener, SupervisionRunner
+from .supervision_runner import SupervisionRunner
 from .task_spec import TaskError, TaskSpec, TaskTexts
 from .tensorboard_log import TensorBoardLog, log_video
 from .timed_env import TimedEnv

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from ..intervention import SupervisedRollout
 from ..networks import GaussianPolicy
-from ..recording import RecordingInfo, episodes_of, policy_hash, write_round
+from ..recording import RecordingInfo, episodes_of, policy_hash, time_now, write_round
 from .run_record import RunRecord
 from .task_spec import TaskSpec
 
@@ -34,7 +33,7 @@ def keep_episodes(
         person="synthetic",
         policy_sha256=policy_hash(policy),
         round=index,
-        recorded_at=datetime.now().astimezone().isoformat(timespec="seconds"),
+        recorded_at=time_now(),
     )
     write_round(folder, episodes_of(rollout, info))
 

@@ -8,32 +8,22 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
+from ..whole_file import write_whole
+
 
 class RunFolderError(ValueError):
     """A run folder cannot be made or read. The message is one line."""
-
-
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a temporary file beside the path, then rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -127,7 +117,7 @@ class RunFolder:
     def write_params(self, name: str, params: dict[str, Any]) -> None:
         """Write ``params/<name>.yaml``."""
         text = yaml.dump(params, Dumper=_ParamsDumper, sort_keys=False, allow_unicode=True)
-        write_atomically(self.path / "params" / f"{name}.yaml", lambda file: file.write_text(text, encoding="utf-8"))
+        write_whole(self.path / "params" / f"{name}.yaml", lambda file: file.write_text(text, encoding="utf-8"))
 
     def read_params(self, name: str) -> dict[str, Any]:
         """Read ``params/<name>.yaml``.
@@ -144,7 +134,7 @@ class RunFolder:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write ``summary.json``; numbers that are not finite become null."""
         text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomically(self.summary_file, lambda file: file.write_text(text, encoding="utf-8"))
+        write_whole(self.summary_file, lambda file: file.write_text(text, encoding="utf-8"))
 
     def read_summary(self) -> dict[str, Any]:
         """Read ``summary.json``.
@@ -167,7 +157,7 @@ class RunFolder:
             state: The state.
             rank: Whose it is, of several processes that learn as one.
         """
-        write_atomically(self._state_file_of(rank), lambda file: torch.save(state, file))
+        write_whole(self._state_file_of(rank), lambda file: torch.save(state, file))
 
     def read_state(self, rank: int = 0) -> dict[str, Any]:
         """Read the state of the run.

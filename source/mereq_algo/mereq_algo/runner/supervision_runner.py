@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
@@ -24,24 +22,12 @@ from .follower import make_learner
 from .keep_episodes import keep_episodes
 from .mereq_cfg import ConfigError, MEReQCfg
 from .run_folder import RunFolder, interrupts_put_off
+from .run_listener import RunListener
+from .run_meter import RunMeter
 from .run_record import RunRecord
 from .supervision import SupervisedRound, Supervision, begin_round
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
-
-
-class RunListener(Protocol):
-    """Whoever wants to follow a run: a display, a log."""
-
-    def update(self, record: RunRecord, phase: str, inner: InnerLoopProgress | None) -> None:
-        """Take in where the run stands.
-
-        Args:
-            record: Everything so far.
-            phase: What is going on, in words.
-            inner: Where the inner loop stands, while it runs.
-        """
-        ...
 
 
 class SupervisionRunner:
@@ -106,10 +92,7 @@ class SupervisionRunner:
         self.supervision = Supervision(env, spec, expert, cfg, self.ranks)
         self.learner = make_learner(cfg, env, prior, spec, seed, self.ranks)
         self._next_round = 0
-        self._resumed_wall_time = 0.0
-        self._resumed_sim_time = 0.0
-        self._resumed_env_steps = 0
-        self._resumed_num_broken = 0
+        self._meter = RunMeter(env, self.ranks.world_size)
 
     @property
     def policy(self) -> GaussianPolicy:
@@ -127,7 +110,7 @@ class SupervisionRunner:
         Raises:
             KeyboardInterrupt: After the summary is written.
         """
-        self._start = time.perf_counter()
+        self._meter.start()
         self._completed = copy.deepcopy(self.record)
         try:
             self.record.status = self._run_rounds()
@@ -266,12 +249,8 @@ class SupervisionRunner:
         self._note_progress()
 
     def _note_progress(self) -> None:
-        record = self.record
-        record.wall_time_s = self._resumed_wall_time + time.perf_counter() - self._start
-        record.sim_time_s = self._resumed_sim_time + self.env.seconds
-        record.env_steps = self._resumed_env_steps + self.ranks.world_size * self.env.num_steps
-        record.num_rejected = self.learner.num_rejected
-        record.num_broken = self._resumed_num_broken + self.env.num_broken
+        self._meter.note(self.record)
+        self.record.num_rejected = self.learner.num_rejected
 
     def _notify(self, phase: str, inner: InnerLoopProgress | None = None) -> None:
         for listener in self.listeners:
@@ -324,7 +303,4 @@ class SupervisionRunner:
         self.record.status = "running"
         self.learner.load_state_dict(state["learner"])
         self._next_round = state["next_round"]
-        self._resumed_wall_time = self.record.wall_time_s
-        self._resumed_sim_time = self.record.sim_time_s
-        self._resumed_env_steps = self.record.env_steps
-        self._resumed_num_broken = self.record.num_broken
+        self._meter.go_on_from(self.record)

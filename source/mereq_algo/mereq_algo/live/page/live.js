@@ -8,6 +8,7 @@ import { Hands } from "./hands.js";
 const CONTROL_MS = 33; // the robot's process takes silence of 150 ms for nobody being there
 const RETRY_MS = 500;
 const SILENCE_MS = 4000; // from which the connection is taken to be lost
+const VIEW_MS = 30000; // in which the view has to show something, or else it is loaded again
 const TRACE_STEPS = 200; // 10 s at 20 Hz
 
 const $ = (id) => document.getElementById(id);
@@ -21,6 +22,8 @@ let heardAt = performance.now();
 let trace = [];
 let lastTick = null;
 let shownRobot = null;
+let shownAt = 0;
+let hasSeen = false; // whether something came through the view's own connection
 let isElsewhere = false; // whether this person holds the robot in another tab
 
 function connect() {
@@ -30,16 +33,27 @@ function connect() {
   socket = new WebSocket(address);
   heardAt = performance.now();
   socket.onmessage = (event) => hear(JSON.parse(event.data));
-  socket.onclose = () => {
-    hands.letGo();
-    state = {};
-    show();
-    setTimeout(connect, RETRY_MS);
-  };
+  socket.onclose = lose;
+}
+
+// Begin again. A browser takes its time to close what nobody answers on, so the old socket is not waited for.
+function lose() {
+  socket.onmessage = socket.onclose = null;
+  socket.close();
+  socket = null;
+  hands.letGo();
+  state = {};
+  hasSeen = false;
+  show();
+  setTimeout(connect, RETRY_MS);
 }
 
 function say(message) {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
+
+function ping() {
+  return { type: "ping", time: performance.now() };
 }
 
 function introduce() {
@@ -51,6 +65,7 @@ function hear(message) {
   heardAt = performance.now();
   if (message.type === "task") {
     task = message;
+    shownRobot = null; // the view is this connection's
     showTask();
     introduce();
   } else if (message.type === "welcome") {
@@ -97,20 +112,29 @@ function showTask() {
 }
 
 // How the view is drawn; a browser that draws without a GPU may be too slow to steer otherwise.
-const PICTURES = { fine: (robot) => `view/${robot}/`, coarse: (robot) => `view/${robot}/?fixedDpr=0.4`, none: () => "about:blank" };
+const PICTURES = { fine: (path) => path, coarse: (path) => `${path}?fixedDpr=0.4`, none: () => "about:blank" };
 
 function showView(robot) {
-  if (shownRobot === robot || !task?.views) return;
+  if (shownRobot === robot || !task?.view) return;
+  if (shownRobot !== null) trace = [];
   shownRobot = robot;
-  trace = [];
-  $("view").src = PICTURES[$("picture").value](robot);
+  shownAt = performance.now();
+  hasSeen = false;
+  $("view").src = PICTURES[$("picture").value](`view/${robot}/${task.view}/`);
   $("view").onload = () => hands.listen($("view").contentWindow);
+}
+
+// Nobody watches what they do not see: nothing is said of the hands before something is drawn.
+function isViewShown() {
+  if (!task?.view || $("picture").value === "none") return true;
+  return Boolean(state.sees && $("view").contentDocument?.querySelector("canvas"));
 }
 
 const PHASES = {
   starting: "starting",
   supervising: "watch, and take over when it goes wrong",
   "nobody there": "waiting for somebody to watch",
+  loading: "waiting for the picture",
   judging: "how was it? 1, 2, ⌫",
   paused: "paused",
   waiting: "the round is over",
@@ -126,7 +150,10 @@ function show() {
   const isPerson = isSupervising && Boolean(own.in_control);
   hands.isClosed = Boolean(own.is_closed);
   document.body.dataset.control = !isSeated || !isSupervising || own.is_over ? "nobody" : isPerson ? "person" : "robot";
+  // It would not try again before somebody clicks on it.
+  if (!state.sees && (hasSeen || performance.now() - shownAt > VIEW_MS)) shownRobot = null;
   showView(state.robot ?? 0);
+  hasSeen ||= Boolean(state.sees);
   if (!($("banner").dataset.until > performance.now())) $("banner").textContent = banner(own, isSeated, isPerson);
   $("sticks").hidden = !isSeated;
   $("phase").textContent = socket?.readyState === WebSocket.OPEN ? (PHASES[state.phase] ?? state.phase ?? "connecting") : "connecting";
@@ -157,6 +184,7 @@ function show() {
 function banner(own, isSeated, isPerson) {
   if (socket?.readyState !== WebSocket.OPEN) return "connection lost, trying again";
   if (!isSeated) return "you are looking on";
+  if (!isViewShown()) return PHASES.loading;
   if (state.phase === "learning") return "the robot learns";
   if (state.phase !== "supervising") return PHASES[state.phase] ?? state.phase ?? "";
   if (own.is_over) return "episode over";
@@ -240,9 +268,12 @@ $("hello").addEventListener("close", () => {
   introduce();
 });
 document.addEventListener("visibilitychange", () => { if (document.hidden) hands.letGo(); });
-setInterval(() => { if (state.robot != null && !document.hidden) say(hands.read()); }, CONTROL_MS);
 setInterval(() => {
-  say({ type: "ping", time: performance.now() });
-  if (performance.now() - heardAt > SILENCE_MS) socket.close(); // a network that is gone does not say so
+  if (state.robot != null && !document.hidden) say(isViewShown() ? hands.read() : ping());
+}, CONTROL_MS);
+setInterval(() => {
+  say(ping());
+  show();
+  if (socket && performance.now() - heardAt > SILENCE_MS) lose(); // a network that is gone does not say so
 }, 1000);
 connect();

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The recordings of one round of live supervision, on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..recording import RecordedEpisode, RecordingInfo, episode_file, read_episodes, write_episode
+from ..recording.hdf5 import SUFFIX
+
+
+class RoundFiles:
+    """Writes each episode when it ends, and again when its person has said what they think of it.
+
+    Nothing that an earlier process wrote is ever written over.
+    """
+
+    def __init__(self, folder: Path, info: RecordingInfo) -> None:
+        """Prepare.
+
+        Args:
+            folder: Folder of all rounds.
+            info: What all recordings of the round say of themselves.
+        """
+        self._folder = folder
+        self.info = info
+
+    def left_by_others(self) -> list[tuple[Path, RecordedEpisode]]:
+        """Return what an interrupted run left of this round: what a person has shown they need not show again."""
+        found = []
+        for file in sorted(episode_file(self._folder, self.info.round, 1).parent.glob(f"*{SUFFIX}")):
+            (episode,) = read_episodes(file)
+            if episode.info.policy_sha256 == self.info.policy_sha256 and not episode.info.discarded:
+                found.append((file, episode))
+        return found
+
+    def add(self, episode: RecordedEpisode) -> Path:
+        """Write an episode to a file of its own, and return which."""
+        number = 1
+        while (file := episode_file(self._folder, self.info.round, number)).exists():
+            number += 1
+        write_episode(file, episode)
+        return file

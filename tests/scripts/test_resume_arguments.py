@@ -1,0 +1,77 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What a run that is resumed keeps of the command line that it was started with."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+
+import pytest
+
+from mereq_algo.runner import RunFolder
+from mereq_tasks.arguments import TaskUsageError, add_task_args
+
+from .conftest import REPOSITORY
+
+
+class Resume:
+    """``_resume.py`` and a parser as ``train_mereq.py`` has it."""
+
+    def __init__(self) -> None:
+        self.module = importlib.import_module("_resume")
+        self.parser = argparse.ArgumentParser()
+        add_task_args(self.parser)
+        self.parser.add_argument("--prior", default="prior")
+        self.parser.add_argument("--person", default="synthetic")
+        self.parser.add_argument("--from-recordings")
+        importlib.import_module("_live").add_live_args(self.parser)
+
+    def parse(self, *arguments: str) -> argparse.Namespace:
+        return self.parser.parse_args(["--task", "Franka-Erase", *arguments])
+
+    def kept(self, folder: RunFolder, *arguments: str) -> argparse.Namespace:
+        args = self.parse(*arguments)
+        assert self.module.kept_arguments(folder, args, [], self.parser) == ["agent.max_rounds=3"]
+        return args
+
+
+@pytest.fixture
+def resume(monkeypatch) -> Resume:
+    monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))
+    return Resume()
+
+
+@pytest.fixture
+def folder(resume, tmp_path) -> RunFolder:
+    """Of a run with people at three robots."""
+    folder = RunFolder.create(tmp_path, "Franka-Erase", "test")
+    live = ("--person", "browser", "--num_supervised", "3", "--host", "192.0.2.1", "--port", "8090")
+    resume.module.keep_arguments(folder, resume.parse("--seed", "7", *live), ["agent.max_rounds=3"], "cpu")
+    return folder
+
+
+def test_the_command_line_is_kept(resume, folder):
+    args = resume.kept(folder)
+    assert (args.seed, args.person, args.num_supervised) == (7, "browser", 3)
+    assert (args.host, args.port) == ("192.0.2.1", 8090)
+
+
+def test_the_page_may_move(resume, folder):
+    args = resume.kept(folder, "--port", "8091", "--host", "127.0.0.2")
+    assert (args.host, args.port, args.num_supervised) == ("127.0.0.2", 8091, 3)
+
+
+def test_what_is_learned_from_may_not(resume, folder):
+    with pytest.raises(TaskUsageError, match="keeps its num_supervised: it is 3, not 2"):
+        resume.kept(folder, "--num_supervised", "2")
+
+
+def test_runs_of_earlier_versions_had_no_page(resume, folder):
+    file = Path(folder.path / "params" / "arguments.yaml")
+    names = ("person", "num_supervised", "host", "port")
+    file.write_text("\n".join(line for line in file.read_text().splitlines() if not line.startswith(names)))
+    args = resume.kept(folder)
+    assert (args.person, args.num_supervised, args.port) == ("synthetic", 1, 8080)
