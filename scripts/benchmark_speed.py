@@ -7,9 +7,11 @@ Examples:
     ./isaaclab.sh -p scripts/benchmark_speed.py --tasks Franka-Erase
     ./isaaclab.sh -p scripts/benchmark_speed.py --tasks all --robots 64 256 1024 --peer robosuite
 
-A step is one of 20 Hz, observations, rewards and resets included, with random actions. Every measurement has a process
-of its own. A peer is measured right after each of ours, once with one process and once with as many as there are cores;
-the first time, its packages are fetched into an environment of its own.
+A step is one of 20 Hz, observations, rewards and resets included. It is measured with random actions, with those of the
+task's prior, and in MEReQ's inner loop, with the shares of the time that physics, the rest of the environment, replay
+and learning take. Every number of robots has a process of its own. A peer is measured right after, with random actions,
+once with one process and once with as many as there are cores; the first time, its packages are fetched into an
+environment of its own.
 """
 
 from __future__ import annotations
@@ -29,20 +31,26 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from _common import REPOSITORY, check_writable, hardware, one_line_errors, versions
+from _common import REPOSITORY, check_writable, hardware, load_policy, one_line_errors, policy_file, versions
 from mereq_tasks.arguments import TaskUsageError, add_task_args, check_name, parse_task_args, task_names
+from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
+    import torch
+
     from mereq_algo.benchmark import Speed
 
 PEERS = {"robosuite": {"Franka-Erase": "Wipe", "Franka-PickPlace": "PickPlace", "Franka-PushBottle": "Lift"}}
 """The nearest task of each peer."""
+
+PARTS = ["stepping", "policy", "training"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=["all"], help="ids of tasks, or all (default)")
     parser.add_argument("--robots", nargs="+", type=int, default=[64, 256, 1024], help="numbers of robots")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all three)")
     parser.add_argument("--peer", choices=sorted(PEERS), help="whose nearest task to measure beside ours")
     parser.add_argument("--repeats", type=int, default=5, help="measurements, of which the median counts (default: 5)")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a measurement [s] (default: 4)")
@@ -70,53 +78,89 @@ def main() -> None:
     pairs = []
     for task in tasks:
         for robots in args.robots:
-            ours = in_own_process(task, robots, args)
-            console.print(f"{task}, {robots:,} robots: {ours.env_steps_per_s:,.0f} env-steps/s")
-            beside = []
-            for processes in sorted({1, len(os.sched_getaffinity(0))} if args.peer else ()):
-                beside.append(measure_peer(args.peer, PEERS[args.peer][task], processes, args))
-                console.print(f"    {args.peer}, {processes} at once: {beside[-1].env_steps_per_s:,.0f} env-steps/s")
-            pairs.append((ours, beside))
+            for ours in in_own_process(task, robots, args):
+                console.print(f"{task}, {robots:,} robots, {ours.part}: {ours.env_steps_per_s:,.0f} env-steps/s")
+                beside = []
+                for processes in peer_processes(args) if ours.part == "stepping" else ():
+                    beside.append(measure_peer(args.peer, PEERS[args.peer][task], processes, args))
+                    console.print(
+                        f"    {args.peer}, {processes} at once: {beside[-1].env_steps_per_s:,.0f} env-steps/s"
+                    )
+                pairs.append((ours, beside))
     write(output, pairs, console)
 
 
-def in_own_process(task: str, robots: int, args: argparse.Namespace) -> Speed:
-    """Returns the speed of a task, measured in a fresh process: its peak memory is its own.
+def peer_processes(args: argparse.Namespace) -> list[int]:
+    """Returns with how many processes a peer is measured: one, and one a core."""
+    return sorted({1, len(os.sched_getaffinity(0))}) if args.peer else []
+
+
+def in_own_process(task: str, robots: int, args: argparse.Namespace) -> list[Speed]:
+    """Returns the speeds of a task, measured in a fresh process: its peak memory is its own.
 
     Raises:
         TaskUsageError: The process died.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
-            return pool.submit(measure, task, robots, args.device, args.seconds, args.repeats).result()
+            return pool.submit(measure, task, robots, args).result()
         except BrokenProcessPool:
             raise TaskUsageError(
                 f"measuring {task} with {robots} robots ended without a result: out of memory?"
             ) from None
 
 
-def measure(task: str, robots: int, device: str | None, seconds: float, repeats: int) -> Speed:
+def measure(task: str, robots: int, args: argparse.Namespace) -> list[Speed]:
     """Opens a task and measures it."""
     import torch
 
-    from mereq_algo.benchmark import Speed, measure_stepping
-    from mereq_tasks.launch import open_task, resolve_task
+    with quiet(True):
+        from mereq_algo.benchmark import Speed, TrainingSpeed, measure_stepping
+        from mereq_algo.runner import MEReQCfg, TaskSpec
+        from mereq_tasks.launch import open_task, resolve_task
 
     parser = argparse.ArgumentParser()
     add_task_args(parser)
-    command = ["--task", task, "--num_envs", str(robots), *(("--device", device) if device else ())]
-    with open_task(resolve_task(*parse_task_args(parser, command))) as opened:
+    command = ["--task", task, "--num_envs", str(robots), *(("--device", args.device) if args.device else ())]
+    settings = resolve_task(*parse_task_args(parser, command))
+    with open_task(settings) as opened:
         env = opened.env
+        obs = env.get_observations()["policy"]
+        prior = load_policy(
+            policy_file(task, "prior"), TaskSpec(**opened.names), obs.shape[1], env.num_actions, env.device
+        )
         generator = torch.Generator(env.device).manual_seed(0)
         shape = (env.num_envs, env.num_actions)
+        acts = {
+            "stepping": lambda: torch.rand(shape, generator=generator, device=env.device) * 2 - 1,
+            "policy": lambda: prior.policy.sample(env.get_observations()["policy"], generator)[0],
+        }
+        found = []
+        for part in args.parts:
+            shares = {}
+            # Long enough that episodes have ended and robots touch things.
+            warm_up_s = 2 * args.seconds
+            if part == "training":
+                cfg = MEReQCfg.from_dict(settings.agent)
+                training = TrainingSpeed(env, prior.policy, prior.info.temperature, cfg.sac, cfg.irl, cfg.inner)
+                rates = training.rates(args.seconds, args.repeats, warm_up_s)
+                shares = training.shares()
+            else:
+                rates = measure_stepping(env, acts[part], args.seconds, args.repeats, warm_up_s)
+            names = {"engine": "mereq_lab", "task": task, "robots": robots, "processes": 1, "part": part}
+            found.append(Speed.of(rates, **names, **peak_memory(env.device), **shares))
+    return found
 
-        def act() -> torch.Tensor:
-            return torch.rand(shape, generator=generator, device=env.device) * 2 - 1
 
-        # Long enough that episodes have ended and robots touch things.
-        rates = measure_stepping(env, act, seconds, repeats, warm_up_s=2 * seconds)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Speed.of(rates, engine="mereq_lab", task=task, robots=robots, processes=1, peak_memory_mib=memory)
+def peak_memory(device: torch.device | str) -> dict[str, float]:
+    """Returns the memory that this process has used at its peak, and that is used of its GPU [MiB]."""
+    import torch
+
+    found = {"peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    if torch.device(device).type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        found["peak_gpu_memory_mib"] = (total - free) / 2**20
+    return found
 
 
 def measure_peer(peer: str, task: str, processes: int, args: argparse.Namespace) -> Speed:

@@ -138,7 +138,7 @@ def test_learning_settles_by_the_end_of_a_round(tmp_path):
     rates, thetas = [], [irl.theta.clone()]
 
     def on_progress(progress):
-        rates.append(algorithm._optimizers["policy"].param_groups[0]["lr"])
+        rates.append(algorithm._optimizers["policy"].learning_rate)
         thetas.append(irl.theta.clone())
 
     window.add(torch.zeros(32, 2))

@@ -11,7 +11,22 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mereq_algo.benchmark import Speed, measure_stepping, plot_speeds, speeds_as_csv, speeds_as_markdown
+from mereq_algo.benchmark import (
+    SHARES,
+    Speed,
+    TrainingSpeed,
+    measure_stepping,
+    plot_speeds,
+    speeds_as_csv,
+    speeds_as_markdown,
+)
+from mereq_algo.benchmark.stopwatch import Stopwatch
+from mereq_algo.irl import MaxEntIRLCfg
+from mereq_algo.methods import InnerLoopCfg
+from mereq_algo.networks import PolicyCfg
+from mereq_algo.residual import ResidualSACCfg
+
+from .analytic_envs import LinearEnv, linear_gaussian_policy
 
 
 def test_rate_counts_every_robot_and_not_the_warm_up():
@@ -21,6 +36,23 @@ def test_rate_counts_every_robot_and_not_the_warm_up():
     rates = measure_stepping(env, lambda: torch.zeros(10, 3), seconds=0.1, repeats=3, warm_up_s=0.3)
     assert len(rates) == 3
     assert all(500 < rate <= 5_000 for rate in rates)
+
+
+class SlowLinearEnv(LinearEnv):
+    """Has a simulation that takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unwrapped = SimpleNamespace(sim=Simulation())
+
+    def step(self, actions):
+        self.unwrapped.sim.step()
+        return super().step(actions)
+
+
+class Simulation:
+    def step(self) -> None:
+        time.sleep(0.004)
 
 
 def speed(rates: list[float], **fields) -> Speed:
@@ -36,8 +68,11 @@ def test_table_divides_by_the_peer_beside_it():
     peers = [speed([50.0], engine="peer", task="P", robots=1), speed([80.0], engine="peer", task="P", processes=2)]
     table = speeds_as_markdown([(speed([1_000.0], peak_memory_mib=2048.0), peers)])
     *_, row = table.strip().splitlines()
-    assert row == "| T | 64 | 1,000 | 1,000 to 1,000 | 2.0 GiB | 50 (P) | 20.0 | 80 (P) | 12.5 |"
-    assert {line.count("|") for line in table.strip().splitlines()} == {10}
+    assert row == "| T | 64 | stepping | 1,000 | 1,000 to 1,000 | 2.0 GiB |  |  |  |  | 50 (P) | 20.0 | 80 (P) | 12.5 |"
+    training = speed([500.0], part="training", physics=0.5, environment=0.25, replay=0.0, learning=0.9)
+    both = speeds_as_markdown([(speed([1_000.0]), peers), (training, [])]).strip().splitlines()
+    assert both[-1] == "| T | 64 | training | 500 | 500 to 500 |  | 50 % | 25 % | 0 % | 90 % |  |  |  |  |"
+    assert {line.count("|") for line in both} == {15}
 
 
 def test_csv_has_a_row_a_measurement_and_no_figure_for_what_was_not_measured():
@@ -49,3 +84,30 @@ def test_csv_has_a_row_a_measurement_and_no_figure_for_what_was_not_measured():
 def test_plot_needs_no_peer(tmp_path, peers):
     plot_speeds([(speed([100.0, 120.0], robots=robots), peers) for robots in (4, 64)], tmp_path / "speed.png")
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_stopwatch_times_methods_and_leaves_no_trace():
+    class Sleeper:
+        def nap(self, seconds: float) -> str:
+            time.sleep(seconds)
+            return "slept"
+
+    sleeper, watch = Sleeper(), Stopwatch()
+    with watch.timing(napping=(sleeper, "nap")):
+        assert sleeper.nap(0.02) == "slept" and sleeper.nap(0.03) == "slept"
+    sleeper.nap(0.05)
+    assert 0.05 <= watch.seconds["napping"] < 0.09 and vars(sleeper) == {}
+
+
+def test_the_speed_of_training_is_that_of_the_real_inner_loop():
+    """Each step of the simulation takes 4 ms, so that no more than 64 / 4 ms steps of a robot can be made."""
+    env = SlowLinearEnv()
+    inner, irl = InnerLoopCfg(theta_interval=2, window=4), MaxEntIRLCfg()
+    sac = ResidualSACCfg(learning_starts=64, policy=PolicyCfg(hidden_dims=(8,)))
+    training = TrainingSpeed(env, linear_gaussian_policy(0.8, 0.3, 0.4), 0.1, sac, irl, inner)
+    rates = training.rates(seconds=0.2, repeats=2, warm_up_s=0.1)
+    assert all(1_000 < rate < 64 / 0.004 for rate in rates)
+    assert training.algorithm.num_updates > 10 and training.algorithm.reward.theta.abs().sum() > 0.0
+    shares = training.shares(30)
+    assert tuple(shares) == SHARES and shares["learning"] > 0.05
+    assert 0.2 < shares["physics"] < 1.0 and shares["environment"] > 0.0

@@ -30,13 +30,19 @@ def test_more_robots_make_more_steps(tmp_path):
     ]
     result = run_script("benchmark_speed.py", "--tasks", "Franka-Erase", *options, task=None)
     assert result.returncode == 0, result.stderr
-    few, many = csv.DictReader((tmp_path / "speed.csv").open())
+    rows = list(csv.DictReader((tmp_path / "speed.csv").open()))
+    assert [row["part"] for row in rows] == 2 * ["stepping", "policy", "training"]
+    for row in rows[2::3]:
+        assert 0.0 < float(row["physics"]) < 1.0 and float(row["learning"]) > 0.0 and float(row["environment"]) > 0.0
+        assert float(row["env_steps_per_s"]) > 10.0
+    few, _, _, many, _, _ = rows
     assert (few["robots"], many["robots"], many["engine"]) == ("4", "64", "mereq_lab")
     assert 4 * float(few["env_steps_per_s"]) < float(many["env_steps_per_s"])
     assert float(many["lowest"]) <= float(many["env_steps_per_s"]) <= float(many["highest"])
     assert 100 < float(many["peak_memory_mib"]) < 16_000
     assert (
-        "| Franka-Erase | 64 |" in (tmp_path / "speed.md").read_text() and (tmp_path / "speed.png").stat().st_size > 0
+        "| Franka-Erase | 64 | training |" in (tmp_path / "speed.md").read_text()
+        and (tmp_path / "speed.png").stat().st_size > 0
     )
 
 

@@ -39,7 +39,7 @@ class Ranks:
         """Whether this is the rank with the person, the log and the files."""
         return self.rank == 0
 
-    def average_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+    def average_gradients(self, parameters: Sequence[torch.Tensor]) -> None:
         """Replace each gradient by its mean over the ranks: one message for all of them."""
         if self.world_size == 1:
             return

@@ -20,14 +20,17 @@ from .measures import (
 from .plots import write_plots
 from .report import as_csv, as_markdown, as_search_markdown
 from .speed import Speed, measure_stepping, plot_speeds, speeds_as_csv, speeds_as_markdown
+from .training_speed import SHARES, TrainingSpeed
 
 __all__ = [
     "ABLATIONS",
+    "SHARES",
     "THRESHOLDS",
     "Job",
     "JobError",
     "SampleCount",
     "Speed",
+    "TrainingSpeed",
     "as_csv",
     "as_markdown",
     "as_search_markdown",

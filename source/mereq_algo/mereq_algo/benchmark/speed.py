@@ -38,8 +38,17 @@ class Speed:
     lowest: float
     highest: float
     repeats: int
+    part: str = "stepping"
+    """``stepping`` with random actions, ``policy`` with a policy's, or ``training`` in MEReQ's inner loop."""
     peak_memory_mib: float | None = None
     """Resident memory of the process at its peak; ``None`` where it was not measured."""
+    peak_gpu_memory_mib: float | None = None
+    """Memory of the GPU at its peak, other processes' included."""
+    physics: float | None = None
+    """Share of the wall time of training; likewise the next three."""
+    environment: float | None = None
+    replay: float | None = None
+    learning: float | None = None
 
     @classmethod
     def of(cls, rates: Sequence[float], **names: str | int | float | None) -> Speed:
@@ -75,12 +84,12 @@ def measure_stepping(
     """
 
     def rate(duration: float) -> float:
-        _synchronize(env.device)
+        synchronize(env.device)
         start, steps, elapsed = time.perf_counter(), 0, 0.0
         while elapsed < duration:
             env.step(act())
             steps += 1
-            _synchronize(env.device)
+            synchronize(env.device)
             elapsed = time.perf_counter() - start
         return steps * env.num_envs / elapsed
 
@@ -89,7 +98,8 @@ def measure_stepping(
         return [rate(seconds) for _ in range(repeats)]
 
 
-def _synchronize(device: torch.device | str) -> None:
+def synchronize(device: torch.device | str) -> None:
+    """Wait for what a GPU still computes."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -109,18 +119,21 @@ def speeds_as_markdown(pairs: Sequence[tuple[Speed, Sequence[Speed]]]) -> str:
     Args:
         pairs: Ours, and the peers'; every row has as many peers.
     """
-    peers = [f"{peer.engine}, {peer.processes} at once" for peer in pairs[0][1]]
-    header = ["task", "robots", "env-steps/s", "lowest to highest", "peak memory"]
+    peers = [f"{peer.engine}, {peer.processes} at once" for peer in max((others for _, others in pairs), key=len)]
+    header = ["task", "robots", "what", "env-steps/s", "lowest to highest", "peak memory"]
+    header += ["physics", "environment", "replay", "learning"]
     header += [column for peer in peers for column in (peer, "times")]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    lines = [header, ["---", "---:", "---", *["---:"] * (len(header) - 3)]]
     for ours, others in pairs:
         memory = "" if ours.peak_memory_mib is None else f"{ours.peak_memory_mib / 1024:.1f} GiB"
-        row = [ours.task, f"{ours.robots:,}", f"{ours.env_steps_per_s:,.0f}"]
+        row = [ours.task, f"{ours.robots:,}", ours.part, f"{ours.env_steps_per_s:,.0f}"]
         row += [f"{ours.lowest:,.0f} to {ours.highest:,.0f}", memory]
+        shares = (ours.physics, ours.environment, ours.replay, ours.learning)
+        row += ["" if share is None else f"{100 * share:.0f} %" for share in shares]
         for other in others:
             row += [f"{other.env_steps_per_s:,.0f} ({other.task})"]
             row += [f"{ours.env_steps_per_s / other.env_steps_per_s:.1f}"]
-        lines.append(row)
+        lines.append([*row, *[""] * (len(header) - len(row))])  # peers only step
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
@@ -132,13 +145,14 @@ def plot_speeds(pairs: Sequence[tuple[Speed, Sequence[Speed]]], file: Path) -> N
         file: Where the picture goes.
     """
     figure, axis = plt.subplots(figsize=(7, 4.5))
-    for index, task in enumerate(dict.fromkeys(ours.task for ours, _ in pairs)):
-        mine = [(ours, others) for ours, others in pairs if ours.task == task]
+    parts = list(dict.fromkeys((ours.task, ours.part) for ours, _ in pairs))
+    for index, (task, part) in enumerate(parts):
+        mine = [(ours, others) for ours, others in pairs if (ours.task, ours.part) == (task, part)]
         robots = [ours.robots for ours, _ in mine]
         rates = [ours.env_steps_per_s for ours, _ in mine]
         errors = [[ours.env_steps_per_s - ours.lowest for ours, _ in mine]]
         errors += [[ours.highest - ours.env_steps_per_s for ours, _ in mine]]
-        axis.errorbar(robots, rates, yerr=errors, color=f"C{index}", marker="o", capsize=3, label=task)
+        axis.errorbar(robots, rates, yerr=errors, color=f"C{index}", marker="o", capsize=3, label=f"{task}, {part}")
         for position, other in enumerate(mine[0][1]):
             beside = [others[position].env_steps_per_s for _, others in mine]
             label = f"{other.engine} {other.task}, {other.processes} at once"

@@ -103,13 +103,16 @@ class FeatureWindow:
         self._robots = robots
 
     def add(self, features: torch.Tensor) -> None:
-        """Take in one step of all robots; rows that are not finite are left out. Shape: (num_envs, num_features)."""
-        features = features[self._robots]
-        self._steps.append(features[torch.isfinite(features).all(dim=1)])
+        """Take in one step of all robots, without waiting for the device. Shape: (num_envs, num_features)."""
+        self._steps.append(features[self._robots])
 
     def samples(self) -> torch.Tensor:
-        """Return the features of every transition in the window. Shape: (num_transitions, num_features)."""
-        return torch.cat(tuple(self._steps))
+        """Return the features of every transition in the window but of those with one that is not finite.
+
+        Shape: (num_transitions, num_features).
+        """
+        features = torch.cat(tuple(self._steps))
+        return features[torch.isfinite(features).all(dim=1)]
 
     def mean(self) -> torch.Tensor:
         """Return f̄(π̂) over the robots of all ranks, which all have to ask for it. Shape: (num_features,).

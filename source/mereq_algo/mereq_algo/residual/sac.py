@@ -14,6 +14,8 @@ from tensordict import TensorDict
 from ..networks import GaussianPolicy, TwinCritic
 from ..ranks import Ranks
 from ..storage import ReplayBuffer, transition_from_step
+from .optimizer import Optimizer
+from .recorded_update import RecordedUpdate, Stats
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
 
@@ -74,15 +76,21 @@ class ResidualSAC:
         self._updates_due = 0.0
         self._has_enough = False
 
-        self._policy_params = list(self.policy.parameters())
         self._critic_params = list(self.critic.parameters())
         self._target_params = list(self.target_critic.parameters())
         self.log_temperature = torch.tensor(self.cfg.temperature, device=self.device).log().requires_grad_()
+        # Averaging over ranks waits for the others, which is not for a graph.
+        self._is_recorded = self.device.type == "cuda" and self.ranks.world_size == 1
+
+        def optimizer(parameters: list[Any], learning_rate: float, fused: bool = True) -> Optimizer:
+            return Optimizer(parameters, learning_rate, self.ranks, self._is_recorded, fused)
+
         self._optimizers = {
-            "policy": torch.optim.Adam(self._policy_params, lr=self.cfg.learning_rate, fused=True),
-            "critic": torch.optim.Adam(self._critic_params, lr=self.cfg.learning_rate, fused=True),
-            "temperature": torch.optim.Adam([self.log_temperature], lr=self.cfg.temperature_learning_rate),
+            "policy": optimizer(list(self.policy.parameters()), self.cfg.learning_rate),
+            "critic": optimizer(self._critic_params, self.cfg.learning_rate),
+            "temperature": optimizer([self.log_temperature], self.cfg.temperature_learning_rate, fused=False),
         }
+        self._updates = self._make_updates()
         self._obs: torch.Tensor | None = None
         self._actions: torch.Tensor | None = None
 
@@ -151,11 +159,8 @@ class ResidualSAC:
             num_updates = self._take_updates_due()
         history: dict[str, list[torch.Tensor]] = {}
         for _ in range(num_updates):
-            batch = self.storage.sample(self.batch_size, self.generator)
-            stats = self._update_critic(batch)
-            if self.num_updates % self.cfg.actor_interval == 0:
-                stats |= self._update_policy(batch)
-            self._update_target()
+            moves_policy = self.num_updates % self.cfg.actor_interval == 0
+            stats = self._updates[moves_policy]()
             self.num_updates += 1
             for name, value in stats.items():
                 history.setdefault(name, []).append(value)
@@ -164,8 +169,25 @@ class ResidualSAC:
     def scale_learning_rate(self, scale: float) -> None:
         """Set the learning rates of policy and critics to a multiple of the configured one. Range: > 0."""
         for name in ("policy", "critic"):
-            for group in self._optimizers[name].param_groups:
-                group["lr"] = scale * self.cfg.learning_rate
+            self._optimizers[name].scale(scale)
+
+    def _make_updates(self) -> dict[bool, Callable[[], Stats]]:
+        """Return what makes an update, by whether it moves the policy as well as the critics."""
+        updates: dict[bool, Callable[[], Stats]] = {
+            True: lambda: self._update_once(moves_policy=True),
+            False: lambda: self._update_once(moves_policy=False),
+        }
+        if not self._is_recorded:
+            return updates
+        return {moves_policy: RecordedUpdate(update, self.generator) for moves_policy, update in updates.items()}
+
+    def _update_once(self, moves_policy: bool) -> Stats:
+        batch = self.storage.sample(self.batch_size, self.generator)
+        stats = self._update_critic(batch)
+        if moves_policy:
+            stats |= self._update_policy(batch)
+        self._update_target()
+        return stats
 
     def _take_updates_due(self) -> int:
         if not self._has_enough:
@@ -186,7 +208,7 @@ class ResidualSAC:
             )
         values = self.critic(batch["obs"], batch["action"])
         loss = 0.5 * (values - target).square().mean(dim=1).sum()
-        self._step("critic", loss, self._critic_params)
+        self._optimizers["critic"].step(loss)
         return {"critic_loss": loss.detach(), "q_value": values.detach().mean()}
 
     @torch.no_grad()
@@ -228,11 +250,11 @@ class ResidualSAC:
             floor_ratio = prior.log_floor_ratio(pre_tanh, self.cfg.prior_floor).mean()
             loss = loss + self.prior_temperature * (kl_to_prior - floor_ratio)
             stats["kl_to_prior"] = kl_to_prior.detach()
-        self._step("policy", loss, self._policy_params)
+        self._optimizers["policy"].step(loss)
         stats["policy_loss"] = loss.detach()
         if self.cfg.target_entropy is not None:
             entropy_gap = -log_prob.detach() - self.cfg.target_entropy
-            self._step("temperature", self.log_temperature * entropy_gap, [self.log_temperature])
+            self._optimizers["temperature"].step(self.log_temperature * entropy_gap)
             stats["temperature"] = self.log_temperature.detach().exp()
         return stats
 
@@ -240,14 +262,6 @@ class ResidualSAC:
     def _update_target(self) -> None:
         for target, param in zip(self._target_params, self._critic_params, strict=True):
             target.lerp_(param, self.cfg.target_rate)
-
-    def _step(self, name: str, loss: torch.Tensor, params: list) -> None:
-        optimizer = self._optimizers[name]
-        optimizer.zero_grad(set_to_none=True)
-        # Only these parameters: the policy's loss passes through the critics, whose own gradients would be wasted.
-        loss.backward(inputs=params)
-        self.ranks.average_gradients(params)
-        optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on as if never interrupted; the prior is not part of it.
@@ -274,6 +288,7 @@ class ResidualSAC:
         self.target_critic.load_state_dict(state["target_critic"])
         for name, optimizer in self._optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+        self._updates = self._make_updates()
         with torch.no_grad():
             self.log_temperature.copy_(state["log_temperature"])
         self.generator.set_state(state["generator"].cpu())

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Updates on CUDA without Python between their kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+WARM_UP = 3
+"""Updates that are launched from Python first: libraries make their buffers, and optimisers their state, at first use.
+Source: PyTorch's notes on CUDA graphs."""
+
+Stats = dict[str, torch.Tensor]
+
+
+class RecordedUpdate:
+    """An update that is recorded once as a CUDA graph and from then on played back.
+
+    It launches some 500 small kernels, which takes the host longer than the device takes to compute them. Played back
+    they are the same kernels on the same memory. So everything that changes from update to update has to stand in
+    tensors that are written in place: parameters, state and step sizes of the optimisers, θ, the replay buffer and its
+    fill level, and the state of the random generator, which the graph advances itself.
+    """
+
+    def __init__(self, update: Callable[[], Stats], generator: torch.Generator) -> None:
+        """Prepare; nothing is recorded before the update has run a few times.
+
+        Args:
+            update: Makes one update, and returns losses and statistics.
+            generator: What it draws from.
+        """
+        self._update = update
+        self._generator = generator
+        self._num_launched = 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._stats: Stats = {}
+
+    def __call__(self) -> Stats:
+        """Make an update, and return losses and statistics, which the next one does not overwrite."""
+        if self._num_launched < WARM_UP:
+            self._num_launched += 1
+            return self._update()
+        if self._graph is None:
+            self._graph = self._record()
+        self._graph.replay()
+        return {name: value.clone() for name, value in self._stats.items()}
+
+    def _record(self) -> torch.cuda.CUDAGraph:
+        """Record an update, which is not carried out by that."""
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(self._generator)
+        with torch.cuda.graph(graph):
+            self._stats = self._update()
+        return graph
