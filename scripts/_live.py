@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def add_live_args(parser: argparse.ArgumentParser) -> None:
     """Adds what a script asks of live supervision."""
     parser.add_argument("--num_supervised", type=int, default=1, help="robots shown, each for one person (default: 1)")
-    parser.add_argument("--host", default="127.0.0.1", help="address of the page (default: this machine alone)")
-    parser.add_argument("--port", type=int, default=8080, help="its port (default: 8080; 0 for any)")
+    parser.add_argument("--host", help="address of the page (default: this machine alone)")
+    parser.add_argument("--port", type=int, help="its port (default: 8080; 0 for any)")
 
 
 def check_live_args(args: argparse.Namespace) -> None:
@@ -34,8 +34,14 @@ def check_live_args(args: argparse.Namespace) -> None:
     """
     if args.num_supervised < 1:
         raise TaskUsageError(f"num_supervised is {args.num_supervised}; at least 1 robot is needed")
-    if not 0 <= args.port < 2**16:
+    if args.port is not None and not 0 <= args.port < 2**16:
         raise TaskUsageError(f"port is {args.port}; it must be between 0 and {2**16 - 1}")
+
+
+def fill_in_address(args: argparse.Namespace) -> None:
+    """Takes the usual address, of this machine alone, where nobody named another: neither now nor before a resume."""
+    args.host = "127.0.0.1" if args.host is None else args.host
+    args.port = 8080 if args.port is None else args.port
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ def kept_arguments(
             raise TaskUsageError(f"a resumed run keeps its {name}: it is {kept[name]}, not {given}")
         setattr(args, name, kept[name])
     for name in ADDRESS:
-        if getattr(args, name) == parser.get_default(name):
+        if getattr(args, name) is None:
             setattr(args, name, kept[name])
     for setting in settings:
         if setting not in kept["settings"]:

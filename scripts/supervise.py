@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from _common import REPOSITORY, check_writable, load_policy, one_line_errors, policy_file, versions
-from _live import add_live_args, check_live_args
+from _live import add_live_args, check_live_args, fill_in_address
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -51,6 +51,7 @@ def main() -> None:
     parser.set_defaults(device="cpu")  # a few robots are no faster on a GPU
     args, overrides = parse_task_args(parser)
     check_live_args(args)
+    fill_in_address(args)
     if args.episodes < 1:
         raise TaskUsageError(f"episodes is {args.episodes}; at least 1 is needed")
     args.num_envs = args.num_supervised
@@ -134,7 +135,7 @@ def open_session(
             from mereq_tasks.spacemouse import SpaceMouse
 
             device = MouseHands(SpaceMouse())
-        person = LivePerson(seats, layout, heading(view), device)
+        person = LivePerson(seats, layout, unwrapped.max_episode_length, heading(view), device)
 
         def look() -> list[dict[str, Any]]:
             for robot, scene in enumerate(scenes):

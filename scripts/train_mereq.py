@@ -37,7 +37,7 @@ from _common import (
     versions,
 )
 from _film import film_run
-from _live import add_live_args, check_live_args, export_run, start_supervision
+from _live import add_live_args, check_live_args, export_run, fill_in_address, start_supervision
 from _resume import keep_arguments, kept_arguments
 from mereq_tasks.arguments import TaskUsageError, add_task_args, check_settings, parse_task_args
 from mereq_tasks.quiet import quiet
@@ -116,6 +116,7 @@ def main() -> None:
         folder = RunFolder.open(args.resume, args.task)
         check_writable("run folder", folder.summary_file)
         overrides = kept_arguments(folder, args, overrides, parser)
+    fill_in_address(args)
     if args.distributed:
         args.device = device_of_process(args.device)
     is_live = args.person != "synthetic"
@@ -123,7 +124,6 @@ def main() -> None:
         raise TaskUsageError("a live person supervises a run of one process, and not one of recordings")
     files = {name: policy_file(args.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
 
-    from mereq_algo.live import LiveRunner
     from mereq_algo.ranks import Ranks, joined_ranks
     from mereq_algo.recording import RecordingError
     from mereq_algo.report import VIDEO, write_report
@@ -167,6 +167,8 @@ def main() -> None:
         try:
             parts = (env, spec, prior, expert, cfg, folder, args.seed, (), ranks)
             if process is not None:
+                from mereq_algo.live import LiveRunner  # nobody else needs a web server
+
                 runner = LiveRunner(process, *parts)
             else:
                 runner = SupervisionRunner(*parts) if recordings is None else RecordedRunner(recordings, *parts)
@@ -198,7 +200,7 @@ def main() -> None:
                 write_report(folder)
     console.print(evaluation_table(record.evaluation, f"{spec.task}: prior, aligned and expert"))
     console.print(f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}")
-    if isinstance(runner, LiveRunner) and runner.ending == "finish":
+    if process is not None and process.ending() == "finish":
         export_run(folder)
     if not args.no_video:
         film_run(folder)

@@ -45,6 +45,8 @@ class PointEnv(VecEnv):
     def __init__(self, num_envs: int = 1, max_episode_length: int = 20) -> None:
         self.num_envs, self.num_actions, self.max_episode_length = num_envs, 3, max_episode_length
         self.device, self.cfg = "cpu", {}
+        self.lengths = torch.full((num_envs,), max_episode_length)
+        """Of each robot's episodes."""
         self.log: list[tuple[float, torch.Tensor]] = []
         """When each step began, and the actions."""
         self.reset()
@@ -63,7 +65,7 @@ class PointEnv(VecEnv):
         self.log.append((time.monotonic(), actions.clone()))
         self.position = self.position + STEP * actions
         self.episode_length_buf = self.episode_length_buf + 1
-        dones = self.episode_length_buf >= self.max_episode_length
+        dones = self.episode_length_buf >= self.lengths.clamp(max=self.max_episode_length)
         extras: dict[str, Any] = {"time_outs": dones.clone(), "final_obs": dict(self.get_observations())}
         self.position = torch.where(dones.unsqueeze(1), 0.0, self.position)
         self.episode_length_buf = torch.where(dones, 0, self.episode_length_buf)
@@ -88,19 +90,18 @@ class Stand:
         num_robots: int = 1,
         max_episode_length: int = 20,
         serve: bool = True,
-        view: int | None = None,
+        views: list[int] | None = None,
     ) -> None:
         self.points = PointEnv(num_robots, max_episode_length)
         self.env = RealtimeEnv(self.points, STEP)
         self.seats, self.panel = Seats(num_robots), Panel(num_robots)
-        self.person = LivePerson(self.seats, ActionLayout())
+        self.person = LivePerson(self.seats, ActionLayout(), max_episode_length)
         self.folder = folder
         figures = lambda: [{"trace": float(x)} for x in self.points.position[:, 0]]  # noqa: E731
         self.session = LiveSession(self.env, self.person, self.seats, self.panel, folder, INFO, figures)
         self.session.judging_s = 0.0
         trace = {"label": "x", "unit": "m", "limits": [0.0, 1.0], "preferred": [0.2, 0.4]}
         task = {"task": "Point", "goal": "Go.", "wish": "", "turns": False, "grips": False, "trace": trace}
-        views = None if view is None else [view]
         self.server = LiveServer(self.seats, self.panel, task, port=0, views=views)
         self.kept: list[tuple[Path, RecordedEpisode]] | None = None
         self._thread: threading.Thread | None = None

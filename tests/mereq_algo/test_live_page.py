@@ -211,7 +211,10 @@ def test_closing_the_browser_lets_the_robot_go(stand, page):
 def test_a_hidden_window_lets_go(stand, page):
     page.keyboard.down("Space")
     expect(page.locator("#banner")).to_have_text("YOU are in control")
-    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    page.evaluate("window.dispatchEvent(new Event('blur'))")  # as of a click into the view: the page is still in focus
+    page.wait_for_timeout(200)
+    expect(page.locator("#banner")).to_have_text("YOU are in control")
+    page.evaluate("document.hasFocus = () => false; window.dispatchEvent(new Event('blur'))")
     expect(page.locator("#banner")).to_have_text("the robot is in control")
 
 
@@ -266,7 +269,7 @@ def test_who_sees_nothing_does_not_watch(tmp_path, browser):
         view = viser.ViserServer(host="127.0.0.1", port=0, verbose=False)
     cable = Cable(f"http://127.0.0.1:{view.get_port()}/")
     cable.is_drawn.set()
-    stand = Stand(tmp_path / "recordings", view=urlsplit(cable.url).port)
+    stand = Stand(tmp_path / "recordings", views=[urlsplit(cable.url).port or 0])
     page = open_page(browser, f"{stand.server.url}?picture=coarse")
     stand.begin(episodes=1000)
     expect(page.locator("#banner")).to_have_text("waiting for the picture")
@@ -284,6 +287,39 @@ def test_who_sees_nothing_does_not_watch(tmp_path, browser):
     page.context.close()
     view.stop()
     stand.close()
+
+
+def test_a_view_of_another_robot_is_loaded_once_and_begins_with_hands_off(tmp_path, browser):
+    with contextlib.redirect_stdout(io.StringIO()):
+        views = [viser.ViserServer(host="127.0.0.1", port=0, verbose=False) for _ in range(2)]
+    stand = Stand(tmp_path / "recordings", num_robots=2, views=[view.get_port() for view in views])
+    page = open_page(browser, f"{stand.server.url}?picture=coarse")
+    loads: list[str] = []
+    page.on("request", lambda request: loads.append(request.url) if "/view/" in request.url else None)
+    stand.begin(episodes=1000)
+    wait_for(lambda: stand.seats.state(0).control is not None)
+    page.keyboard.down("Space")
+    wait_for(lambda: (control := stand.seats.state(0).control) is not None and control.engaged)
+    loads.clear()
+    page.get_by_role("button", name="robot 2").click()
+    wait_for(lambda: stand.seats.state(1).is_connected)
+    wait_for(lambda: stand.seats.state(1).control is not None)
+    control = stand.seats.state(1).control
+    assert control is None or not control.engaged, "what was held was the other one"
+    page.wait_for_timeout(1_000)  # in which what was asked for arrives here, too
+    assert len(loads) == 1 and "/view/1/" in loads[0]
+    page.context.close()
+    for view in views:
+        view.stop()
+    stand.close()
+
+
+def test_the_page_says_that_it_is_over(stand, page):
+    stand.panel.show(phase="done")
+    expect(page.locator("#banner")).to_have_text("done")
+    stand.server.close()
+    page.wait_for_timeout(1_000)
+    expect(page.locator("#banner")).to_have_text("done")
 
 
 def wait_for(holds: Callable[[], object], seconds: float = 60.0) -> None:

@@ -112,6 +112,28 @@ def test_who_stops_while_it_learns_gets_what_was_learned(process, tmp_path):
     assert record.theta["push"] > 0.0 and record.evaluation, "learning went on to its end"
 
 
+@pytest.mark.parametrize("process", ["go on"], indirect=True)
+def test_a_run_with_people_goes_on_where_it_was(process, tmp_path):
+    process.url()
+    first = runner(process, tmp_path, max_rounds=1)
+    first.learn()
+    again = LiveRunner(
+        process,
+        TimedEnv(SupervisedLinearEnv(num_envs=32)),
+        SPEC,
+        trained(0.0),
+        trained(1.0),
+        small_cfg(max_rounds=3),
+        first.folder,
+        3,
+    )
+    again.resume()
+    record = again.learn()
+    assert record.rounds > 1 and record.expert_samples[0] == first.record.expert_samples[0]
+    rounds = {read_episodes(file)[0].info.round for file in find_recordings([first.folder.recordings])}
+    assert rounds == set(range(record.rounds))
+
+
 @pytest.mark.parametrize("process", ["nothing"], indirect=True)
 def test_without_an_episode_there_is_nothing_to_learn(process, tmp_path):
     process.url()

@@ -51,6 +51,18 @@ def test_two_tabs_cannot_both_steer(seats):
     assert seats.robot_of("tab 1") is None and seats.robot_of("tab 2") == 0
 
 
+def test_a_tab_that_connects_again_need_not_ask_itself(seats):
+    """The network may have told it, and not yet the server, that the old connection is gone."""
+    tab = Hello("Ada", "a", "tab 1")
+    seats.take(0, "old", tab)
+    seats.take(0, "new", tab)
+    assert not seats.steer("old", HELD) and seats.steer("new", HELD)
+    with pytest.raises(SeatError, match="another tab"):
+        seats.take(0, "other", Hello("Ada", "a", "tab 2"))
+    with pytest.raises(SeatError, match="supervised by Ada"):
+        seats.take(0, "other", Hello("Bob", "b", "tab 1"))
+
+
 def test_a_person_holds_one_robot_at_a_time(seats):
     seats.take(0, "tab 1", ADA)
     seats.take(1, "tab 1", ADA)

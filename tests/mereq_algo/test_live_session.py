@@ -88,6 +88,53 @@ def test_an_episode_is_on_disk_when_it_is_over_not_when_all_are(tmp_path):
     stand.close()
 
 
+def test_what_is_thrown_away_while_others_go_on_is_on_disk_at_once(tmp_path):
+    stand = Stand(tmp_path / "recordings", num_robots=2, max_episode_length=40, serve=False)
+    stand.seats.take(0, "tab", ADA)
+    stand.seats.take(1, "other", Hello("Bob", "b"))
+    stand.points.lengths = torch.tensor([8, 40])
+    stand.begin(episodes=2)
+    while not list(stand.folder.rglob("episode*.hdf5")):
+        stand.seats.steer("other", WATCHING)
+        keep_watching(stand, 0.02)
+    assert not infos(stand.folder)[0].discarded
+    stand.panel.press("discard", 0)
+    for _ in range(5):
+        stand.seats.steer("other", WATCHING)
+        keep_watching(stand, 0.05)
+    (info,) = infos(stand.folder)
+    assert info.discarded and len(stand.points.log) < 38, "the other robot is not done"
+    stand.close()
+
+
+def test_a_pause_at_the_end_of_an_episode_does_not_keep_it_from_the_disk(stand):
+    def look() -> list[dict]:
+        if stand.env.num_steps == 20:
+            stand.panel.press("pause", 0)
+        return [{}]
+
+    stand.session._figures = look
+    stand.begin(episodes=1)
+    while stand.panel.snapshot(0)["phase"] != "paused":
+        keep_watching(stand, 0.02)
+    (info,) = infos(stand.folder)
+    assert info.person == "Ada" and not info.discarded and stand.kept is None
+
+
+def test_once_it_does_not_count_it_never_does_again(stand):
+    """So that whoever is told so may look away."""
+    stand.begin(episodes=1)
+    keep_watching(stand, 0.3)
+    time.sleep(0.5)
+    verdicts = []
+    while len(stand.points.log) < 19:
+        verdicts.append(stand.person.watch[0].is_whole)
+        keep_watching(stand, 0.02)
+    assert verdicts and not any(verdicts)
+    keep_watching(stand, 0.2)
+    assert infos(stand.folder)[0].discarded
+
+
 def test_an_episode_is_on_disk_before_it_is_judged(stand):
     stand.session.judging_s = 5.0
     stand.begin(episodes=1)
@@ -181,6 +228,12 @@ def test_a_round_that_was_interrupted_goes_on(stand):
     while again.kept is None:
         keep_watching(again, 0.05)
     assert len(again.end()) == 3 and len(again.points.log) == 40
+    firsts = [read_episodes(file)[0].robot_action[0] for file in find_recordings([stand.folder])]
+    assert len({tuple(first.tolist()) for first in firsts}) == len(firsts), "nothing is drawn twice"
+    steps = len(again.points.log)
+    again.kept = None
+    again.begin(episodes=3)
+    assert len(again.end()) == 3 and len(again.points.log) == steps, "a round that is complete asks for nothing"
     assert all(file.read_bytes() == content for file, content in before.items())
     again.close()
 

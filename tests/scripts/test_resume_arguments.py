@@ -27,7 +27,8 @@ class Resume:
         self.parser.add_argument("--prior", default="prior")
         self.parser.add_argument("--person", default="synthetic")
         self.parser.add_argument("--from-recordings")
-        importlib.import_module("_live").add_live_args(self.parser)
+        self.live = importlib.import_module("_live")
+        self.live.add_live_args(self.parser)
 
     def parse(self, *arguments: str) -> argparse.Namespace:
         return self.parser.parse_args(["--task", "Franka-Erase", *arguments])
@@ -35,6 +36,7 @@ class Resume:
     def kept(self, folder: RunFolder, *arguments: str) -> argparse.Namespace:
         args = self.parse(*arguments)
         assert self.module.kept_arguments(folder, args, [], self.parser) == ["agent.max_rounds=3"]
+        self.live.fill_in_address(args)
         return args
 
 
@@ -60,8 +62,9 @@ def test_the_command_line_is_kept(resume, folder):
 
 
 def test_the_page_may_move(resume, folder):
-    args = resume.kept(folder, "--port", "8091", "--host", "127.0.0.2")
-    assert (args.host, args.port, args.num_supervised) == ("127.0.0.2", 8091, 3)
+    """Also to where it would be if nobody had said anything: to close a page that was open to others."""
+    args = resume.kept(folder, "--port", "8080", "--host", "127.0.0.1")
+    assert (args.host, args.port, args.num_supervised) == ("127.0.0.1", 8080, 3)
 
 
 def test_what_is_learned_from_may_not(resume, folder):

@@ -115,16 +115,17 @@ def test_a_round_with_a_person_at_the_page(tmp_path, start, page):
 
 
 @pytest.mark.realtime
-def test_ctrl_c_keeps_what_was_watched(tmp_path, start):
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_whatever_ends_it_keeps_what_was_watched(tmp_path, start, sent, status):
     recordings = tmp_path / "recordings"
     options = ["--port", "0", "--recordings", str(recordings), "env.episode_length_s=1"]
     program = start("supervise.py", *options)
     client = Client(program.url())
     while len(list(recordings.rglob("*.hdf5"))) < 2:
         client.hold(0.2)
-    program.process.send_signal(signal.SIGINT)
+    program.process.send_signal(sent)
     program.end(60.0)
-    assert program.process.returncode == 130
+    assert program.process.returncode == status
     for file in find_recordings([recordings]):
         (episode,) = read_episodes(file)
         assert episode.info.person == "Ada" and episode.expert_samples == len(episode)

@@ -204,8 +204,6 @@ def collect_supervised_rollout(
 
         next_obs, rewards, dones, extras = env.step(action)
         transition = transition_from_step(obs["policy"], action, next_obs, rewards, dones, extras)
-        if on_step is not None:
-            on_step(transition, dones, extras)
         done = dones[supervised].bool()
         step = {
             "transition": transition[supervised],
@@ -221,6 +219,8 @@ def collect_supervised_rollout(
         steps.append(TensorDict(step, batch_size=[num_supervised]))
         if on_episode is not None and bool((done & under_watch).any()):
             on_episode(_rollout_of_steps(steps))
+        if on_step is not None:
+            on_step(transition, dones, extras)
         episode = episode + done
         person.reset(done)
         obs = next_obs

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 Button = Literal["pause", "resume", "discard", "success", "failure", "stop", "finish"]
@@ -56,6 +56,9 @@ class Hello:
     key: str
     """A random word that their browser keeps: whoever comes back with it is the same person."""
 
+    tab: str = field(default="", compare=False)
+    """Another one, of this tab alone: it need not ask itself for the seat when it connects again."""
+
 
 @dataclass(frozen=True)
 class TakeSeat:
@@ -83,6 +86,8 @@ class Ping:
     """They want to know how long a message takes."""
 
     time: float
+    waits: bool = False
+    """Whether they hold a seat, and wait for the picture."""
 
 
 Message = Control | Hello | TakeSeat | LeaveSeat | Press | Ping
@@ -169,9 +174,9 @@ def _take_seat(robot: Any, elsewhere: Any = False) -> TakeSeat:
 
 _READERS = {
     "control": _control,
-    "hello": lambda person, key: Hello(_words(person, MAX_NAME), _words(key, 64)),
+    "hello": lambda person, key, tab="-": Hello(_words(person, MAX_NAME), _words(key, 64), _words(tab, 64)),
     "seat": _take_seat,
     "leave": LeaveSeat,
     "press": lambda button: Press(_one_of(button, get_args(Button))),
-    "ping": lambda time: Ping(_number(time)),
+    "ping": lambda time, waits=False: Ping(_number(time), _flag(waits)),
 }

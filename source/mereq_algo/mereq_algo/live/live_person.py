@@ -17,7 +17,7 @@ from .seats import Seats
 from .steering import ActionLayout, Steering
 
 MOST_LATE = 0.1
-"""Share of an episode's steps, at most, in which the person's browser may be silent. Source: ours."""
+"""Share of the steps of a full episode, at most, in which the person's browser may be silent. Source: ours."""
 
 
 @dataclass
@@ -27,11 +27,11 @@ class Watch:
     person: Hello | None = None
     """Who has watched it from the first step on."""
 
+    most_late: float = 0.0
+    """Steps, at most, in which they may be silent."""
+
     is_lost: bool = False
     """Whether they went before the end."""
-
-    num_steps: int = 0
-    """Steps so far."""
 
     num_late: int = 0
     """Steps in which they had not been heard of for too long, though their connection stood."""
@@ -44,8 +44,11 @@ class Watch:
 
     @property
     def is_whole(self) -> bool:
-        """Whether somebody saw all of it: a browser that does not answer shows nothing either."""
-        return self.person is not None and not self.is_lost and self.num_late <= MOST_LATE * self.num_steps
+        """Whether somebody saw all of it: a browser that does not answer shows nothing either.
+
+        Once it is not whole it never is again: then they are told that they need not look.
+        """
+        return self.person is not None and not self.is_lost and self.num_late <= self.most_late
 
 
 class SteeringDevice(Protocol):
@@ -75,6 +78,7 @@ class LivePerson:
         self,
         seats: Seats,
         layout: ActionLayout,
+        max_steps: int,
         heading: float = 0.0,
         device: SteeringDevice | None = None,
     ) -> None:
@@ -83,12 +87,14 @@ class LivePerson:
         Args:
             seats: Who holds which robot.
             layout: What an action is made of.
+            max_steps: Of a full episode.
             heading: As in :class:`Steering` [rad].
             device: A device on this machine, which steers the first robot as its person's browser does, and only while
                 that browser is heard of: whoever steers has to see.
         """
         self._seats = seats
         self._device = device
+        self._most_late = MOST_LATE * max_steps
         self._steering = [Steering(layout, heading) for _ in range(seats.num_robots)]
         self._is_first_step = [True] * seats.num_robots
         self.watch = [Watch() for _ in range(seats.num_robots)]
@@ -111,10 +117,9 @@ class LivePerson:
             if self._is_first_step[robot]:
                 self._is_first_step[robot] = False
                 steering.reset()
-                self.watch[robot] = Watch(seat.person if seat.is_connected else None)
+                self.watch[robot] = Watch(None if seat.control is None else seat.person, self._most_late)
             watch = self.watch[robot]
             watch.is_lost |= watch.person is not None and (not seat.is_connected or seat.person != watch.person)
-            watch.num_steps += 1
             watch.num_late += seat.is_connected and seat.control is None
             control = seat.control
             if robot == 0 and control is not None and self._device is not None:

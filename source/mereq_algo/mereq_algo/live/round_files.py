@@ -30,11 +30,18 @@ class RoundFiles:
     def left_by_others(self) -> list[tuple[Path, RecordedEpisode]]:
         """Return what an interrupted run left of this round: what a person has shown they need not show again."""
         found = []
-        for file in sorted(episode_file(self._folder, self.info.round, 1).parent.glob(f"*{SUFFIX}")):
+        for file in sorted(self._folder_of_round().glob(f"*{SUFFIX}")):
             (episode,) = read_episodes(file)
             if episode.info.policy_sha256 == self.info.policy_sha256 and not episode.info.discarded:
                 found.append((file, episode))
         return found
+
+    def number(self) -> int:
+        """Return how many episodes of the round there are, discarded ones included."""
+        return len(list(self._folder_of_round().glob(f"*{SUFFIX}")))
+
+    def _folder_of_round(self) -> Path:
+        return episode_file(self._folder, self.info.round, 1).parent
 
     def add(self, episode: RecordedEpisode) -> Path:
         """Write an episode to a file of its own, and return which."""

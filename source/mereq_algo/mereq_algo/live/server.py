@@ -167,24 +167,27 @@ class LiveServer:
         headers = {"Content-Type": kind, "Content-Encoding": "gzip", "Content-Security-Policy": POLICY}
         return _response(HTTPStatus.OK, content, headers)
 
-    def _view(self, path: str) -> tuple[int, Tab] | None:
-        """Return the port of the view that a path names, and whose it is: ``view/<robot>/<tab>/``."""
+    def _view(self, path: str) -> tuple[int, Tab, str] | None:
+        """Return the port of the view that a path names, whose it is, and which: ``view/<robot>/<tab>/<load>/``."""
         match path.strip("/").split("/"):
-            case ["view", robot, name] if robot.isdecimal() and int(robot) < len(self._views):
+            case ["view", robot, name, load] if robot.isdecimal() and int(robot) < len(self._views):
                 tab = next((tab for tab in self._tabs if tab.name == name), None)
-                return None if tab is None else (self._views[int(robot)], tab)
+                return None if tab is None else (self._views[int(robot)], tab, f"{robot}/{load}")
         return None
 
     async def _on_socket(self, socket: ServerConnection) -> None:
         assert socket.request is not None
-        view = self._view(self._door.path(socket.request))
-        if view is None:
+        path = self._door.path(socket.request)
+        if path == "control":
             await self._serve_tab(socket)
             return
-        port, tab = view
+        view = self._view(path)
+        if view is None:  # its tab has just gone
+            return
+        port, tab, name = view
 
         def on_shown(is_shown: bool) -> None:
-            tab.open_views += 1 if is_shown else -1
+            tab.sees[name] += 1 if is_shown else -1
             tab.has_news.set()
 
         await pass_on(socket, port, on_shown)
@@ -218,7 +221,7 @@ class LiveServer:
                 robot = self._seats.robot_of(tab)
                 state = self._panel.snapshot(robot)
                 seats = {"robot": robot, "seats": self._seats.names(), "dropped": self.dropped.total()}
-                own = {"sees": tab.open_views > 0, **seats}
+                own = {"sees": [name for name, number in tab.sees.items() if number > 0], **seats}
                 await tab.socket.send(json.dumps({"type": "state", **state, **own}))
         except ConnectionClosed:
             pass
@@ -251,7 +254,8 @@ class LiveServer:
                 else:
                     self._panel.press(message.button, robot)
             case Ping():
-                self._seats.hear(tab)
+                if message.waits:
+                    self._seats.hear(tab)
                 tab.answer(type="pong", time=message.time)
 
     def _seat(self, tab: Tab, message: TakeSeat) -> None:

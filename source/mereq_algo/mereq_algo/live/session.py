@@ -102,23 +102,29 @@ class LiveSession:
         """
         info = replace(self._info, policy_sha256=policy_hash(policy), round=order.index)
         files = RoundFiles(self.folder, info)
-        generator = torch.Generator(self._env.device).manual_seed(order.seed)
-        kept = files.left_by_others()
-        wanted, attempt = order.episodes, 0
-        self._note(order, kept, wanted)
-        while self._is_somebody_there():
+        kept, attempt = files.left_by_others(), files.number()
+        # Not what an interrupted process has drawn already.
+        generator = torch.Generator(self._env.device).manual_seed(order.seed + 1_000_000 * attempt)
+        while (wanted := self._num_wanted(order, kept)) > len(kept):
+            self._note(order, kept, wanted)
+            if not self._is_somebody_there():
+                break
             begin_round(self._env, order.seed + 1_000_000 * attempt)
             attempt += 1
             watched = self._watch(policy, generator, files)
             kept += [(file, episode) for file, episode in watched if not episode.info.discarded]
-            if len(kept) >= wanted:
-                if _rate(kept) > order.threshold or wanted >= order.most_episodes or self._panel.ending is not None:
-                    break
-                wanted = min(2 * wanted, order.most_episodes)
-            self._note(order, kept, wanted)
         self._note(order, kept, wanted)
         self._panel.show(phase="waiting")
         return kept
+
+    def _num_wanted(self, order: RoundOrder, kept: list[tuple[Path, RecordedEpisode]]) -> int:
+        """Return how many episodes the round needs, as far as one knows by those that there are."""
+        wanted = order.episodes
+        while len(kept) >= wanted and wanted < order.most_episodes:
+            if _rate(kept[:wanted]) > order.threshold or self._panel.ending is not None:
+                break
+            wanted = min(2 * wanted, order.most_episodes)
+        return wanted
 
     def _is_somebody_there(self) -> bool:
         """Wait for a person who does not pause, and return whether there is something to do for them."""
@@ -141,9 +147,25 @@ class LiveSession:
         cut: set[int] = set()
         written: dict[int, tuple[Path, RecordedEpisode]] = {}
 
+        def on_episode(so_far: SupervisedRollout) -> None:
+            for episode in episodes_of(so_far, files.info):
+                robot = episode.info.robot
+                if robot in ended_by:
+                    continue
+                ended_by[robot] = self._person.watch[robot]
+                if ended_by[robot].person is not None:
+                    described = self._describe(episode, ended_by[robot], robot in cut)
+                    written[robot] = files.add(described), described
+
+        def write_judgements() -> None:
+            for robot, (file, episode) in written.items():
+                judged = self._describe(episode, ended_by[robot], robot in cut)
+                if judged.info != episode.info:
+                    write_episode(file, judged)
+                    written[robot] = file, judged
+
         def on_step(transitions: TensorDict, dones: torch.Tensor, extras: dict[str, Any]) -> None:
-            for robot in dones[: self._seats.num_robots].nonzero().flatten().tolist():
-                ended_by.setdefault(robot, self._person.watch[robot])
+            write_judgements()
             self._show_step(ended_by)
             for robot in range(self._seats.num_robots):
                 # A robot in its last step will be cut by its own clock.
@@ -152,22 +174,11 @@ class LiveSession:
                     self._end_episode(robot)
             self._wait_while_paused()
 
-        def on_episode(so_far: SupervisedRollout) -> None:
-            for episode in episodes_of(so_far, files.info):
-                robot = episode.info.robot
-                if robot not in written and ended_by[robot].person is not None:
-                    described = self._describe(episode, ended_by[robot], robot in cut)
-                    written[robot] = files.add(described), described
-
         collect_supervised_rollout(
             self._env, policy, self._person, self._seats.num_robots, 1, generator, on_step, on_episode
         )
         self._let_judge(ended_by, cut)
-        for robot, (file, episode) in written.items():
-            judged = self._describe(episode, ended_by[robot], robot in cut)
-            if judged.info != episode.info:
-                write_episode(file, judged)
-                written[robot] = file, judged
+        write_judgements()
         return list(written.values())
 
     def _let_judge(self, ended_by: dict[int, Watch], cut: set[int]) -> None:

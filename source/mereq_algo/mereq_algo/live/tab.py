@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +32,8 @@ class Tab:
     heard_at: float = field(default_factory=time.monotonic)
     name: str = field(default_factory=lambda: secrets.token_hex(8))
     """Part of the path of its 3D view, so that one knows whose that is."""
-    open_views: int = 0
-    """Connections of its 3D view through which something has come."""
+    sees: Counter[str] = field(default_factory=Counter)
+    """Connections of its 3D view through which something has come, by robot and load of the view."""
 
     def may_speak(self) -> bool:
         """Take one message off the tab's allowance, and return whether there was one."""

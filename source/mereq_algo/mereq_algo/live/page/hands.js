@@ -30,7 +30,8 @@ export class Hands {
   listen(target) {
     target.addEventListener("keydown", (event) => this.onKey(event, true), true);
     target.addEventListener("keyup", (event) => this.onKey(event, false), true);
-    target.addEventListener("blur", () => this.letGo());
+    // A click into the view takes the focus from the page, and away from neither.
+    target.addEventListener("blur", () => setTimeout(() => { if (!document.hasFocus()) this.letGo(); }));
   }
 
   onKey(event, isDown) {
@@ -43,12 +44,11 @@ export class Hands {
     if (!(code in AXES) && !(code in commands) && !["Space", "KeyG", "ShiftLeft", "ShiftRight"].includes(code)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (isDown && !event.repeat) {
-      if (code in commands) this.onCommand(commands[code]);
-      if (code === "KeyG") this.toggleGripper();
-      if (code === "Space" && this.toggles) this.isHeldByToggle = !this.isHeldByToggle;
-    }
-    if (isDown) this.keys.add(code);
+    if (!isDown || event.repeat) return; // a repeated key may have been let go of meanwhile
+    if (code in commands) this.onCommand(commands[code]);
+    if (code === "KeyG") this.toggleGripper();
+    if (code === "Space" && this.toggles) this.isHeldByToggle = !this.isHeldByToggle;
+    this.keys.add(code);
   }
 
   // The other way round from what the fingers do now. What is asked for lasts as long as the hold.

@@ -9,10 +9,12 @@ const CONTROL_MS = 33; // the robot's process takes silence of 150 ms for nobody
 const RETRY_MS = 500;
 const SILENCE_MS = 4000; // from which the connection is taken to be lost
 const VIEW_MS = 30000; // in which the view has to show something, or else it is loaded again
+const DRAWN_MS = 500; // from the first that comes until it is drawn
 const TRACE_STEPS = 200; // 10 s at 20 Hz
 
 const $ = (id) => document.getElementById(id);
 const key = (localStorage.mereqKey ??= crypto.getRandomValues(new Uint32Array(4)).join("-"));
+const tab = crypto.getRandomValues(new Uint32Array(4)).join("-"); // the same when it connects again
 const hands = new Hands(press);
 let socket = null;
 let task = null;
@@ -23,7 +25,9 @@ let trace = [];
 let lastTick = null;
 let shownRobot = null;
 let shownAt = 0;
-let hasSeen = false; // whether something came through the view's own connection
+let load = 0; // of the view, counted
+let seenAt = null; // when something came through the connection of that load, until it breaks
+let isOver = false; // whether the server has said that the run is done
 let isElsewhere = false; // whether this person holds the robot in another tab
 
 function connect() {
@@ -43,7 +47,7 @@ function lose() {
   socket = null;
   hands.letGo();
   state = {};
-  hasSeen = false;
+  seenAt = null;
   show();
   setTimeout(connect, RETRY_MS);
 }
@@ -53,11 +57,11 @@ function say(message) {
 }
 
 function ping() {
-  return { type: "ping", time: performance.now() };
+  return { type: "ping", time: performance.now(), waits: state.robot != null && !document.hidden && !isViewShown() };
 }
 
 function introduce() {
-  if (sessionStorage.mereqPerson) say({ type: "hello", person: sessionStorage.mereqPerson, key });
+  if (sessionStorage.mereqPerson) say({ type: "hello", person: sessionStorage.mereqPerson, key, tab });
   else if (!$("hello").open) $("hello").showModal();
 }
 
@@ -65,6 +69,7 @@ function hear(message) {
   heardAt = performance.now();
   if (message.type === "task") {
     task = message;
+    isOver = false;
     shownRobot = null; // the view is this connection's
     showTask();
     introduce();
@@ -119,15 +124,26 @@ function showView(robot) {
   if (shownRobot !== null) trace = [];
   shownRobot = robot;
   shownAt = performance.now();
-  hasSeen = false;
-  $("view").src = PICTURES[$("picture").value](`view/${robot}/${task.view}/`);
+  seenAt = null;
+  load += 1;
+  hands.letGo(); // a view that is being loaded does not say which keys are released
+  $("view").src = PICTURES[$("picture").value](`view/${robot}/${task.view}/${load}/`);
   $("view").onload = () => hands.listen($("view").contentWindow);
 }
 
 // Nobody watches what they do not see: nothing is said of the hands before something is drawn.
 function isViewShown() {
   if (!task?.view || $("picture").value === "none") return true;
-  return Boolean(state.sees && $("view").contentDocument?.querySelector("canvas"));
+  return seenAt !== null && performance.now() - seenAt > DRAWN_MS && Boolean($("view").contentDocument?.querySelector("canvas"));
+}
+
+// Load the view again where its connection broke, or never came: it would not try again before somebody clicks on it.
+function watchView() {
+  if (socket?.readyState !== WebSocket.OPEN) return;
+  const sees = state.sees?.includes(`${shownRobot}/${load}`) ?? false;
+  if (sees) seenAt ??= performance.now();
+  else if (seenAt !== null || performance.now() - shownAt > VIEW_MS) shownRobot = null;
+  showView(state.robot ?? 0);
 }
 
 const PHASES = {
@@ -150,10 +166,8 @@ function show() {
   const isPerson = isSupervising && Boolean(own.in_control);
   hands.isClosed = Boolean(own.is_closed);
   document.body.dataset.control = !isSeated || !isSupervising || own.is_over ? "nobody" : isPerson ? "person" : "robot";
-  // It would not try again before somebody clicks on it.
-  if (!state.sees && (hasSeen || performance.now() - shownAt > VIEW_MS)) shownRobot = null;
-  showView(state.robot ?? 0);
-  hasSeen ||= Boolean(state.sees);
+  watchView();
+  isOver ||= state.phase === "done";
   if (!($("banner").dataset.until > performance.now())) $("banner").textContent = banner(own, isSeated, isPerson);
   $("sticks").hidden = !isSeated;
   $("phase").textContent = socket?.readyState === WebSocket.OPEN ? (PHASES[state.phase] ?? state.phase ?? "connecting") : "connecting";
@@ -182,7 +196,7 @@ function show() {
 }
 
 function banner(own, isSeated, isPerson) {
-  if (socket?.readyState !== WebSocket.OPEN) return "connection lost, trying again";
+  if (socket?.readyState !== WebSocket.OPEN) return isOver ? PHASES.done : "connection lost, trying again";
   if (!isSeated) return "you are looking on";
   if (!isViewShown()) return PHASES.loading;
   if (state.phase === "learning") return "the robot learns";
