@@ -6,6 +6,7 @@
 Examples:
     ./isaaclab.sh -p scripts/benchmark_speed.py --tasks Franka-Erase
     ./isaaclab.sh -p scripts/benchmark_speed.py --tasks all --robots 64 256 1024 --peer robosuite
+    ./isaaclab.sh -p scripts/benchmark_speed.py --tasks Franka-Erase --robots 512 --device cpu --processes 1 2
 
 A step is one of 20 Hz, observations, rewards and resets included. It is measured with random actions, with those of the
 task's prior, and in MEReQ's inner loop, with the shares of the time that physics, the rest of the environment, replay
@@ -18,26 +19,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
-import resource
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from _common import REPOSITORY, check_writable, hardware, load_policy, one_line_errors, policy_file, versions
-from mereq_tasks.arguments import TaskUsageError, add_task_args, check_name, parse_task_args, task_names
-from mereq_tasks.quiet import quiet
+from _common import REPOSITORY, check_writable, hardware, one_line_errors, versions
+from _speed import speeds_of
+from mereq_tasks.arguments import TaskUsageError, check_name, task_names
 
 if TYPE_CHECKING:
-    import torch
-
     from mereq_algo.benchmark import Speed
 
 PEERS = {"robosuite": {"Franka-Erase": "Wipe", "Franka-PickPlace": "PickPlace", "Franka-PushBottle": "Lift"}}
@@ -51,6 +46,13 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=["all"], help="ids of tasks, or all (default)")
     parser.add_argument("--robots", nargs="+", type=int, default=[64, 256, 1024], help="numbers of robots")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all three)")
+    parser.add_argument(
+        "--processes",
+        nargs="+",
+        type=int,
+        default=[1],
+        help="numbers of processes that share the robots, at the same time: side by side, and learning as one",
+    )
     parser.add_argument("--peer", choices=sorted(PEERS), help="whose nearest task to measure beside ours")
     parser.add_argument("--repeats", type=int, default=5, help="measurements, of which the median counts (default: 5)")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a measurement [s] (default: 4)")
@@ -63,9 +65,15 @@ def main() -> None:
         check_name("task", task, task_names())
         if args.peer:
             check_name(f"task of {args.peer}:", task, PEERS[args.peer])
-    for name, value in (("robots", min(args.robots)), ("repeats", args.repeats)):
+    for name, value in (
+        ("robots", min(args.robots) // max(args.processes)),
+        ("repeats", args.repeats),
+        ("processes", min(args.processes)),
+    ):
         if value < 1:
             raise TaskUsageError(f"{name} is {value}; at least 1 is needed")
+    if max(args.processes) > 1 and args.device != "cpu":
+        raise TaskUsageError("several processes are measured on a CPU alone: add --device cpu")
     if args.seconds <= 0:
         raise TaskUsageError(f"seconds is {args.seconds}; it must be more than 0")
     output = args.output or REPOSITORY / "logs" / "speed" / time.strftime("%Y-%m-%d_%H-%M-%S")
@@ -78,10 +86,12 @@ def main() -> None:
     pairs = []
     for task in tasks:
         for robots in args.robots:
-            for ours in in_own_process(task, robots, args):
-                console.print(f"{task}, {robots:,} robots, {ours.part}: {ours.env_steps_per_s:,.0f} env-steps/s")
+            measured = (ours for processes in args.processes for ours in speeds_of(task, robots, processes, args))
+            for ours in measured:
+                how = ours.part if ours.processes == 1 else f"{ours.part}, {ours.processes} processes"
+                console.print(f"{task}, {robots:,} robots, {how}: {ours.env_steps_per_s:,.0f} env-steps/s")
                 beside = []
-                for processes in peer_processes(args) if ours.part == "stepping" else ():
+                for processes in peer_processes(args) if (ours.part, ours.processes) == ("stepping", 1) else ():
                     beside.append(measure_peer(args.peer, PEERS[args.peer][task], processes, args))
                     console.print(
                         f"    {args.peer}, {processes} at once: {beside[-1].env_steps_per_s:,.0f} env-steps/s"
@@ -93,74 +103,6 @@ def main() -> None:
 def peer_processes(args: argparse.Namespace) -> list[int]:
     """Returns with how many processes a peer is measured: one, and one a core."""
     return sorted({1, len(os.sched_getaffinity(0))}) if args.peer else []
-
-
-def in_own_process(task: str, robots: int, args: argparse.Namespace) -> list[Speed]:
-    """Returns the speeds of a task, measured in a fresh process: its peak memory is its own.
-
-    Raises:
-        TaskUsageError: The process died.
-    """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(measure, task, robots, args).result()
-        except BrokenProcessPool:
-            raise TaskUsageError(
-                f"measuring {task} with {robots} robots ended without a result: out of memory?"
-            ) from None
-
-
-def measure(task: str, robots: int, args: argparse.Namespace) -> list[Speed]:
-    """Opens a task and measures it."""
-    import torch
-
-    with quiet(True):
-        from mereq_algo.benchmark import Speed, TrainingSpeed, measure_stepping
-        from mereq_algo.runner import MEReQCfg, TaskSpec
-        from mereq_tasks.launch import open_task, resolve_task
-
-    parser = argparse.ArgumentParser()
-    add_task_args(parser)
-    command = ["--task", task, "--num_envs", str(robots), *(("--device", args.device) if args.device else ())]
-    settings = resolve_task(*parse_task_args(parser, command))
-    with open_task(settings) as opened:
-        env = opened.env
-        obs = env.get_observations()["policy"]
-        prior = load_policy(
-            policy_file(task, "prior"), TaskSpec(**opened.names), obs.shape[1], env.num_actions, env.device
-        )
-        generator = torch.Generator(env.device).manual_seed(0)
-        shape = (env.num_envs, env.num_actions)
-        acts = {
-            "stepping": lambda: torch.rand(shape, generator=generator, device=env.device) * 2 - 1,
-            "policy": lambda: prior.policy.sample(env.get_observations()["policy"], generator)[0],
-        }
-        found = []
-        for part in args.parts:
-            shares = {}
-            # Long enough that episodes have ended and robots touch things.
-            warm_up_s = 2 * args.seconds
-            if part == "training":
-                cfg = MEReQCfg.from_dict(settings.agent)
-                training = TrainingSpeed(env, prior.policy, prior.info.temperature, cfg.sac, cfg.irl, cfg.inner)
-                rates = training.rates(args.seconds, args.repeats, warm_up_s)
-                shares = training.shares()
-            else:
-                rates = measure_stepping(env, acts[part], args.seconds, args.repeats, warm_up_s)
-            names = {"engine": "mereq_lab", "task": task, "robots": robots, "processes": 1, "part": part}
-            found.append(Speed.of(rates, **names, **peak_memory(env.device), **shares))
-    return found
-
-
-def peak_memory(device: torch.device | str) -> dict[str, float]:
-    """Returns the memory that this process has used at its peak, and that is used of its GPU [MiB]."""
-    import torch
-
-    found = {"peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
-    if torch.device(device).type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
-        found["peak_gpu_memory_mib"] = (total - free) / 2**20
-    return found
 
 
 def measure_peer(peer: str, task: str, processes: int, args: argparse.Namespace) -> Speed:

@@ -46,6 +46,23 @@ def test_more_robots_make_more_steps(tmp_path):
     )
 
 
+def test_two_processes_are_measured_at_the_same_time_side_by_side_and_as_one(tmp_path):
+    options = ["--robots", "16", "--processes", "2", "--parts", "training", "--repeats", "2", "--seconds", "0.5"]
+    result = run_script(
+        "benchmark_speed.py",
+        *("--tasks", "Franka-Erase", *options, "--device", "cpu", "--output", str(tmp_path)),
+        task=None,
+    )
+    assert result.returncode == 0, result.stderr
+    rows = list(csv.DictReader((tmp_path / "speed.csv").open()))
+    assert [(row["part"], row["processes"], row["robots"]) for row in rows] == [
+        ("training", "2", "16"),
+        ("training as one", "2", "16"),
+    ]
+    assert all(float(row["env_steps_per_s"]) > 10.0 for row in rows)
+    assert "| Franka-Erase | 16 | training as one, 2 processes |" in (tmp_path / "speed.md").read_text()
+
+
 def test_a_peer_that_cannot_be_fetched_is_told_of_before_anything_is_measured(tmp_path):
     options = ["--peer", "robosuite", "--output", str(tmp_path / "speed")]
     result = run_script(
@@ -60,7 +77,16 @@ def test_a_peer_that_cannot_be_fetched_is_told_of_before_anything_is_measured(tm
     assert result.stderr.count("\n") == 1 and "robosuite could not be measured" in result.stderr
 
 
-@pytest.mark.parametrize("options", [["--robots", "0"], ["--seconds", "0"], ["--tasks", "Franka-Erasee"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--robots", "0"],
+        ["--seconds", "0"],
+        ["--tasks", "Franka-Erasee"],
+        ["--processes", "2", "--device", "cuda"],
+        ["--robots", "1", "--processes", "2", "--device", "cpu"],
+    ],
+)
 def test_what_cannot_be_measured_is_refused(options):
     result = run_script("benchmark_speed.py", *options, task=None)
     assert result.returncode == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1

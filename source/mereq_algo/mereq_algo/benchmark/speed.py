@@ -39,7 +39,8 @@ class Speed:
     highest: float
     repeats: int
     part: str = "stepping"
-    """``stepping`` with random actions, ``policy`` with a policy's, or ``training`` in MEReQ's inner loop."""
+    """``stepping`` with random actions, ``policy`` with a policy's, ``training`` in MEReQ's inner loop; of several
+    processes one each, or ``training as one``."""
     peak_memory_mib: float | None = None
     """Resident memory of the process at its peak; ``None`` where it was not measured."""
     peak_gpu_memory_mib: float | None = None
@@ -126,7 +127,7 @@ def speeds_as_markdown(pairs: Sequence[tuple[Speed, Sequence[Speed]]]) -> str:
     lines = [header, ["---", "---:", "---", *["---:"] * (len(header) - 3)]]
     for ours, others in pairs:
         memory = "" if ours.peak_memory_mib is None else f"{ours.peak_memory_mib / 1024:.1f} GiB"
-        row = [ours.task, f"{ours.robots:,}", ours.part, f"{ours.env_steps_per_s:,.0f}"]
+        row = [ours.task, f"{ours.robots:,}", _what(ours), f"{ours.env_steps_per_s:,.0f}"]
         row += [f"{ours.lowest:,.0f} to {ours.highest:,.0f}", memory]
         shares = (ours.physics, ours.environment, ours.replay, ours.learning)
         row += ["" if share is None else f"{100 * share:.0f} %" for share in shares]
@@ -137,6 +138,10 @@ def speeds_as_markdown(pairs: Sequence[tuple[Speed, Sequence[Speed]]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
+def _what(speed: Speed) -> str:
+    return speed.part if speed.processes == 1 else f"{speed.part}, {speed.processes} processes"
+
+
 def plot_speeds(pairs: Sequence[tuple[Speed, Sequence[Speed]]], file: Path) -> None:
     """Draw env-steps/s against the number of robots, a line a task, peers as dotted lines.
 
@@ -145,9 +150,9 @@ def plot_speeds(pairs: Sequence[tuple[Speed, Sequence[Speed]]], file: Path) -> N
         file: Where the picture goes.
     """
     figure, axis = plt.subplots(figsize=(7, 4.5))
-    parts = list(dict.fromkeys((ours.task, ours.part) for ours, _ in pairs))
+    parts = list(dict.fromkeys((ours.task, _what(ours)) for ours, _ in pairs))
     for index, (task, part) in enumerate(parts):
-        mine = [(ours, others) for ours, others in pairs if (ours.task, ours.part) == (task, part)]
+        mine = [(ours, others) for ours, others in pairs if (ours.task, _what(ours)) == (task, part)]
         robots = [ours.robots for ours, _ in mine]
         rates = [ours.env_steps_per_s for ours, _ in mine]
         errors = [[ours.env_steps_per_s - ours.lowest for ours, _ in mine]]

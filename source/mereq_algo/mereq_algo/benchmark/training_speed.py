@@ -15,6 +15,7 @@ from rsl_rl.env import VecEnv
 from ..irl import MaxEntIRL, MaxEntIRLCfg
 from ..methods import FeatureWindow, InnerLoopCfg, run_inner_loop
 from ..networks import GaussianPolicy
+from ..ranks import Ranks
 from ..residual import LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
 from .speed import synchronize
 from .stopwatch import Stopwatch
@@ -35,6 +36,8 @@ class TrainingSpeed:
         sac: ResidualSACCfg,
         irl: MaxEntIRLCfg,
         inner: InnerLoopCfg,
+        ranks: Ranks | None = None,
+        others: Ranks | None = None,
     ) -> None:
         """Put the parts together, as the main job does.
 
@@ -45,15 +48,19 @@ class TrainingSpeed:
             sac: Settings of the actor-critic.
             irl: Settings of max-ent IRL.
             inner: Pace of the inner loop.
+            ranks: Processes that learn as one.
+            others: Processes that measure at the same time, and take as many steps; ``ranks`` when left out.
         """
         self._env = env
+        ranks = ranks or Ranks()
+        self._others = others or ranks
         self._irl_cfg, self._inner = irl, inner
         num_features = env.get_observations()["features"].shape[1]
         self._scale = torch.ones(num_features, device=env.device)
         reward = LinearReward(0.0, torch.zeros(num_features, device=env.device), self._scale)
         sac = dataclasses.replace(sac, prior_temperature=prior_temperature)
-        self.algorithm: ResidualSAC = build_residual_sac(env, reward, sac, prior=prior)
-        self._window = FeatureWindow(inner.window, slice(None))
+        self.algorithm: ResidualSAC = build_residual_sac(env, reward, sac, prior=prior, ranks=ranks)
+        self._window = FeatureWindow(inner.window, slice(None), ranks)
         self._window.add(env.get_observations()["features"])
 
     def run(self, num_steps: int) -> float:
@@ -83,10 +90,13 @@ class TrainingSpeed:
         """
         step_s = self.run(10) / 10
         for _ in range(2):  # the first steps are slow: kernels are loaded, graphs recorded
-            num_steps = max(round(0.5 * warm_up_s / step_s), 10)
+            num_steps = self._agreed(0.5 * warm_up_s / step_s)
             step_s = self.run(num_steps) / num_steps
-        num_steps = max(round(seconds / step_s), 10)
+        num_steps = self._agreed(seconds / step_s)
         return [num_steps * self._env.num_envs / self.run(num_steps) for _ in range(repeats)]
+
+    def _agreed(self, num_steps: float) -> int:
+        return self._others.from_first(max(round(num_steps), 10))
 
     def shares(self, num_steps: int = 50) -> dict[str, float]:
         """Measure where the time goes, in steps of their own: on a GPU each part is waited for.
