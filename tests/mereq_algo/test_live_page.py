@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import time
 from collections.abc import Callable, Iterator
@@ -311,6 +312,26 @@ def test_a_view_of_another_robot_is_loaded_once_and_begins_with_hands_off(tmp_pa
     page.context.close()
     for view in views:
         view.stop()
+    stand.close()
+
+
+def test_without_a_picture_nothing_is_loaded_again_and_again(tmp_path, browser):
+    """As it would be half a minute later, sooner: what is held stays held."""
+    stand = Stand(tmp_path / "recordings", views=[1])
+    page = browser.new_context().new_page()
+    script = stand.server._files["live.js"]
+    hurried = gzip.compress(gzip.decompress(script[0]).replace(b"VIEW_MS = 30000", b"VIEW_MS = 300"))
+    stand.server._files["live.js"] = (hurried, script[1])
+    page.goto(f"{stand.server.url}?picture=none")
+    page.locator("#person").fill("Ada")
+    page.keyboard.press("Enter")
+    wait_for(lambda: stand.seats.state(0).control is not None)
+    page.keyboard.down("Space")
+    control_of(stand, lambda control: control.engaged)
+    page.wait_for_timeout(1_500)
+    control_of(stand, lambda control: control.engaged)
+    assert page.locator("#view").get_attribute("src") == "about:blank"
+    page.context.close()
     stand.close()
 
 

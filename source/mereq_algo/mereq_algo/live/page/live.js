@@ -142,7 +142,7 @@ function watchView() {
   if (socket?.readyState !== WebSocket.OPEN) return;
   const sees = state.sees?.includes(`${shownRobot}/${load}`) ?? false;
   if (sees) seenAt ??= performance.now();
-  else if (seenAt !== null || performance.now() - shownAt > VIEW_MS) shownRobot = null;
+  else if ($("picture").value !== "none" && (seenAt !== null || performance.now() - shownAt > VIEW_MS)) shownRobot = null;
   showView(state.robot ?? 0);
 }
 
