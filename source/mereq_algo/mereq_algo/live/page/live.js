@@ -28,6 +28,7 @@ let shownAt = 0;
 let load = 0; // of the view, counted
 let seenAt = null; // when something came through the connection of that load, until it breaks
 let isOver = false; // whether the server has said that the run is done
+let asked = null; // the robot that was asked for, until there is an answer
 let isElsewhere = false; // whether this person holds the robot in another tab
 
 function connect() {
@@ -47,7 +48,7 @@ function lose() {
   socket = null;
   hands.letGo();
   state = {};
-  seenAt = null;
+  asked = seenAt = null;
   show();
   setTimeout(connect, RETRY_MS);
 }
@@ -81,17 +82,21 @@ function hear(message) {
     delay = performance.now() - message.time;
   } else if (message.type === "state") {
     state = message;
+    if (state.robot === asked) asked = null;
     show();
   }
 }
 
 function refuse(message) {
+  asked = null;
   $("banner").textContent = message.text;
   $("banner").dataset.until = performance.now() + 3000;
   isElsewhere = Boolean(message.elsewhere);
 }
 
 function take(robot) {
+  hands.letGo(); // what is held is the other one
+  asked = robot;
   sessionStorage.mereqRobot = robot;
   say({ type: "seat", robot, elsewhere: isElsewhere });
   isElsewhere = false;
@@ -283,7 +288,7 @@ $("hello").addEventListener("close", () => {
 });
 document.addEventListener("visibilitychange", () => { if (document.hidden) hands.letGo(); });
 setInterval(() => {
-  if (state.robot != null && !document.hidden) say(isViewShown() ? hands.read() : ping());
+  if (state.robot != null && asked === null && !document.hidden) say(isViewShown() ? hands.read() : ping());
 }, CONTROL_MS);
 setInterval(() => {
   say(ping());
