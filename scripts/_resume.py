@@ -20,13 +20,16 @@ KEPT = ("seed", "num_envs", "device", "prior", "person", "num_supervised")
 ADDRESS = ("host", "port")
 """Arguments that it keeps unless it is told others: where the page is has nothing to do with what is learned."""
 
+LIVE = ("person", "num_supervised", *ADDRESS)
+"""Arguments that runs of earlier versions did not have."""
+
 
 def keep_arguments(folder: RunFolder, args: argparse.Namespace, settings: list[str], device: str) -> None:
     """Writes down what :func:`kept_arguments` reads."""
     prior = args.prior if args.prior in ("prior", "expert") else str(Path(args.prior).resolve())
     kept = {"seed": args.seed, "num_envs": args.num_envs, "device": device, "prior": prior, "settings": settings}
-    kept |= {"person": args.person, "from_recordings": args.from_recordings is not None}
-    kept |= {name: getattr(args, name) for name in ("num_supervised", *ADDRESS)}
+    kept |= {name: getattr(args, name) for name in LIVE}
+    kept["from_recordings"] = args.from_recordings is not None
     folder.write_params("arguments", kept)
 
 
@@ -39,8 +42,7 @@ def kept_arguments(
         TaskUsageError: The command line asks for something else.
         RunFolderError: The folder does not tell.
     """
-    once = {name: parser.get_default(name) for name in ("person", "num_supervised", *ADDRESS)}  # there was no other
-    kept = {**once, **folder.read_params("arguments")}
+    kept = {name: parser.get_default(name) for name in LIVE} | folder.read_params("arguments")
     if kept.get("from_recordings"):
         raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
     for name in KEPT:

@@ -5,29 +5,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import io
 import time
-from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
+from collections.abc import Iterator
 
 import pytest
-import viser
 from playwright.sync_api import Browser, Page, expect
 
 from mereq_algo.recording import read_episodes
 
 from .black_hole import Cable
+from .live_browser import control_of, open_page
 from .live_stand import Client, Stand
 
 pytestmark = pytest.mark.timeout(120)
-
-GAMEPAD = """
-const buttons = Array.from({ length: 17 }, () => ({ pressed: false }));
-window.pad = { mapping: "standard", axes: [0, 0, 0, 0], buttons };
-navigator.getGamepads = () => [null, window.pad];
-"""
 
 
 @pytest.fixture
@@ -44,24 +34,6 @@ def page(stand, browser: Browser) -> Iterator[Page]:
     expect(page.locator("#banner")).to_have_text("the robot is in control")
     yield page
     page.context.close()
-
-
-def open_page(browser: Browser, url: str, person: str = "Ada") -> Page:
-    """As a person comes in: the link, their name."""
-    page = browser.new_context(viewport={"width": 1000, "height": 700}).new_page()
-    page.add_init_script(GAMEPAD)
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.complaints = complaints  # type: ignore[attr-defined]  # for the test that asks
-    page.goto(url)
-    page.locator("#person").fill(person)
-    page.keyboard.press("Enter")
-    return page
-
-
-def control_of(stand: Stand, holds) -> None:
-    """Waits until the server hears what was meant."""
-    wait_for(lambda: (control := stand.seats.state(0).control) is not None and holds(control), 5.0)
 
 
 def test_keys(stand, page):
@@ -264,90 +236,12 @@ def test_a_drawn_cable_is_said_and_the_page_comes_back_when_it_is_plugged_in(sta
     cable.close()
 
 
-def test_who_sees_nothing_does_not_watch(tmp_path, browser):
-    """The connection of the 3D view leads nowhere, then somewhere, and is cut and made again."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        view = viser.ViserServer(host="127.0.0.1", port=0, verbose=False)
-    cable = Cable(f"http://127.0.0.1:{view.get_port()}/")
-    cable.is_drawn.set()
-    stand = Stand(tmp_path / "recordings", views=[urlsplit(cable.url).port or 0])
-    page = open_page(browser, f"{stand.server.url}?picture=coarse")
-    stand.begin(episodes=1000)
-    expect(page.locator("#banner")).to_have_text("waiting for the picture")
-    expect(page.frame_locator("#view").locator("canvas").first).to_be_visible(timeout=60_000)
-    assert stand.seats.state(0).is_connected and stand.points.log == []
-
-    cable.is_drawn.clear()
-    page.frames[1].locator("body").click()  # viser's client tries again only where somebody looks
-    wait_for(lambda: stand.points.log)
-    stand.server._views[0] = view.get_port()
-    cable.close()
-    wait_for(lambda: stand.seats.state(0).control is None)
-    wait_for(lambda: stand.seats.state(0).control is not None)
-    assert stand.seats.state(0).is_connected, "the page itself was never gone"
-    page.context.close()
-    view.stop()
-    stand.close()
-
-
-def test_a_view_of_another_robot_is_loaded_once_and_begins_with_hands_off(tmp_path, browser):
-    with contextlib.redirect_stdout(io.StringIO()):
-        views = [viser.ViserServer(host="127.0.0.1", port=0, verbose=False) for _ in range(2)]
-    stand = Stand(tmp_path / "recordings", num_robots=2, views=[view.get_port() for view in views])
-    page = open_page(browser, f"{stand.server.url}?picture=coarse")
-    loads: list[str] = []
-    page.on("request", lambda request: loads.append(request.url) if "/view/" in request.url else None)
-    stand.begin(episodes=1000)
-    wait_for(lambda: stand.seats.state(0).control is not None)
-    page.keyboard.down("Space")
-    wait_for(lambda: (control := stand.seats.state(0).control) is not None and control.engaged)
-    loads.clear()
-    page.get_by_role("button", name="robot 2").click()
-    wait_for(lambda: stand.seats.state(1).is_connected)
-    wait_for(lambda: stand.seats.state(1).control is not None)
-    control = stand.seats.state(1).control
-    assert control is None or not control.engaged, "what was held was the other one"
-    page.wait_for_timeout(1_000)  # in which what was asked for arrives here, too
-    assert len(loads) == 1 and "/view/1/" in loads[0]
-    page.context.close()
-    for view in views:
-        view.stop()
-    stand.close()
-
-
-def test_without_a_picture_nothing_is_loaded_again_and_again(tmp_path, browser):
-    """As it would be half a minute later, sooner: what is held stays held."""
-    stand = Stand(tmp_path / "recordings", views=[1])
-    page = browser.new_context().new_page()
-    script = stand.server._files["live.js"]
-    hurried = gzip.compress(gzip.decompress(script[0]).replace(b"VIEW_MS = 30000", b"VIEW_MS = 300"))
-    stand.server._files["live.js"] = (hurried, script[1])
-    page.goto(f"{stand.server.url}?picture=none")
-    page.locator("#person").fill("Ada")
-    page.keyboard.press("Enter")
-    wait_for(lambda: stand.seats.state(0).control is not None)
-    page.keyboard.down("Space")
-    control_of(stand, lambda control: control.engaged)
-    page.wait_for_timeout(1_500)
-    control_of(stand, lambda control: control.engaged)
-    assert page.locator("#view").get_attribute("src") == "about:blank"
-    page.context.close()
-    stand.close()
-
-
 def test_the_page_says_that_it_is_over(stand, page):
     stand.panel.show(phase="done")
     expect(page.locator("#banner")).to_have_text("done")
     stand.server.close()
     page.wait_for_timeout(1_000)
     expect(page.locator("#banner")).to_have_text("done")
-
-
-def wait_for(holds: Callable[[], object], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 async def _hang_up(stand: Stand) -> None:

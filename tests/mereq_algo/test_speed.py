@@ -52,7 +52,7 @@ class SlowLinearEnv(LinearEnv):
 
 class Simulation:
     def step(self) -> None:
-        time.sleep(0.004)
+        time.sleep(0.02)
 
 
 def speed(rates: list[float], **fields) -> Speed:
@@ -100,14 +100,14 @@ def test_a_stopwatch_times_methods_and_leaves_no_trace():
 
 
 def test_the_speed_of_training_is_that_of_the_real_inner_loop():
-    """Each step of the simulation takes 4 ms, so that no more than 64 / 4 ms steps of a robot can be made."""
+    """Each step of the simulation takes 20 ms, so that no more than 64 / 20 ms steps of a robot can be made."""
     env = SlowLinearEnv()
     inner, irl = InnerLoopCfg(theta_interval=2, window=4), MaxEntIRLCfg()
     sac = ResidualSACCfg(learning_starts=64, policy=PolicyCfg(hidden_dims=(8,)))
     training = TrainingSpeed(env, linear_gaussian_policy(0.8, 0.3, 0.4), 0.1, sac, irl, inner)
     rates = training.rates(seconds=0.2, repeats=2, warm_up_s=0.1)
-    assert all(1_000 < rate < 64 / 0.004 for rate in rates)
+    assert all(1_000 < rate < 64 / 0.02 for rate in rates)
     assert training.algorithm.num_updates > 10 and training.algorithm.reward.theta.abs().sum() > 0.0
     shares = training.shares(30)
     assert tuple(shares) == SHARES and shares["learning"] > 0.05
-    assert 0.02 < shares["physics"] < 1.0 and shares["environment"] > 0.0, "less where the machine is busy"
+    assert 0.2 < shares["physics"] < 1.0 and shares["environment"] > 0.0

@@ -57,7 +57,8 @@ class Hello:
     """A random word that their browser keeps: whoever comes back with it is the same person."""
 
     tab: str = field(default="", compare=False)
-    """Another one, of this tab alone: it need not ask itself for the seat when it connects again."""
+    """Another one, of this tab alone: it need not ask itself for the seat when it connects again.
+    Nothing where it did not say."""
 
 
 @dataclass(frozen=True)
@@ -172,9 +173,13 @@ def _take_seat(robot: Any, elsewhere: Any = False) -> TakeSeat:
     return TakeSeat(robot, _flag(elsewhere))
 
 
+def _hello(person: Any, key: Any, tab: Any = None) -> Hello:
+    return Hello(_words(person, MAX_NAME), _words(key, 64), "" if tab is None else _words(tab, 64))
+
+
 _READERS = {
     "control": _control,
-    "hello": lambda person, key, tab="-": Hello(_words(person, MAX_NAME), _words(key, 64), _words(tab, 64)),
+    "hello": _hello,
     "seat": _take_seat,
     "leave": LeaveSeat,
     "press": lambda button: Press(_one_of(button, get_args(Button))),

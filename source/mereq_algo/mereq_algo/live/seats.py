@@ -107,7 +107,7 @@ class Seats:
                 is_same = seat.person.key == person.key
                 if not is_same and self._is_kept(seat):
                     raise SeatError(f"Robot {robot + 1} is supervised by {seat.person.person}.")
-                is_same_tab = is_same and person.tab not in ("", "-") and seat.person.tab == person.tab
+                is_same_tab = is_same and person.tab != "" and seat.person.tab == person.tab
                 if is_same and not is_same_tab and self._is_connected(seat) and not elsewhere:
                     raise SeatError(f"You hold robot {robot + 1} in another tab.", is_elsewhere=True)
             self._leave(connection)

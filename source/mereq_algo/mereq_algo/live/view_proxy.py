@@ -28,11 +28,12 @@ async def pass_on(socket: ServerConnection, port: int, on_shown: Callable[[bool]
         port: The view's, on this machine.
         on_shown: Called with True when the first of what is to be seen has passed, and with False when that is over.
     """
-    shown: list[bool] = []
+    is_shown = False
 
     def note_shown() -> None:
-        if not shown:
-            shown.append(True)
+        nonlocal is_shown
+        if not is_shown:
+            is_shown = True
             on_shown(True)
 
     offered = [socket.subprotocol] if socket.subprotocol else None
@@ -55,7 +56,7 @@ async def pass_on(socket: ServerConnection, port: int, on_shown: Callable[[bool]
     except (ConnectionClosed, InvalidHandshake, OSError):
         return  # the page tries again
     finally:
-        if shown:
+        if is_shown:
             on_shown(False)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -173,12 +174,9 @@ class ResidualSAC:
 
     def _make_updates(self) -> dict[bool, Callable[[], Stats]]:
         """Return what makes an update, by whether it moves the policy as well as the critics."""
-        updates: dict[bool, Callable[[], Stats]] = {
-            True: lambda: self._update_once(moves_policy=True),
-            False: lambda: self._update_once(moves_policy=False),
-        }
+        updates = {moves_policy: partial(self._update_once, moves_policy) for moves_policy in (True, False)}
         if not self._is_recorded:
-            return updates
+            return dict(updates)
         return {moves_policy: RecordedUpdate(update, self.generator) for moves_policy, update in updates.items()}
 
     def _update_once(self, moves_policy: bool) -> Stats:
