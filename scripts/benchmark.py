@@ -76,7 +76,9 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
         if args.search and method not in METHODS:
             raise TaskUsageError(f"there is no search for {method}; choose {', '.join(METHODS)}")
     if not args.search:
-        return [Job(*job, settings) for job in itertools.product(args.tasks, methods, range(args.seeds))]
+        # Seed by seed, so that what is done so far compares all methods on the same seeds.
+        order = itertools.product(args.tasks, range(args.seeds), methods)
+        return [Job(task, method, seed, settings) for task, seed, method in order]
     rates = {task: theta_rate(task) for task in args.tasks}
     return [
         Job(task, method, FIRST_SEARCH_SEED + index, (setting, *settings))

@@ -99,9 +99,16 @@ def main() -> None:
         choices=("synthetic", "browser", "spacemouse"),
         help="an expert policy (default), or somebody at a page in the browser, with a SpaceMouse or not",
     )
+    parser.add_argument(
+        "--learner",
+        choices=("sac", "ppo"),
+        help="what learns a policy for the inferred reward: residual Q-learning (default) or residual PPO",
+    )
     add_live_args(parser)
     parser.add_argument("--no-video", action="store_true", help="make no comparison video at the end")
     args, overrides = parse_task_args(parser)
+    if args.learner is not None:
+        overrides.append(f"agent.learner={args.learner}")
 
     check_live_args(args)
     recordings = None

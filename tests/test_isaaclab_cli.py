@@ -42,9 +42,12 @@ def test_agents_without_a_policy_step_the_task(isaaclab, agent):
     isaaclab(agent, *TASK, "--max_steps", "5")
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_rsl_rl_trains_on_the_task_and_saves_a_policy(isaaclab, tmp_path, task):
-    options = ("--task", task, "--num_envs", "4", "--max_iterations", "1")
+@pytest.mark.parametrize(
+    ("task", "agent"),
+    [*((task, "rsl_rl_cfg_entry_point") for task in TASKS), (TASKS[0], "rsl_rl_residual_cfg_entry_point")],
+)
+def test_rsl_rl_trains_on_the_task_and_saves_a_policy(isaaclab, tmp_path, task, agent):
+    options = ("--task", task, "--num_envs", "4", "--max_iterations", "1", "--agent", agent)
     output = isaaclab("train", "--backend", "rsl_rl", *options)
     assert "Learning iteration 0/1" in output
     assert list((tmp_path / "logs" / "rsl_rl").glob("*/*/model_*.pt"))

@@ -23,6 +23,7 @@ from mereq_algo.methods import (
     build_learner,
     run_inner_loop,
 )
+from mereq_algo.ranks import Ranks
 from mereq_algo.residual import LinearReward, build_residual_sac
 from mereq_algo.runner import TIMES, ConfigError, RunFolder, SupervisionRunner, TimedEnv
 
@@ -200,9 +201,10 @@ class InterruptIn:
             raise KeyboardInterrupt
 
 
-def run(root, method: str, listeners=()) -> SupervisionRunner:
+def run(root, method: str, listeners=(), learner: str = "sac") -> SupervisionRunner:
     env = TimedEnv(SupervisedLinearEnv(num_envs=32))
-    cfg = small_cfg(method=method, cloning={"learning_rate": 1e-2, "updates_per_round": 200})
+    ppo = {"num_steps_per_env": 8, "learning_rate": 5e-3}
+    cfg = small_cfg(method=method, learner=learner, ppo=ppo, cloning={"learning_rate": 1e-2, "updates_per_round": 200})
     return SupervisionRunner(
         env, SPEC, trained(0.0), trained(1.0), cfg, RunFolder.create(root, "Linear", method), 3, listeners
     )
@@ -212,9 +214,11 @@ def figures(runner: SupervisionRunner) -> dict:
     return {name: value for name, value in runner.folder.read_summary().items() if name not in TIMES}
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
-def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method):
-    record = run(tmp_path, method).learn()
+@pytest.mark.parametrize(
+    ("method", "learner"), [*((method, "sac") for method in sorted(METHODS)), ("mereq", "ppo"), ("maxent", "ppo")]
+)
+def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method, learner):
+    record = run(tmp_path, method, learner=learner).learn()
     assert record.method == method
     assert record.intervention_rate[-1] < record.intervention_rate[0]
     assert record.expert_return_gap_closed is not None and record.expert_return_gap_closed > 0.3
@@ -222,14 +226,14 @@ def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method):
     assert all(math.isfinite(norm) == infers_reward for norm in record.gradient_norm)
 
 
-@pytest.mark.parametrize("method", ["maxent", "iwr_ft"])
-def test_every_kind_of_method_resumes_exactly(tmp_path, method):
-    whole = run(tmp_path / "whole", method)
+@pytest.mark.parametrize(("method", "learner"), [("maxent", "sac"), ("mereq", "ppo"), ("iwr_ft", "sac")])
+def test_every_kind_of_method_resumes_exactly(tmp_path, method, learner):
+    whole = run(tmp_path / "whole", method, learner=learner)
     whole.learn()
-    interrupted = run(tmp_path / "part", method, [InterruptIn(2)])
+    interrupted = run(tmp_path / "part", method, [InterruptIn(2)], learner)
     with pytest.raises(KeyboardInterrupt):
         interrupted.learn()
-    resumed = run(tmp_path / "other", method)
+    resumed = run(tmp_path / "other", method, learner=learner)
     resumed.folder = RunFolder.open(interrupted.folder.path, "Linear")
     resumed.resume()
     resumed.learn()
@@ -239,3 +243,14 @@ def test_every_kind_of_method_resumes_exactly(tmp_path, method):
 def test_an_unknown_method_is_refused():
     with pytest.raises(ConfigError, match="unknown method 'dagger'; choose mereq"):
         small_cfg(method="dagger")
+
+
+def test_an_unknown_learner_is_refused():
+    with pytest.raises(ConfigError, match="unknown learner 'td3'; choose sac or ppo"):
+        small_cfg(learner="td3")
+
+
+def test_residual_ppo_learns_in_one_process():
+    env = SupervisedLinearEnv(num_envs=16)
+    with pytest.raises(ValueError, match="learner=sac, not with learner=ppo"):
+        build_learner(small_cfg(learner="ppo"), env, trained(0.4), SPEC.feature_names, 0, Ranks(0, 2))

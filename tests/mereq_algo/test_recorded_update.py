@@ -13,7 +13,7 @@ from tensordict import TensorDict
 
 from mereq_algo.methods import FeatureWindow
 from mereq_algo.networks import CriticCfg, GaussianPolicy, PolicyCfg, TwinCritic
-from mereq_algo.residual import LinearReward, ResidualSAC, ResidualSACCfg, recorded_update
+from mereq_algo.residual import LinearReward, PriorAnchor, ResidualSAC, ResidualSACCfg, recorded_update
 from mereq_algo.storage import ReplayBuffer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -28,7 +28,7 @@ def make(seed: int = 0, **settings) -> ResidualSAC:
         policy = GaussianPolicy(OBS, ACTIONS, prior.cfg)
         policy.load_state_dict(prior.state_dict())
         critic = TwinCritic(OBS, ACTIONS, policy.normalizer, CriticCfg(hidden_dims=(32, 32)))
-    storage = ReplayBuffer(4_096, OBS, ACTIONS, FEATURES, "cuda")
+    storage = ReplayBuffer(4_096, OBS, ACTIONS, FEATURES, "cuda", PriorAnchor.columns(ACTIONS))
     reward = LinearReward(0.0, torch.tensor([1.0, -0.5, 0.2]))
     cfg = ResidualSACCfg(learning_starts=1, **settings)
     return ResidualSAC(policy, critic, storage, reward, ROBOTS, cfg, prior, seed)
@@ -48,7 +48,7 @@ def learn(algorithm: ResidualSAC, steps: range) -> dict[str, torch.Tensor]:
     stats = {}
     for step in steps:
         generator = torch.Generator("cuda").manual_seed(step)
-        algorithm.storage.add(transitions(generator))
+        algorithm.store(transitions(generator))
         algorithm.reward.theta.copy_(torch.tensor([1.0, -0.5, 0.01 * step]))
         algorithm.scale_learning_rate(1.0 - 0.02 * step)
         algorithm.act(TensorDict({"policy": transitions(generator)["obs"]}, batch_size=[ROBOTS]))

@@ -64,6 +64,17 @@ def test_policy_returns_to_prior_when_theta_is_zero():
     assert _kl_to_prior(algorithm, prior) < 0.02
 
 
+def test_what_the_prior_thinks_is_stored_beside_each_transition():
+    env, prior = LinearEnv(), linear_gaussian_policy(gain=0.8, offset=0.3, std=0.4)
+    algorithm = _build(env, prior, theta=(0.5, 0.2), learning_rate=3e-3)
+    _learn(algorithm, env, num_steps=30)
+    batch = algorithm.storage.sample(200)
+    assert not torch.equal(batch["obs"], batch["next_obs"])
+    for column, obs in (("prior", "obs"), ("next_prior", "next_obs")):
+        expected = prior.distribution(batch[obs])
+        torch.testing.assert_close(batch[column], torch.cat((expected.mean, expected.log_std), dim=1).detach())
+
+
 def test_a_floor_leaves_the_policy_near_the_prior_when_theta_is_zero():
     env, prior = LinearEnv(), linear_gaussian_policy(gain=0.8, offset=0.3, std=0.4)
     algorithm = _build(env, prior, prior_floor=0.01)

@@ -1,16 +1,21 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""PPO for a task's own reward, for rsl_rl users; MEReQ itself learns off-policy."""
+"""PPO for rsl_rl users: for a task's own reward, and residual PPO, which customises the task's prior."""
 
 from __future__ import annotations
 
 from dataclasses import MISSING
+from pathlib import Path
+from typing import Any
 
 from isaaclab.utils import configclass
 from isaaclab_rl.rsl_rl import RslRlMLPModelCfg, RslRlOnPolicyRunnerCfg, RslRlPpoAlgorithmCfg
 
 from .physics import default_device
+
+POLICIES = Path(__file__).resolve().parents[3] / "assets" / "policies"
+"""Where the shipped policies are."""
 
 
 @configclass
@@ -35,6 +40,59 @@ class TaskPPORunnerCfg(RslRlOnPolicyRunnerCfg):
         use_clipped_value_loss=True,
         clip_param=0.2,
         entropy_coef=0.002,
+        num_learning_epochs=5,
+        num_mini_batches=4,
+        learning_rate=1.0e-3,
+        schedule="adaptive",
+        gamma=0.97,
+        lam=0.95,
+        desired_kl=0.01,
+        max_grad_norm=1.0,
+    )
+
+
+@configclass
+class PolicyActorCfg:
+    """An actor that starts as a policy of a file; see :class:`mereq_algo.residual.PolicyActor`."""
+
+    class_name: str = "mereq_algo.residual:PolicyActor"
+    policy_file: str = MISSING
+    """File of a policy, written by ``train_policy.py`` or ``train_mereq.py``."""
+
+    # Isaac Lab looks for these two in every model.
+    distribution_cfg: None = None
+    stochastic: bool = False
+
+
+@configclass
+class ResidualPPOAlgorithmCfg(RslRlPpoAlgorithmCfg):
+    """See :class:`mereq_algo.residual.ResidualPPO`."""
+
+    class_name: str = "mereq_algo.residual:ResidualPPO"
+    reward: dict[str, Any] = MISSING
+    """The residual reward: ``theta``, weights of features by name, and ``base_weight`` of the task's own reward."""
+
+    temperature: float | None = None
+    """α̂ [reward/nat]; None is the prior's."""
+
+    prior_weight: float = 1.0
+    """ω, the weight of the prior's reward."""
+
+    prior_floor: float = 0.0
+    """Share of a uniform distribution that is mixed into the prior."""
+
+
+@configclass
+class TaskResidualPPORunnerCfg(TaskPPORunnerCfg):
+    """Residual PPO. A task gives it name, prior and the residual reward."""
+
+    num_steps_per_env: int = 16
+    actor: PolicyActorCfg = PolicyActorCfg()
+    algorithm: ResidualPPOAlgorithmCfg = ResidualPPOAlgorithmCfg(
+        value_loss_coef=1.0,
+        use_clipped_value_loss=False,
+        clip_param=0.2,
+        entropy_coef=0.0,  # it is in the reward
         num_learning_epochs=5,
         num_mini_batches=4,
         learning_rate=1.0e-3,

@@ -74,4 +74,5 @@ def build_learner(
         anchored=cfg.method in ("mereq", "mereq_np"),
         from_prior=cfg.method != "maxent",
         ranks=ranks,
+        ppo=cfg.ppo if cfg.learner == "ppo" else None,
     )

@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..irl import MaxEntIRL
 from ..ranks import Ranks
-from ..residual import LearningLoop, ResidualSAC
+from ..residual import Algorithm, LearningLoop
 from ..storage import BrokenPhysicsError
 
 
@@ -134,7 +134,7 @@ class FeatureWindow:
 
 def run_inner_loop(
     env: VecEnv,
-    algorithm: ResidualSAC,
+    algorithm: Algorithm,
     irl: MaxEntIRL,
     target_features: torch.Tensor,
     target_error: torch.Tensor,
@@ -149,7 +149,7 @@ def run_inner_loop(
 
     Args:
         env: The environment.
-        algorithm: Residual SAC; its reward follows θ, and so does every transition that it ever stored.
+        algorithm: What learns the policy; its reward follows θ, and so does every transition that it ever stored.
         irl: Max-ent IRL; holds θ.
         target_features: φ*. Shape: (num_features,)
         target_error: Its standard error. Shape: (num_features,)

@@ -24,7 +24,14 @@ from ..irl import (
 )
 from ..networks import GaussianPolicy, TwinCritic
 from ..ranks import Ranks
-from ..residual import LinearReward, ResidualSAC, ResidualSACCfg, build_residual_sac
+from ..residual import (
+    LinearReward,
+    OnPolicyLearning,
+    ResidualPPOCfg,
+    ResidualSAC,
+    ResidualSACCfg,
+    build_residual_sac,
+)
 from .inner_loop import FeatureWindow, InnerLoopCfg, InnerLoopProgress, run_inner_loop
 from .learner import Learner
 
@@ -59,6 +66,7 @@ class RewardMatchingLearner(Learner):
         anchored: bool = True,
         from_prior: bool = True,
         ranks: Ranks | None = None,
+        ppo: ResidualPPOCfg | None = None,
     ) -> None:
         """Start from the prior; networks are made once the spread of the features is known.
 
@@ -77,25 +85,28 @@ class RewardMatchingLearner(Learner):
             from_prior: Whether a policy that is not anchored starts as a copy of the prior.
             ranks: Processes that learn as one, of an anchored method: a policy from scratch learns the scale of its
                 observations as well, which is not shared.
+            ppo: Settings of residual PPO, which then learns in the place of residual SAC.
 
         Raises:
-            ValueError: Several processes and nothing anchors.
+            ValueError: Several processes, and nothing anchors or PPO learns.
         """
         self._ranks = ranks or Ranks()
         if self._ranks.world_size > 1 and not anchored:
             raise ValueError("only methods that are anchored to the prior (mereq, mereq_np) learn in several processes")
+        if self._ranks.world_size > 1 and ppo is not None:
+            raise ValueError("several processes learn as one with learner=sac, not with learner=ppo")
         self._env = env
         self._prior = prior
         self._prior_critic = prior_critic
         sac.prior_temperature = prior_temperature
-        self._sac_cfg, self._irl_cfg, self._inner_cfg = sac, irl, inner
+        self._sac_cfg, self._ppo_cfg, self._irl_cfg, self._inner_cfg = sac, ppo, irl, inner
         self._feature_names = feature_names
         self._seed = seed
         self._anchored, self._from_prior = anchored, from_prior
         self._target = TargetFeatures(len(feature_names), target)
         # Both need the spread of the features under the prior, which the first supervised rollout shows.
         self._irl: MaxEntIRL | None = None
-        self._algorithm: ResidualSAC | None = None
+        self._algorithm: ResidualSAC | OnPolicyLearning | None = None
 
     @property
     def policy(self) -> GaussianPolicy:
@@ -104,8 +115,8 @@ class RewardMatchingLearner(Learner):
 
     @property
     def critic(self) -> TwinCritic:
-        """The critics of Q_R, or of Q where nothing anchors."""
-        return self._prior_critic if self._algorithm is None else self._algorithm.critic
+        """The critics of Q_R, or of Q where nothing anchors; those of the prior where no Q is learned."""
+        return self._algorithm.critic if isinstance(self._algorithm, ResidualSAC) else self._prior_critic
 
     @property
     def temperature(self) -> float:
@@ -125,7 +136,7 @@ class RewardMatchingLearner(Learner):
     @property
     def num_rejected(self) -> int:
         """Number of transitions that the replay buffer refused."""
-        return 0 if self._algorithm is None else int(self._algorithm.storage.num_rejected)
+        return 0 if self._algorithm is None else int(self._algorithm.num_rejected)
 
     def observe(
         self, rollout: SupervisedRollout | None, transitions: list[TensorDict], episodes_alone: EpisodeMeans
@@ -140,7 +151,7 @@ class RewardMatchingLearner(Learner):
             self._build(self._ranks.sum(scale) / self._ranks.world_size)
         assert self._algorithm is not None
         for transition in transitions:
-            self._algorithm.storage.add(transition)
+            self._algorithm.store(transition)
         if rollout is None:
             return
         start_effect = None
@@ -152,6 +163,16 @@ class RewardMatchingLearner(Learner):
         """Make θ and the actor-critic. Features are divided by ``scale``. Shape: (num_features,)."""
         self._irl = MaxEntIRL(scale, self._irl_cfg)
         reward = LinearReward(0.0, self._irl.theta, scale)
+        if self._ppo_cfg is not None:
+            start = self._prior
+            if not self._anchored and not self._from_prior:
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(self._seed)
+                    start = GaussianPolicy(start.num_obs, start.num_actions, start.cfg)
+            self._algorithm = OnPolicyLearning(
+                self._env, reward, self._ppo_cfg, self._sac_cfg, start, self._anchored, self._seed
+            )
+            return
         anchor = self._prior if self._anchored else None
         if not self._anchored:
             self._sac_cfg.policy = self._prior.cfg

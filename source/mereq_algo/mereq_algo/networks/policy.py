@@ -85,10 +85,7 @@ class GaussianPolicy(nn.Module):
         Args:
             obs: Raw observation. Shape: (batch, num_obs)
         """
-        mean, log_std = self.mlp(self.normalizer(obs)).chunk(2, dim=-1)
-        # A sigmoid instead of a clamp: the gradient never vanishes entirely at the bounds.
-        log_std = self.cfg.min_log_std + (self.cfg.max_log_std - self.cfg.min_log_std) * log_std.sigmoid()
-        return TanhNormal(mean, log_std)
+        return TanhNormal.from_output(self.mlp(self.normalizer(obs)), self.cfg.min_log_std, self.cfg.max_log_std)
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         """Return the deterministic action in [-1, 1].

@@ -30,6 +30,19 @@ class TanhNormal:
     log_std: torch.Tensor
     """Logarithm of its standard deviation. Shape: (..., num_actions)"""
 
+    @staticmethod
+    def from_output(output: torch.Tensor, min_log_std: float, max_log_std: float) -> TanhNormal:
+        """Return the distribution that an output of a network stands for.
+
+        Args:
+            output: Mean, and a number whose sigmoid is the share of the way between both bounds: unlike with a clamp,
+                the gradient never vanishes entirely there. Shape: (..., 2 num_actions)
+            min_log_std: Lower bound of the log standard deviation.
+            max_log_std: Upper bound.
+        """
+        mean, share = output.chunk(2, dim=-1)
+        return TanhNormal(mean, min_log_std + (max_log_std - min_log_std) * share.sigmoid())
+
     def mode_action(self) -> torch.Tensor:
         """Return the deterministic action ``tanh(mean)``. Shape: (..., num_actions)."""
         return self.mean.tanh()

@@ -3,17 +3,28 @@
 
 """Residual Q-learning: customises a prior policy for a residual reward."""
 
+from .anchor import PriorAnchor
 from .build import build_residual_sac
-from .learning_loop import LearningLoop, LearningStep
+from .learning_loop import Algorithm, LearningLoop, LearningStep
+from .on_policy import OnPolicyLearning
+from .ppo import ResidualPPO
+from .ppo_actor import PolicyActor
+from .ppo_cfg import ResidualPPOCfg
 from .reward import LinearReward
 from .sac import Guide, ResidualSAC
 from .sac_cfg import ResidualSACCfg, UpdateScheduleCfg
 
 __all__ = [
+    "Algorithm",
     "Guide",
     "LearningLoop",
     "LearningStep",
     "LinearReward",
+    "OnPolicyLearning",
+    "PolicyActor",
+    "PriorAnchor",
+    "ResidualPPO",
+    "ResidualPPOCfg",
     "ResidualSAC",
     "ResidualSACCfg",
     "UpdateScheduleCfg",

@@ -13,6 +13,7 @@ from rsl_rl.env import VecEnv
 from ..networks import GaussianPolicy, TwinCritic
 from ..ranks import Ranks
 from ..storage import ReplayBuffer
+from .anchor import PriorAnchor
 from .reward import LinearReward
 from .sac import ResidualSAC
 from .sac_cfg import ResidualSACCfg
@@ -61,5 +62,6 @@ def build_residual_sac(
         exploration_seed = int(torch.randint(2**62, ())) + (0 if ranks is None else ranks.rank)
     policy.train().requires_grad_(True)
     capacity = max(cfg.buffer_capacity, cfg.buffer_steps * env.num_envs)
-    storage = ReplayBuffer(capacity, num_obs, env.num_actions, num_features, env.device)
+    beside = None if prior is None else PriorAnchor.columns(env.num_actions)
+    storage = ReplayBuffer(capacity, num_obs, env.num_actions, num_features, env.device, beside)
     return ResidualSAC(policy, critic, storage, reward, env.num_envs, cfg, prior, exploration_seed, ranks)

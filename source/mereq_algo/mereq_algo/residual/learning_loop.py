@@ -7,13 +7,44 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from .sac import Guide, ResidualSAC
+from ..networks import GaussianPolicy
+from .reward import LinearReward
+from .sac import Guide
+
+
+class Algorithm(Protocol):
+    """What learns a policy from the steps of many robots: :class:`ResidualSAC` or :class:`OnPolicyLearning`."""
+
+    is_off_policy: bool
+    device: torch.device
+    policy: GaussianPolicy
+    reward: LinearReward
+
+    def begin(self) -> None:
+        """Prepare for a series of steps."""
+
+    def act(self, obs: TensorDict, guide: Guide | None = None) -> torch.Tensor:
+        """Sample actions for all robots; see :meth:`ResidualSAC.act`."""
+        ...
+
+    def process_env_step(
+        self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]
+    ) -> TensorDict:
+        """Record the step that followed; see :meth:`ResidualSAC.process_env_step`."""
+        ...
+
+    def update(self) -> dict[str, torch.Tensor]:
+        """Learn what is due, and return losses and statistics."""
+        ...
+
+    def scale_learning_rate(self, scale: float) -> None:
+        """Set how fast it learns to a multiple of the configured pace. Range: > 0."""
 
 
 @dataclass
@@ -38,12 +69,13 @@ class LearningLoop:
 
     On a CPU the simulation keeps one core busy, so the updates run in a thread of their own while it steps. They learn
     from the transitions up to the step before, and the policy acts again only when they are done: which numbers come
-    out does not depend on which of both is faster. A GPU queues its work anyway; there the updates follow the step.
+    out does not depend on which of both is faster. A GPU queues its work anyway; there the updates follow the step. So
+    do those of an on-policy algorithm, which learns from steps of its newest policy only.
 
     Use it as a context manager: the thread ends with it.
     """
 
-    def __init__(self, env: VecEnv, algorithm: ResidualSAC, guide: Guide | None = None) -> None:
+    def __init__(self, env: VecEnv, algorithm: Algorithm, guide: Guide | None = None) -> None:
         """Prepare the loop.
 
         Args:
@@ -59,7 +91,8 @@ class LearningLoop:
 
     def __enter__(self) -> LearningLoop:
         """Start the thread."""
-        if self._algorithm.device.type == "cpu":
+        self._algorithm.begin()
+        if self._algorithm.device.type == "cpu" and self._algorithm.is_off_policy:
             # A new thread of PyTorch takes all cores unless told; those that wait spin, which slows simulation.
             self._thread = ThreadPoolExecutor(1, "updates", torch.set_num_threads, (torch.get_num_threads(),))
         return self

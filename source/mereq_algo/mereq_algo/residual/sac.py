@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from tensordict import TensorDict
 
-from ..networks import GaussianPolicy, TwinCritic
+from ..networks import GaussianPolicy, TanhNormal, TwinCritic
 from ..ranks import Ranks
 from ..storage import ReplayBuffer, transition_from_step
+from .anchor import PriorAnchor
 from .optimizer import Optimizer
 from .recorded_update import RecordedUpdate, Stats
 from .reward import LinearReward
@@ -31,6 +32,9 @@ class ResidualSAC:
         - Li et al. "Residual Q-learning: offline and online policy customization without value." NeurIPS 2023.
         - Haarnoja et al. "Soft actor-critic algorithms and applications." arXiv:1812.05905 (2018).
     """
+
+    is_off_policy = True
+    """Whether it may learn while the robots take a step that it does not know of yet."""
 
     def __init__(
         self,
@@ -49,7 +53,7 @@ class ResidualSAC:
         Args:
             policy: The policy π̂ that learns; with a prior, a copy of it.
             critic: The critics of Q_R, or of Q without a prior.
-            storage: Where transitions go.
+            storage: Where transitions go; with a prior, one that has the columns of :class:`PriorAnchor`.
             reward: Reward of a sampled transition.
             num_envs: Number of robots that are stepped together.
             cfg: Settings.
@@ -64,7 +68,10 @@ class ResidualSAC:
         self.target_critic = TwinCritic(critic.num_obs, critic.num_actions, policy.normalizer, critic.cfg)
         self.target_critic.to(self.device).load_state_dict(self.critic.state_dict())
         self.target_critic.requires_grad_(False)
-        self.prior = None if prior is None else prior.to(self.device).eval().requires_grad_(False)
+        self.anchor: PriorAnchor | None = None
+        if prior is not None:
+            weight = self.cfg.prior_weight * self.cfg.prior_temperature
+            self.anchor = PriorAnchor(prior.to(self.device), weight, self.cfg.prior_floor)
         self.storage = storage
         self.reward = reward.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed)
@@ -98,7 +105,7 @@ class ResidualSAC:
     @property
     def prior_temperature(self) -> float:
         """ωα, the weight of log π; 0 without a prior [reward/nat]."""
-        return 0.0 if self.prior is None else self.cfg.prior_weight * self.cfg.prior_temperature
+        return 0.0 if self.anchor is None else self.anchor.temperature
 
     @property
     def temperature(self) -> torch.Tensor | float:
@@ -141,11 +148,23 @@ class ResidualSAC:
         if self._obs is None or self._actions is None:
             raise RuntimeError("residual SAC: act() must come before process_env_step()")
         transition = transition_from_step(self._obs, self._actions, obs, rewards, dones, extras)
-        self.storage.add(transition)
-        if self.prior is None:
+        self.store(transition)
+        if self.anchor is None:
             self.policy.update_normalizer(self._obs)
         self._obs = self._actions = None
         return transition
+
+    @property
+    def num_rejected(self) -> torch.Tensor:
+        """Number of transitions that were refused because a value was not finite. Shape: ()."""
+        return self.storage.num_rejected
+
+    def begin(self) -> None:
+        """Do nothing: what the replay buffer holds remains of use."""
+
+    def store(self, transitions: TensorDict) -> None:
+        """Put transitions into the replay buffer, whoever made them. Batch size: (batch,)."""
+        self.storage.add(transitions if self.anchor is None else self.anchor.annotate(transitions))
 
     def update(self, num_updates: int | None = None) -> dict[str, torch.Tensor]:
         """Learn from the replay buffer.
@@ -201,34 +220,24 @@ class ResidualSAC:
 
     def _update_critic(self, batch: TensorDict) -> dict[str, torch.Tensor]:
         with torch.no_grad():
-            target = self.reward(batch) + self.cfg.gamma * (1.0 - batch["terminated"]) * self.soft_value(
-                batch["next_obs"]
-            )
+            target = self.reward(batch) + self.cfg.gamma * (1.0 - batch["terminated"]) * self._next_value(batch)
         values = self.critic(batch["obs"], batch["action"])
         loss = 0.5 * (values - target).square().mean(dim=1).sum()
         self._optimizers["critic"].step(loss)
         return {"critic_loss": loss.detach(), "q_value": values.detach().mean()}
 
     @torch.no_grad()
-    def soft_value(self, obs: torch.Tensor) -> torch.Tensor:
-        """Return a one-sample estimate of min Q_R'(s, a) + ωα log π(a|s) − α̂ log π̂(a|s), with a ~ π̂(·|s).
+    def _next_value(self, batch: TensorDict) -> torch.Tensor:
+        """Return a one-sample estimate of min Q_R'(s', a) + ωα log π(a|s') − α̂ log π̂(a|s'), with a ~ π̂(·|s').
 
         The logarithms belong to the same sample as Q_R: at the optimum their sum with it is the same for every action,
-        so the estimate has no variance there.
-
-        Args:
-            obs: Raw observation. Shape: (batch, num_obs)
-
-        Returns:
-            Shape: (batch,)
+        so the estimate has no variance there. Shape: (batch,)
         """
-        distribution = self.policy.distribution(obs)
+        distribution = self.policy.distribution(batch["next_obs"])
         action, pre_tanh = distribution.rsample(self.generator)
-        value = self.target_critic.min(obs, action) - self.temperature * distribution.log_prob(pre_tanh)
-        if self.prior is not None:
-            prior = self.prior.distribution(obs)
-            floor_ratio = prior.log_floor_ratio(pre_tanh, self.cfg.prior_floor)
-            value += self.prior_temperature * (prior.log_prob(pre_tanh) + floor_ratio)
+        value = self.target_critic.min(batch["next_obs"], action) - self.temperature * distribution.log_prob(pre_tanh)
+        if self.anchor is not None:
+            value += self.anchor.log_prob(batch["next_prior"], pre_tanh)
         return value
 
     def _update_policy(self, batch: TensorDict) -> dict[str, torch.Tensor]:
@@ -240,12 +249,11 @@ class ResidualSAC:
         # gradient is 0 at π̂ = π. Sampled, it would be noise there, which Adam scales up to full steps.
         loss = (self.temperature - self.prior_temperature) * log_prob - self.critic.min(obs, action).mean()
         stats = {"entropy": -log_prob.detach()}
-        if self.prior is not None:
-            with torch.no_grad():
-                prior = self.prior.distribution(obs)
+        if self.anchor is not None:
+            prior = TanhNormal(*batch["prior"].chunk(2, dim=-1))
             kl_to_prior = distribution.kl_divergence(prior).mean()
             # The rest of log π̃ is near 0 where π̂ is near π, so that it may be sampled.
-            floor_ratio = prior.log_floor_ratio(pre_tanh, self.cfg.prior_floor).mean()
+            floor_ratio = prior.log_floor_ratio(pre_tanh, self.anchor.floor).mean()
             loss = loss + self.prior_temperature * (kl_to_prior - floor_ratio)
             stats["kl_to_prior"] = kl_to_prior.detach()
         self._optimizers["policy"].step(loss)

@@ -14,10 +14,13 @@ from omegaconf.errors import OmegaConfBaseException
 from ..intervention import HysteresisCfg
 from ..irl import MaxEntIRLCfg, TargetFeaturesCfg
 from ..methods import METHODS, CloningCfg, InnerLoopCfg
-from ..residual import ResidualSACCfg
+from ..residual import ResidualPPOCfg, ResidualSACCfg
 
 RULES = ("advantage_gap", "action_distance")
 """Names of the ways to measure disagreement."""
+
+LEARNERS = ("sac", "ppo")
+"""Names of what learns a policy for an inferred reward."""
 
 
 class ConfigError(ValueError):
@@ -47,8 +50,14 @@ class MEReQCfg:
     method: str = "mereq"
     """How a policy learns from what the person has shown: a name in :obj:`~mereq_algo.methods.METHODS`."""
 
+    learner: str = "sac"
+    """What learns a policy for an inferred reward: ``sac`` (residual Q-learning) or ``ppo`` (residual PPO)."""
+
     sac: ResidualSACCfg = field(default_factory=ResidualSACCfg)
-    """Residual Q-learning."""
+    """Residual Q-learning; discount, temperatures and weight of the prior are residual PPO's as well."""
+
+    ppo: ResidualPPOCfg = field(default_factory=ResidualPPOCfg)
+    """Residual PPO, where ``learner`` is ``ppo``."""
 
     irl: MaxEntIRLCfg = field(default_factory=MaxEntIRLCfg)
     """Max-ent IRL."""
@@ -102,6 +111,8 @@ class MEReQCfg:
         """Check names and ranges, before any run folder exists."""
         if self.method not in METHODS:
             raise ValueError(f"unknown method {self.method!r}; choose {', '.join(METHODS)}")
+        if self.learner not in LEARNERS:
+            raise ValueError(f"unknown learner {self.learner!r}; choose {' or '.join(LEARNERS)}")
         for name in ("max_rounds", "num_supervised", "num_alone", "episodes_per_robot"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")

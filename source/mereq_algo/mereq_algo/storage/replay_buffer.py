@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from tensordict import TensorDict
 
@@ -26,6 +28,7 @@ class ReplayBuffer:
         num_actions: int,
         num_features: int,
         device: torch.device | str = "cpu",
+        beside: Mapping[str, int] | None = None,
     ) -> None:
         """Allocate an empty buffer.
 
@@ -35,6 +38,7 @@ class ReplayBuffer:
             num_actions: Width of the action.
             num_features: Width of the features.
             device: Where the transitions live.
+            beside: Further columns by width, of what is known of a transition once and for all.
 
         Raises:
             ValueError: If the capacity is not positive.
@@ -50,6 +54,7 @@ class ReplayBuffer:
             "base_reward": 1,
             "next_obs": num_obs,
             "terminated": 1,
+            **(beside or {}),
         }
         self._rows = torch.zeros(capacity + 1, sum(self.widths.values()), device=self.device)
         self._num_written = torch.zeros((), dtype=torch.long, device=self.device)
@@ -70,7 +75,7 @@ class ReplayBuffer:
         """Store a batch of transitions.
 
         Args:
-            transitions: As from :func:`transition_from_step`. Batch size: (batch,)
+            transitions: As from :func:`transition_from_step`, and the further columns. Batch size: (batch,)
 
         Raises:
             ValueError: If the batch has more rows than the buffer, or a field has the wrong width.
@@ -103,7 +108,7 @@ class ReplayBuffer:
 
         Returns:
             ``obs``, ``action``, ``features``, ``next_obs`` as (batch_size, width), ``base_reward`` and ``terminated``
-            (1 or 0) as (batch_size,).
+            (1 or 0) as (batch_size,), further columns as (batch_size, width).
         """
         # The remainder of a 62-bit number is uniform for every practical purpose and needs no size on the host.
         draw = torch.randint(2**62, (batch_size,), generator=generator, device=self.device)

@@ -12,6 +12,7 @@ gym.register(
     kwargs={
         "env_cfg_entry_point": f"{__name__}.erase_env_cfg:FrankaEraseEnvCfg",
         "rsl_rl_cfg_entry_point": f"{__name__}.agents.rsl_rl_ppo_cfg:FrankaErasePPORunnerCfg",
+        "rsl_rl_residual_cfg_entry_point": f"{__name__}.agents.rsl_rl_ppo_cfg:FrankaEraseResidualPPORunnerCfg",
         "mereq_cfg_entry_point": f"{__name__}.agents:mereq.yaml",
         "view_cfg_entry_point": f"{__name__}.view:EraseViewCfg",
         "default_agent": "rsl_rl",

@@ -166,6 +166,18 @@ class EventCfg:
     felt_friction = friction_of(_tool(), 0.2, 0.4)
 
 
+PREFERENCE = HumanPreference(
+    wish="Press hard enough for the ink to come off, but not beyond the force limit.",
+    weights={
+        "ink_removed": 9.6,  # 4 for each of the 12 marks (a fifth of one in a step): ink matters more than effort
+        "distance_to_ink": -2.0,
+        "over_force_limit": -4.0,
+        "tool_speed": -0.2,
+    },
+)
+"""What the synthetic person wants beyond the reward."""
+
+
 @configclass
 class FrankaEraseEnvCfg(TaskEnvCfg):
     """The task."""
@@ -178,12 +190,4 @@ class FrankaEraseEnvCfg(TaskEnvCfg):
     events: EventCfg = EventCfg()
 
     goal: str = "Touch every mark on the board with the eraser, gently."
-    preference: HumanPreference = HumanPreference(
-        wish="Press hard enough for the ink to come off, but not beyond the force limit.",
-        weights={
-            "ink_removed": 9.6,  # 4 for each of the 12 marks (a fifth of one in a step): ink matters more than effort
-            "distance_to_ink": -2.0,
-            "over_force_limit": -4.0,
-            "tool_speed": -0.2,
-        },
-    )
+    preference: HumanPreference = PREFERENCE

@@ -12,6 +12,7 @@ gym.register(
     kwargs={
         "env_cfg_entry_point": f"{__name__}.pick_place_env_cfg:FrankaPickPlaceEnvCfg",
         "rsl_rl_cfg_entry_point": f"{__name__}.agents.rsl_rl_ppo_cfg:FrankaPickPlacePPORunnerCfg",
+        "rsl_rl_residual_cfg_entry_point": f"{__name__}.agents.rsl_rl_ppo_cfg:FrankaPickPlaceResidualPPORunnerCfg",
         "mereq_cfg_entry_point": f"{__name__}.agents:mereq.yaml",
         "view_cfg_entry_point": f"{__name__}.view:PickPlaceViewCfg",
         "default_agent": "rsl_rl",

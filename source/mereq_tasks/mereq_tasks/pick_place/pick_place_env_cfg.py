@@ -275,6 +275,12 @@ class PickPlaceTerminationsCfg(TerminationsCfg):
     task_done = DoneTerm(func=mdp.task_done, time_out=True, params={"steps": 10})
 
 
+PREFERENCE = HumanPreference(
+    wish="Grip it at its centre and carry it level.", weights={"grasp_offset": -1.0, "parcel_tilt": -1.0}
+)
+"""What the synthetic person wants beyond the reward."""
+
+
 @configclass
 class FrankaPickPlaceEnvCfg(TaskEnvCfg):
     """The task."""
@@ -293,6 +299,4 @@ class FrankaPickPlaceEnvCfg(TaskEnvCfg):
     episode_length_s: float = 5.0  # prior and expert have laid it down after 3 s, where nothing went wrong
 
     goal: str = "Pick the parcel from the table and lay it down on the spot."
-    preference: HumanPreference = HumanPreference(
-        wish="Grip it at its centre and carry it level.", weights={"grasp_offset": -1.0, "parcel_tilt": -1.0}
-    )
+    preference: HumanPreference = PREFERENCE

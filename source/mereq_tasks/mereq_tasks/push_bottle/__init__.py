@@ -12,6 +12,7 @@ gym.register(
     kwargs={
         "env_cfg_entry_point": f"{__name__}.push_bottle_env_cfg:FrankaPushBottleEnvCfg",
         "rsl_rl_cfg_entry_point": f"{__name__}.agents.rsl_rl_ppo_cfg:FrankaPushBottlePPORunnerCfg",
+        "rsl_rl_residual_cfg_entry_point": f"{__name__}.agents.rsl_rl_ppo_cfg:FrankaPushBottleResidualPPORunnerCfg",
         "mereq_cfg_entry_point": f"{__name__}.agents:mereq.yaml",
         "view_cfg_entry_point": f"{__name__}.view:PushBottleViewCfg",
         "default_agent": "rsl_rl",

@@ -219,6 +219,13 @@ class PushBottleTerminationsCfg(TerminationsCfg):
     toppled = DoneTerm(func=shared_mdp.toppled)
 
 
+PREFERENCE = HumanPreference(
+    wish="Push it near its base, so that it stands.",
+    weights={"push_height": -1.0, "bottle_tilt": -2.0, "distance_to_goal": -0.6},
+)
+"""What the synthetic person wants beyond the reward."""
+
+
 @configclass
 class FrankaPushBottleEnvCfg(TaskEnvCfg):
     """The task."""
@@ -235,7 +242,4 @@ class FrankaPushBottleEnvCfg(TaskEnvCfg):
 
     episode_length_s: float = 3.0  # the expert is done after 1.5 s, the prior after 2 s (96 % of 200 episodes)
     goal: str = "Push the bottle to the spot with the closed gripper."
-    preference: HumanPreference = HumanPreference(
-        wish="Push it near its base, so that it stands.",
-        weights={"push_height": -1.0, "bottle_tilt": -2.0, "distance_to_goal": -0.6},
-    )
+    preference: HumanPreference = PREFERENCE

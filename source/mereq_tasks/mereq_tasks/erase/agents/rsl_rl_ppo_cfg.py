@@ -1,11 +1,12 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""PPO on this task."""
+"""PPO and residual PPO on this task."""
 
 from isaaclab.utils import configclass
 
-from ...ppo_runner_cfg import TaskPPORunnerCfg
+from ...ppo_runner_cfg import POLICIES, TaskPPORunnerCfg, TaskResidualPPORunnerCfg
+from ..erase_env_cfg import PREFERENCE
 
 
 @configclass
@@ -13,3 +14,15 @@ class FrankaErasePPORunnerCfg(TaskPPORunnerCfg):
     """See :class:`TaskPPORunnerCfg`."""
 
     experiment_name: str = "franka_erase"
+
+
+@configclass
+class FrankaEraseResidualPPORunnerCfg(TaskResidualPPORunnerCfg):
+    """See :class:`TaskResidualPPORunnerCfg`; the residual reward is what the synthetic person wants."""
+
+    experiment_name: str = "franka_erase_residual"
+
+    def __post_init__(self) -> None:
+        """Name the prior and the wish."""
+        self.actor.policy_file = str(POLICIES / "Franka-Erase" / "prior.safetensors")
+        self.algorithm.reward = {"theta": dict(PREFERENCE.weights), "base_weight": 0.0}

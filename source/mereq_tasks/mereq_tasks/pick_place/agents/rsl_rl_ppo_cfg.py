@@ -1,11 +1,12 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""PPO on this task."""
+"""PPO and residual PPO on this task."""
 
 from isaaclab.utils import configclass
 
-from ...ppo_runner_cfg import TaskPPORunnerCfg
+from ...ppo_runner_cfg import POLICIES, TaskPPORunnerCfg, TaskResidualPPORunnerCfg
+from ..pick_place_env_cfg import PREFERENCE
 
 
 @configclass
@@ -13,3 +14,15 @@ class FrankaPickPlacePPORunnerCfg(TaskPPORunnerCfg):
     """See :class:`TaskPPORunnerCfg`."""
 
     experiment_name: str = "franka_pick_place"
+
+
+@configclass
+class FrankaPickPlaceResidualPPORunnerCfg(TaskResidualPPORunnerCfg):
+    """See :class:`TaskResidualPPORunnerCfg`; the residual reward is what the synthetic person wants."""
+
+    experiment_name: str = "franka_pick_place_residual"
+
+    def __post_init__(self) -> None:
+        """Name the prior and the wish."""
+        self.actor.policy_file = str(POLICIES / "Franka-PickPlace" / "prior.safetensors")
+        self.algorithm.reward = {"theta": dict(PREFERENCE.weights), "base_weight": 0.0}
