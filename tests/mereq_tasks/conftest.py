@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,8 @@ import torch
 from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper
 
 from mereq_tasks.erase.marks import Marks
+
+from .gripper import Gripper
 
 if TYPE_CHECKING:
     from mereq_tasks.launch import OpenTask
@@ -81,3 +84,10 @@ def env(erase_task: OpenTask) -> RslRlVecEnvWrapper:
 @pytest.fixture
 def eraser(env: RslRlVecEnvWrapper) -> ScriptedEraser:
     return ScriptedEraser(env)
+
+
+@pytest.fixture
+def gripper(pick_place_task) -> Iterator[Gripper]:
+    gripper = Gripper(pick_place_task)
+    yield gripper
+    gripper.start_over()

@@ -15,6 +15,7 @@ import pytest
 import torch
 from tensordict import TensorDict
 
+from mereq_algo.networks import load_checkpoint
 from mereq_algo.residual import LinearReward
 from mereq_algo.runner import TaskSpec
 from mereq_algo.storage import transition_from_step
@@ -32,6 +33,20 @@ def any_task(request, task_opener):
 def physical(scene) -> dict:
     """All that has a mass."""
     return {**scene.articulations, **scene.rigid_objects}
+
+
+def test_residual_ppo_starts_from_the_shipped_prior_and_wants_what_the_person_wants(any_task):
+    from isaaclab_tasks.utils import load_cfg_from_registry
+
+    cfg = load_cfg_from_registry(any_task.names["task"], "rsl_rl_residual_cfg_entry_point")
+    env = any_task.env
+    load_checkpoint(
+        cfg.actor.policy_file,
+        num_obs=env.get_observations()["policy"].shape[1],
+        num_actions=env.num_actions,
+        feature_names=list(any_task.names["feature_names"]),
+    )
+    assert cfg.algorithm.reward == {"theta": dict(env.unwrapped.cfg.preference.weights), "base_weight": 0.0}
 
 
 @pytest.fixture(scope="module")

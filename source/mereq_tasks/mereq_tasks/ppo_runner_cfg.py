@@ -86,7 +86,7 @@ class ResidualPPOAlgorithmCfg(RslRlPpoAlgorithmCfg):
 class TaskResidualPPORunnerCfg(TaskPPORunnerCfg):
     """Residual PPO. A task gives it name, prior and the residual reward."""
 
-    num_steps_per_env: int = 16
+    num_steps_per_env: int = 8
     actor: PolicyActorCfg = PolicyActorCfg()
     algorithm: ResidualPPOAlgorithmCfg = ResidualPPOAlgorithmCfg(
         value_loss_coef=1.0,
@@ -99,6 +99,6 @@ class TaskResidualPPORunnerCfg(TaskPPORunnerCfg):
         schedule="adaptive",
         gamma=0.97,
         lam=0.95,
-        desired_kl=0.01,
+        desired_kl=0.03,
         max_grad_norm=1.0,
     )

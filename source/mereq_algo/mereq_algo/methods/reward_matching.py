@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -99,7 +100,8 @@ class RewardMatchingLearner(Learner):
         self._prior = prior
         self._prior_critic = prior_critic
         sac.prior_temperature = prior_temperature
-        self._sac_cfg, self._ppo_cfg, self._irl_cfg, self._inner_cfg = sac, ppo, irl, inner
+        self._sac_cfg, self._ppo_cfg, self._irl_cfg = sac, ppo, irl
+        self._inner_cfg = inner if ppo is None else replace(inner, theta_interval=ppo.theta_interval)
         self._feature_names = feature_names
         self._seed = seed
         self._anchored, self._from_prior = anchored, from_prior

@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..irl import RateBound
+    from .evaluation import Evaluation
 
 TIMES = frozenset(
     (
@@ -164,6 +168,21 @@ class RunRecord:
         before = self.expert_samples[-num_rounds - 1] if len(self.expert_samples) > num_rounds else 0
         num_steps = self.expert_samples[-1] - before if self.expert_samples else 0
         return num_steps / max(sum(self.num_takeovers[-num_rounds:]), 1)
+
+    def note_rollout(self, alone: Evaluation, bound: RateBound) -> None:
+        """Note what only reports see of a round: robots that nobody watched.
+
+        Args:
+            alone: Whole episodes of robots that ran alone.
+            bound: Intervention rate of all robots that could have been watched.
+        """
+        metrics = {name: estimate.mean for name, estimate in alone.metrics.items()}
+        self.rollout_intervention_rate.append(bound.rate)
+        self.rollout_intervention_rate_upper.append(bound.upper)
+        self.rollout_success_rate.append(metrics["success"])
+        self.rollout_metrics.append(metrics)
+        self.rollout_return_expert_reward.append(alone.return_expert_reward.mean)
+        self.rollout_return_prior_reward.append(alone.return_prior_reward.mean)
 
     def as_summary(self) -> dict[str, Any]:
         """Return the content of summary.json."""

@@ -181,21 +181,14 @@ class SupervisionRunner:
         begin_round(self.env, self._round_seed(index))
 
     def _note_supervision(self, shown: SupervisedRound) -> None:
-        """Note what only reports see: robots that nobody watched, and how fast the simulation alone was."""
+        """Note what only reports see, and how fast the simulation alone was."""
         record = self.record
         if record.rounds:  # in the first, kernels are loaded or even compiled
             record.raw_sim_time_s += shown.seconds
             record.raw_env_steps += shown.env_steps
         if "prior" not in record.feature_expectation:
             record.feature_expectation["prior"] = self._named(shown.window.mean_here())
-        bound = self._bound(shown.all_watchable, 0.0)
-        record.rollout_intervention_rate.append(bound.rate)
-        record.rollout_intervention_rate_upper.append(bound.upper)
-        metrics = {name: estimate.mean for name, estimate in shown.alone.metrics.items()}
-        record.rollout_success_rate.append(metrics["success"])
-        record.rollout_metrics.append(metrics)
-        record.rollout_return_expert_reward.append(shown.alone.return_expert_reward.mean)
-        record.rollout_return_prior_reward.append(shown.alone.return_prior_reward.mean)
+        record.note_rollout(shown.alone, self._bound(shown.all_watchable, 0.0))
 
     def _judge(self, rollout: SupervisedRollout) -> None:
         """Note what the person did, and whether they are content."""
