@@ -49,7 +49,6 @@ class ToolStepAction(OperationalSpaceControllerAction):
         self._impedance = ToolImpedance(
             self._asset,
             self._ee_body_idx,
-            self._jacobi_ee_body_idx,
             self._jacobi_joint_idx,
             torch.tensor(cfg.body_offset.pos),
             list(stiffness),

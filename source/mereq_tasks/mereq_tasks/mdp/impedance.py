@@ -16,6 +16,7 @@ import torch
 import warp as wp
 
 from .impedance_kernels import joint_torques, tool_poses
+from .joint_axes import JointAxes
 
 
 class ToolImpedance:
@@ -25,7 +26,6 @@ class ToolImpedance:
         self,
         asset: Any,
         body: int,
-        jacobian_body: int,
         joints: list[int],
         offset: torch.Tensor,
         stiffness: list[float],
@@ -36,7 +36,6 @@ class ToolImpedance:
         Args:
             asset: The arm, an Isaac Lab articulation.
             body: Index of the link that carries the tool.
-            jacobian_body: Its index among the Jacobian's bodies.
             joints: The Jacobian's columns of the arm's joints.
             offset: The tool in that link's frame [m]. Shape: (3,)
             stiffness: Along and about the base's axes [N/m, Nm/rad]; 6 numbers.
@@ -45,10 +44,10 @@ class ToolImpedance:
         self._data = asset.data
         self._device = str(asset.device)
         self._num_robots = asset.num_instances
-        self._body, self._jacobian_body = body, jacobian_body
+        self._body, self._joints = body, joints
         self._offset = wp.vec3f(*offset.tolist())
         self._gains = wp.spatial_vectorf(*stiffness), wp.spatial_vectorf(*damping)
-        self._columns = wp.array(joints, dtype=wp.int32, device=self._device)
+        self._axes: list[wp.array] | None = None
 
     def write_pose(self, pose: torch.Tensor) -> None:
         """Measure the tool's pose in the base frame.
@@ -67,10 +66,13 @@ class ToolImpedance:
             torques: Where to write them [Nm]. Shape: (num_robots, num_joints)
         """
         data = self._data
+        if self._axes is None:
+            axes = JointAxes.of(data, self._joints)  # not earlier: the simulation has to be there
+            vectors = [wp.from_torch(each.contiguous(), dtype=wp.vec3f) for each in (axes.directions, axes.points)]
+            self._axes = [wp.from_torch(axes.links.int()), *vectors]
         measured = [data.body_link_pose_w.warp, data.body_link_vel_w.warp, data.root_link_pose_w.warp]
-        inputs = [*measured, data.body_link_jacobian_w.warp, wp.from_torch(target, dtype=wp.transformf), *self._gains]
-        inputs += [self._body, self._jacobian_body, self._columns, self._offset]
-        self._launch(joint_torques, inputs, wp.from_torch(torques))
+        inputs = [*measured, wp.from_torch(target, dtype=wp.transformf), *self._gains, self._body, *self._axes]
+        self._launch(joint_torques, [*inputs, self._offset], wp.from_torch(torques))
 
     def _launch(self, kernel: wp.Kernel, inputs: list[Any], output: wp.array) -> None:
         wp.launch(kernel, dim=self._num_robots, inputs=inputs, outputs=[output], device=self._device)

@@ -46,13 +46,13 @@ def joint_torques(
     link_pose: wp.array2d(dtype=wp.transformf),
     link_velocity: wp.array2d(dtype=wp.spatial_vectorf),
     root_pose: wp.array(dtype=wp.transformf),
-    jacobian: wp.array4d(dtype=wp.float32),
     target: wp.array(dtype=wp.transformf),
     stiffness: wp.spatial_vectorf,
     damping: wp.spatial_vectorf,
     body: int,
-    jacobian_body: int,
-    columns: wp.array(dtype=wp.int32),
+    joint_links: wp.array(dtype=wp.int32),
+    joint_directions: wp.array(dtype=wp.vec3f),
+    joint_points: wp.array(dtype=wp.vec3f),
     offset: wp.vec3f,
     torques: wp.array2d(dtype=wp.float32),
 ):
@@ -73,12 +73,12 @@ def joint_torques(
     force = wp.cw_mul(wp.spatial_top(stiffness), away) - wp.cw_mul(wp.spatial_top(damping), moving)
     moment = wp.cw_mul(wp.spatial_bottom(stiffness), turned) - wp.cw_mul(wp.spatial_bottom(damping), turning)
 
-    # Back into the world, where the Jacobian is, and from the tool to the link's origin.
+    # Back into the world, and about each joint's axis.
     force = wp.quat_rotate_inv(to_base, force)
-    moment = wp.quat_rotate_inv(to_base, moment) + wp.cross(arm, force)
-    for joint in range(columns.shape[0]):
-        torque = float(0.0)  # noqa: UP018 (Warp takes a bare number for a constant)
-        for axis in range(3):
-            torque += jacobian[robot, jacobian_body, axis, columns[joint]] * force[axis]
-            torque += jacobian[robot, jacobian_body, axis + 3, columns[joint]] * moment[axis]
-        torques[robot, joint] = torque
+    moment = wp.quat_rotate_inv(to_base, moment)
+    place = wp.transform_get_translation(link_pose[robot, body]) + arm
+    for joint in range(joint_links.shape[0]):
+        link = link_pose[robot, joint_links[joint]]
+        direction = wp.transform_vector(link, joint_directions[joint])
+        lever = place - wp.transform_point(link, joint_points[joint])
+        torques[robot, joint] = wp.dot(direction, moment + wp.cross(lever, force))
