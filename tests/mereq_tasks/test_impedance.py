@@ -8,8 +8,10 @@ from __future__ import annotations
 import pytest
 import torch
 from isaaclab.envs.mdp.actions.task_space_actions import OperationalSpaceControllerAction as IsaacLabAction
+from isaaclab.utils.math import quat_apply
 
 from mereq_tasks.mdp import ToolStepAction
+from mereq_tasks.mdp.joint_axes import JointAxes
 
 pytestmark = pytest.mark.sim
 
@@ -32,6 +34,25 @@ def test_torques_are_those_of_isaac_labs_controller(task_opener, task_id):
         torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=1e-4)
         largest = torch.maximum(largest, theirs.abs().max())
     assert largest > 5.0, "there was something to compare"
+
+
+def test_axes_are_those_of_joints_that_turn_and_no_others(pick_place_task):
+    """On every robot, wherever its links are: the axes that one of them told are those of all."""
+    robot = pick_place_task.env.unwrapped.scene["robot"]
+    arm = robot.find_joints("fr3_joint.*")[0]
+    axes = JointAxes.of(robot.data, arm)
+    assert [robot.body_names[link] for link in axes.links.tolist()] == [f"fr3_link{joint + 1}" for joint in arm]
+    pose = robot.data.body_link_pose_w.torch[:, axes.links]
+    num = pose.shape[:2]
+    direction = quat_apply(pose[..., 3:], axes.directions.expand(*num, 3))
+    point = pose[..., :3] + quat_apply(pose[..., 3:], axes.points.expand(*num, 3))
+    hand = robot.body_names.index("fr3_hand")
+    jacobian = robot.data.body_link_jacobian_w.torch[:, hand - 1][..., arm].transpose(1, 2)
+    place = robot.data.body_link_pose_w.torch[:, hand : hand + 1, :3]
+    torch.testing.assert_close(direction, jacobian[..., 3:], atol=1e-5, rtol=0.0)
+    torch.testing.assert_close(torch.cross(direction, place - point, dim=-1), jacobian[..., :3], atol=1e-5, rtol=0.0)
+    with pytest.raises(ValueError, match="do not turn"):
+        JointAxes.of(robot.data, robot.find_joints(".*finger.*")[0])
 
 
 def _by_isaac_lab(term: ToolStepAction) -> torch.Tensor:
