@@ -107,13 +107,14 @@ def test_a_robot_with_broken_physics_teaches_nothing():
         obs, rewards, dones, extras = env.step(actions)
         if step == 6:
             obs["features"][7] = torch.nan
+        if step == 7:  # the last of a rollout, whose value is asked for
+            obs["policy"][11] = torch.nan
         if step == 11:
             obs["policy"][9] = math.inf
         algorithm.process_env_step(obs, rewards, dones, extras)
         algorithm.update()
-    # The robot that was broken before a step, the one with broken features, and the one with a broken state after a
-    # step and before the next.
-    assert int(algorithm.num_rejected) == 1 + 1 + 2
+    # One robot was broken before a step, one had broken features, and two were broken after a step and before the next.
+    assert int(algorithm.num_rejected) == 1 + 1 + 2 + 2
     assert all(torch.isfinite(p).all() for p in algorithm.ppo.actor.parameters())
     assert all(torch.isfinite(p).all() for p in algorithm.ppo.critic.parameters())
 

@@ -146,7 +146,7 @@ class OnPolicyLearning:
         if not self._is_full:
             return {}
         # rsl_rl shuffles with the global generator, from which environments draw as well.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(self._shuffle_seed + self.num_updates)
             losses = self.ppo.update()
         self.num_updates += 1

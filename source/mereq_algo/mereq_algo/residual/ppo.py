@@ -118,11 +118,18 @@ class ResidualPPO(PPO):
 
         A robot whose observation is not finite acts as on the mean observation; its step does not count.
         """
-        obs = obs.clone()
-        is_finite = torch.isfinite(obs["policy"])
-        self._saw_broken = ~is_finite.all(dim=1)
-        obs["policy"] = torch.where(is_finite, obs["policy"], self._mean_obs)
-        return super().act(obs)
+        self._saw_broken = ~torch.isfinite(obs["policy"]).all(dim=1)
+        return super().act(self._mended(obs))
+
+    def compute_returns(self, obs: TensorDict) -> None:
+        """Compute what the stored steps were worth; see :meth:`rsl_rl.algorithms.PPO.compute_returns`."""
+        super().compute_returns(self._mended(obs))  # a single NaN would be in the mean of all advantages
+
+    def _mended(self, obs: TensorDict) -> TensorDict:
+        """Return a copy in which the mean observation stands for what is not finite."""
+        mended = obs.clone()
+        mended["policy"] = torch.where(torch.isfinite(obs["policy"]), obs["policy"], self._mean_obs)
+        return mended
 
     def process_env_step(
         self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]
