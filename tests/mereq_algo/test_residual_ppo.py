@@ -75,7 +75,7 @@ def test_one_step_policy_matches_the_closed_form(prior_weight, temperature):
     theta = (curvature * best, -curvature / 2, anchor - temperature)
     prior = linear_gaussian_policy(0.0, mean, std)
     algorithm = _build(env, theta, prior, prior_weight=prior_weight, temperature=temperature)
-    _learn(env, algorithm, 1_200)
+    _learn(env, algorithm, 800)
 
     precision = (curvature + anchor / std**2) / temperature
     expected_mean = (curvature * best + anchor * mean / std**2) / (temperature * precision)

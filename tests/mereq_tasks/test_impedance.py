@@ -42,6 +42,9 @@ def test_axes_are_those_of_joints_that_turn_and_no_others(pick_place_task):
     arm = robot.find_joints("fr3_joint.*")[0]
     axes = JointAxes.of(robot.data, arm)
     assert [robot.body_names[link] for link in axes.links.tolist()] == [f"fr3_link{joint + 1}" for joint in arm]
+    for other in range(1, pick_place_task.env.num_envs):
+        told = JointAxes.of(robot.data, arm, other)
+        assert torch.equal(told.directions, axes.directions) and torch.equal(told.points, axes.points), other
     pose = robot.data.body_link_pose_w.torch[:, axes.links]
     num = pose.shape[:2]
     direction = quat_apply(pose[..., 3:], axes.directions.expand(*num, 3))

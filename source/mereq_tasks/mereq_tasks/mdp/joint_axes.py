@@ -33,18 +33,22 @@ class JointAxes:
     """A point on each axis [m]. Shape: (num_joints, 3)"""
 
     @staticmethod
-    def of(data: Any, columns: list[int]) -> JointAxes:
+    def of(data: Any, columns: list[int], robot: int = 0) -> JointAxes:
         """Read them off the Jacobian, once: all robots are of one kind.
+
+        They are rounded to 10 µm and 10 µrad, so that they are the same to the last bit wherever the arm was when they
+        were read; a run that is resumed would go another way otherwise.
 
         Args:
             data: Data of an Isaac Lab articulation with a fixed base.
             columns: The Jacobian's columns of the joints.
+            robot: Whose Jacobian to read.
 
         Raises:
             ValueError: A joint does not turn.
         """
-        jacobian = data.body_link_jacobian_w.torch[0]
-        poses = data.body_link_pose_w.torch[0][-len(jacobian) :]  # the base, which nothing moves, has no row
+        jacobian = data.body_link_jacobian_w.torch[robot]
+        poses = data.body_link_pose_w.torch[robot][-len(jacobian) :]  # the base, which nothing moves, has no row
         speed, turning = jacobian[:, :3, columns], jacobian[:, 3:, columns]
         is_turned = turning.norm(dim=1) > 0.5
         if not is_turned.any(dim=0).all():
@@ -58,6 +62,10 @@ class JointAxes:
         orientation = poses[rows, 3:]
         return JointAxes(
             links=rows + data.body_link_pose_w.torch.shape[1] - len(jacobian),
-            directions=quat_apply_inverse(orientation, direction),
-            points=quat_apply_inverse(orientation, -torch.linalg.cross(speed, direction)),
+            directions=_rounded(quat_apply_inverse(orientation, direction)),
+            points=_rounded(quat_apply_inverse(orientation, -torch.linalg.cross(speed, direction))),
         )
+
+
+def _rounded(values: torch.Tensor) -> torch.Tensor:
+    return values.round(decimals=5) + 0.0  # there is a zero with a minus, too
