@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from mereq_tasks.arguments import TaskUsageError, check_name
+from mereq_tasks.shipped import shipped_policy
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from mereq_algo.runner import TaskSpec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-POLICIES = REPOSITORY / "assets" / "policies"
 
 
 @contextlib.contextmanager
@@ -126,7 +126,7 @@ def policy_file(task: str, policy: str) -> Path:
     """
     path = Path(policy)
     if policy in ("prior", "expert"):
-        path = POLICIES / task / f"{policy}.safetensors"
+        path = shipped_policy(task, policy)
     elif path.name == policy and not path.suffix and not path.exists():
         check_name("policy", policy, ["prior", "expert", "a run folder", "a policy file"])
 

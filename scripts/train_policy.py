@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from _common import POLICIES, check_writable, command_line, load_policy, one_line_errors, policy_file, versions
+from _common import check_writable, command_line, load_policy, one_line_errors, policy_file, versions
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
+from mereq_tasks.shipped import shipped_policy
 
 if TYPE_CHECKING:
     from mereq_algo.residual import LearningStep
@@ -44,7 +45,7 @@ def main() -> None:
     for name, least in (("steps", 1), ("episodes", 2)):
         if getattr(args, name) < least:
             raise TaskUsageError(f"{name} is {getattr(args, name)}; at least {least} are needed")
-    output = args.output or POLICIES / args.task / f"{args.reward}.safetensors"
+    output = args.output or shipped_policy(args.task, args.reward)
     check_writable("policy", output)
     start_file = args.start and policy_file(args.task, args.start)
 

@@ -6,16 +6,27 @@
 from __future__ import annotations
 
 from dataclasses import MISSING
-from pathlib import Path
 from typing import Any
 
 from isaaclab.utils import configclass
 from isaaclab_rl.rsl_rl import RslRlMLPModelCfg, RslRlOnPolicyRunnerCfg, RslRlPpoAlgorithmCfg
 
 from .physics import default_device
+from .preference import HumanPreference
+from .shipped import shipped_policy
 
-POLICIES = Path(__file__).resolve().parents[3] / "assets" / "policies"
-"""Where the shipped policies are."""
+_PPO: dict[str, Any] = {
+    "value_loss_coef": 1.0,
+    "clip_param": 0.2,
+    "num_learning_epochs": 5,
+    "num_mini_batches": 4,
+    "learning_rate": 1.0e-3,
+    "schedule": "adaptive",
+    "gamma": 0.97,
+    "lam": 0.95,
+    "max_grad_norm": 1.0,
+}
+"""Settings that PPO and residual PPO share."""
 
 
 @configclass
@@ -35,20 +46,7 @@ class TaskPPORunnerCfg(RslRlOnPolicyRunnerCfg):
         distribution_cfg=RslRlMLPModelCfg.GaussianDistributionCfg(init_std=0.5),
     )
     critic = RslRlMLPModelCfg(hidden_dims=[256, 256], activation="elu", obs_normalization=True)
-    algorithm = RslRlPpoAlgorithmCfg(
-        value_loss_coef=1.0,
-        use_clipped_value_loss=True,
-        clip_param=0.2,
-        entropy_coef=0.002,
-        num_learning_epochs=5,
-        num_mini_batches=4,
-        learning_rate=1.0e-3,
-        schedule="adaptive",
-        gamma=0.97,
-        lam=0.95,
-        desired_kl=0.01,
-        max_grad_norm=1.0,
-    )
+    algorithm = RslRlPpoAlgorithmCfg(**_PPO, use_clipped_value_loss=True, entropy_coef=0.002, desired_kl=0.01)
 
 
 @configclass
@@ -84,21 +82,18 @@ class ResidualPPOAlgorithmCfg(RslRlPpoAlgorithmCfg):
 
 @configclass
 class TaskResidualPPORunnerCfg(TaskPPORunnerCfg):
-    """Residual PPO. A task gives it name, prior and the residual reward."""
+    """Residual PPO. A task gives it a name, and itself and the residual reward by :meth:`customise`."""
 
     num_steps_per_env: int = 8
     actor: PolicyActorCfg = PolicyActorCfg()
     algorithm: ResidualPPOAlgorithmCfg = ResidualPPOAlgorithmCfg(
-        value_loss_coef=1.0,
+        **_PPO,
         use_clipped_value_loss=False,
-        clip_param=0.2,
         entropy_coef=0.0,  # it is in the reward
-        num_learning_epochs=5,
-        num_mini_batches=4,
-        learning_rate=1.0e-3,
-        schedule="adaptive",
-        gamma=0.97,
-        lam=0.95,
         desired_kl=0.03,
-        max_grad_norm=1.0,
     )
+
+    def customise(self, task: str, preference: HumanPreference) -> None:
+        """Starts from a task's prior, and makes what a person wants the residual reward."""
+        self.actor.policy_file = str(shipped_policy(task, "prior"))
+        self.algorithm.reward = {"theta": dict(preference.weights), "base_weight": 0.0}

@@ -5,7 +5,7 @@
 
 from isaaclab.utils import configclass
 
-from ...ppo_runner_cfg import POLICIES, TaskPPORunnerCfg, TaskResidualPPORunnerCfg
+from ...ppo_runner_cfg import TaskPPORunnerCfg, TaskResidualPPORunnerCfg
 from ..erase_env_cfg import PREFERENCE
 
 
@@ -23,6 +23,5 @@ class FrankaEraseResidualPPORunnerCfg(TaskResidualPPORunnerCfg):
     experiment_name: str = "franka_erase_residual"
 
     def __post_init__(self) -> None:
-        """Name the prior and the wish."""
-        self.actor.policy_file = str(POLICIES / "Franka-Erase" / "prior.safetensors")
-        self.algorithm.reward = {"theta": dict(PREFERENCE.weights), "base_weight": 0.0}
+        """Name the task and the wish."""
+        self.customise("Franka-Erase", PREFERENCE)
