@@ -13,11 +13,13 @@ def test_full_step_down_presses_with_stiffness_times_step(eraser):
     stiffness = eraser.cfg.actions.tool.controller_cfg.motion_stiffness_task[2]
     expected = stiffness * eraser.cfg.actions.tool.step_size[2]
     eraser.land()
-    for _ in range(20):
+    forces = []
+    for _ in range(30):
         eraser.act((0.0, 0.0, -1.0))
-    torch.testing.assert_close(
-        eraser.marks.normal_force, torch.full((eraser.env.num_envs,), expected), rtol=0.05, atol=0.0
-    )
+        forces.append(eraser.marks.normal_force.clone())
+    # The felt of a robot now and then slips by a hair, which shows as up to 2 N in a single step.
+    force = torch.stack(forces[15:]).mean(dim=0)
+    torch.testing.assert_close(force, torch.full_like(force, expected), rtol=0.02, atol=0.0)
 
 
 def test_force_follows_the_action(eraser):
