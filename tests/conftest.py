@@ -35,34 +35,66 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests that share something slow in one process, so that it is made once."""
+    """Keeps tests that share something slow, or the machine, in one process; starts of the simulator come first.
+
+    Of what is left at the end nothing takes long, so that all processes end at about the same time.
+    """
     for item in items:
+        if keeps_time(item):
+            item.add_marker(pytest.mark.xdist_group("realtime"))
         for fixture in SLOW_TO_MAKE:
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(fixture))
+    items.sort(key=lambda item: item.get_closest_marker("sim") is None)
+
+
+def keeps_time(item: pytest.Item | None) -> bool:
+    return item is not None and item.get_closest_marker("realtime") is not None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # before pytest-timeout starts to count
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Runs a test that keeps time alone on the machine: an arm that gets no processor for 40 ms stops, as it should."""
-    with _machine(alone=item.get_closest_marker("realtime") is not None):
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Runs tests that keep time alone on the machine: an arm that gets no processor for 40 ms stops, as it should.
+
+    The other processes wait once for all of them, and not for each.
+    """
+    if not MACHINE.is_held:
+        MACHINE.take(alone=keeps_time(item))
+    try:
         return (yield)
+    finally:
+        if not (keeps_time(item) and keeps_time(nextitem)):
+            MACHINE.leave()
 
 
-@contextlib.contextmanager
-def _machine(alone: bool) -> Iterator[None]:
-    """Holds the machine, alone or with the tests of other processes that do not mind."""
-    folder = Path(tempfile.gettempdir()) / f"mereq_tests_{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    with (folder / "door").open("w") as door, (folder / "machine").open("w") as machine:
-        # Who waits to be alone keeps the door shut: without it there would always be another who does not mind.
-        fcntl.flock(door, fcntl.LOCK_EX)
-        fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        fcntl.flock(door, fcntl.LOCK_UN)
-        try:
-            yield
-        finally:  # closing would not do: a process that the test forked has the file open as well
-            fcntl.flock(machine, fcntl.LOCK_UN)
+class Machine:
+    """The machine, which pytest's processes hold together, or one of them alone."""
+
+    def __init__(self) -> None:
+        self._held = contextlib.ExitStack()
+        self.is_held = False
+
+    def take(self, alone: bool) -> None:
+        """Waits until nobody else is there, or nobody who wants to be alone."""
+        folder = Path(tempfile.gettempdir()) / f"mereq_tests_{os.getuid()}"
+        folder.mkdir(exist_ok=True)
+        machine = self._held.enter_context((folder / "machine").open("w"))
+        with (folder / "door").open("w") as door:
+            # Who waits to be alone keeps the door shut: without it there would always be another who does not mind.
+            fcntl.flock(door, fcntl.LOCK_EX)
+            fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            fcntl.flock(door, fcntl.LOCK_UN)
+        # Closing would not do: a process that the test forked has the file open as well.
+        self._held.callback(fcntl.flock, machine, fcntl.LOCK_UN)
+        self.is_held = True
+
+    def leave(self) -> None:
+        """Lets others in."""
+        self._held.close()
+        self.is_held = False
+
+
+MACHINE = Machine()
 
 
 class TaskOpener:
