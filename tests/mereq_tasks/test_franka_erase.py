@@ -3,17 +3,14 @@
 
 """What Franka-Erase delivers, on the real environment: groups, resets, ends of episodes, the person's wishes."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from mereq_algo.networks import load_checkpoint
 from mereq_algo.runner import TaskSpec, evaluate
+from mereq_tasks.shipped import shipped_policy
 
 pytestmark = pytest.mark.sim
-
-POLICIES = Path(__file__).resolve().parents[2] / "assets" / "policies" / "Franka-Erase"
 
 
 def test_what_the_task_is_about_has_a_name(erase_task):
@@ -174,7 +171,7 @@ def test_mass_and_friction_of_the_eraser_differ_between_robots_in_the_solver(era
 def test_shipped_prior_leaves_ink_and_shipped_expert_does_not(erase_task):
     """The prior leaves at least 40 % of the ink, the expert at most 5 %; their cards have it over 100 episodes."""
     env, spec = erase_task.env, TaskSpec(**erase_task.names)
-    files = {name: POLICIES / f"{name}.safetensors" for name in ("prior", "expert")}
+    files = {name: shipped_policy("Franka-Erase", name) for name in ("prior", "expert")}
     assert all(file.stat().st_size < 2e6 for file in files.values())
     torch.manual_seed(0)
     env.reset()

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import gymnasium as gym
 import pytest
@@ -18,9 +17,8 @@ from mereq_algo.networks import load_checkpoint
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args, task_names
 from mereq_tasks.erase.view import EraseViewCfg, place_ink
 from mereq_tasks.launch import load_view, resolve_task
+from mereq_tasks.shipped import shipped_policy
 from mereq_tasks.view import Stage, add_view
-
-POLICIES = Path(__file__).resolve().parents[2] / "assets" / "policies" / "Franka-Erase"
 
 pytestmark = pytest.mark.sim
 
@@ -48,7 +46,7 @@ def test_every_policy_is_filmed_from_the_same_states_and_marks(erase_task):
     env, stage = erase_task.env, StateStage(erase_task.env)
     filmed = {}
     for name in ("prior", "expert"):
-        policy = load_checkpoint(POLICIES / f"{name}.safetensors")[0]
+        policy = load_checkpoint(shipped_policy("Franka-Erase", name))[0]
         filmed[name] = film_episodes(env, stage, policy, erase_task.names["metric_names"], 20, seed=7)
     for one, two in zip(filmed["prior"], filmed["expert"], strict=True):
         first, second = one.snapshots[0], two.snapshots[0]

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from mereq_tasks.shipped import shipped_policy
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 TASK = ("--task", "Franka-Erase")
 
@@ -107,7 +109,7 @@ def test_damaged_policy_is_refused(refusal, tmp_path, content):
 
 
 def test_cut_off_policy_is_refused(refusal, tmp_path):
-    whole = (REPOSITORY / "assets" / "policies" / "Franka-Erase" / "prior.safetensors").read_bytes()
+    whole = shipped_policy("Franka-Erase", "prior").read_bytes()
     (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     assert "cut.safetensors" in refusal("play.py", *TASK, "--policy", tmp_path / "cut.safetensors")
 
