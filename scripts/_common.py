@@ -160,8 +160,10 @@ def script_command(name: str) -> list[str]:
 
 
 def command_line() -> str:
-    """Returns what the user typed."""
-    return "./isaaclab.sh -p " + shlex.join(sys.argv)
+    """Returns what the user typed, or another script for them: it says nothing of where this repository lies."""
+    script = Path(sys.argv[0]).resolve()
+    shown = script.relative_to(REPOSITORY) if script.is_relative_to(REPOSITORY) else script
+    return "./isaaclab.sh -p " + shlex.join([str(shown), *sys.argv[1:]])
 
 
 def versions() -> dict[str, str]:

@@ -29,6 +29,7 @@ def test_a_run_leaves_what_the_design_promises(run_folder):
     assert summary["rounds"] == len(summary["intervention_rate"]) == len(summary["expert_samples"]) == 2
     assert set(summary["theta"]) == set(summary["feature_expectation"]["target"])
     assert set(summary["evaluation"]) == {"prior", "aligned", "expert"}
+    assert summary["command"].startswith("./isaaclab.sh -p scripts/train_mereq.py --task Franka-Erase")
     assert summary["env_steps"] > 0 and 0 < summary["sim_time_s"] < summary["wall_time_s"]
     files = ("params/env.yaml", "params/agent.yaml", "checkpoints/policy.safetensors", "checkpoints/state.pt")
     for file in (*files, "report.html", "video/comparison.mp4"):
