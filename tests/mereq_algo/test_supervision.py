@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tensordict import TensorDict
 
+from mereq_algo.intervention import SupervisedRollout
 from mereq_algo.runner import ConfigError, TimedEnv
 from mereq_algo.runner.supervision import SupervisedRound, Supervision, watch_on
 
@@ -59,10 +61,36 @@ def test_watching_on_ends_where_the_rate_rises_above_the_goal():
     """3 robots without an intervention, then 3 under control all the time: 6 are watched, not 12."""
     everything = _run(num_supervised=3, max_supervised=12, person=_person(3.0)).all_watchable
     everything.in_control[:, 3:] = True
-    assert watch_on(everything, 3, threshold=0.05).num_supervised == 6
+    assert watch_on(everything, 3, 0.05, 10.0, 0.8).num_supervised == 6
     # A number that is no power of two times the first is no obstacle.
     everything.in_control[:] = False
-    assert watch_on(everything, 5, threshold=0.05).num_supervised == 12
+    assert watch_on(everything, 5, 0.05, 10.0, 0.8).num_supervised == 12
+
+
+@pytest.mark.parametrize(
+    ("controlled", "num_watched"),
+    [
+        ([10], 12),  # a single intervention in the first of all episodes may be bad luck
+        ([10, 10], 2),  # another in the second is not
+        ([20], 1),
+        ([49], 1),
+        ([0, 10, 10], 12),
+        ([0, 20], 2),
+        ([0, 0, 20, 20], 4),
+    ],
+)
+def test_one_intervention_does_not_end_watching(controlled, num_watched):
+    """Steps that the person controls of the 100 of each episode, where interventions last for 10."""
+    shape = (100, 12)
+    in_control = torch.zeros(shape, dtype=torch.bool)
+    for robot, num_steps in enumerate(controlled):
+        in_control[:num_steps, robot] = True
+    obs = torch.zeros(*shape, 1)
+    transitions = TensorDict({"obs": obs, "features": obs}, batch_size=shape)
+    everything = SupervisedRollout(transitions, obs, in_control, torch.zeros_like(in_control), in_control.long() * 0)
+    # Wilson's lower bounds for 10 samples an episode and a quantile of 0.84: 4.5 % for [10], 5.7 % for [10, 10] and
+    # [0, 20], 11.5 % for [20], 2.8 % for [0, 10, 10, 0], 6.7 % for [0, 0, 20, 20].
+    assert watch_on(everything, 1, 0.05, 10.0, 0.8).num_supervised == num_watched
 
 
 def test_too_few_robots_are_refused():

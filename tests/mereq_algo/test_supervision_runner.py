@@ -75,12 +75,13 @@ def test_one_seed_gives_one_result(tmp_path):
     assert figures[0] == figures[1]
 
 
-@pytest.mark.parametrize("interrupted_round", [1, 2])
-def test_a_resumed_run_equals_one_that_was_never_interrupted(tmp_path, interrupted_round):
-    whole = _build(tmp_path / "whole")
+@pytest.mark.parametrize(("interrupted_round", "guided_share"), [(1, 0.0), (2, 0.0), (2, 0.25)])
+def test_a_resumed_run_equals_one_that_was_never_interrupted(tmp_path, interrupted_round, guided_share):
+    inner = {"max_steps": 60, "min_steps": 20, "guided_share": guided_share}
+    whole = _build(tmp_path / "whole", inner=inner)
     whole.learn()
 
-    interrupted = _build(tmp_path / "part", listeners=[InterruptIn(interrupted_round)])
+    interrupted = _build(tmp_path / "part", listeners=[InterruptIn(interrupted_round)], inner=inner)
     with pytest.raises(KeyboardInterrupt):
         interrupted.learn()
     assert interrupted.folder.read_summary()["status"] == "interrupted"
@@ -90,7 +91,7 @@ def test_a_resumed_run_equals_one_that_was_never_interrupted(tmp_path, interrupt
             interrupted.resume()
         return
 
-    resumed = _build(tmp_path / "other")
+    resumed = _build(tmp_path / "other", inner=inner)
     resumed.folder = RunFolder.open(interrupted.folder.path, "Linear")
     resumed.resume()
     resumed.learn()
@@ -206,8 +207,9 @@ def test_a_run_ends_with_the_round_that_spends_the_expert_samples(tmp_path):
         ({"max_expert_samples": 0}, "max_expert_samples is 0"),
         ({"num_supervised": 0}, "num_supervised is 0"),
         ({"evaluation_episodes": 1}, "evaluation_episodes must be at least 2"),
-        ({"intervention_threshold": 0.0}, "intervention_threshold in"),
-        ({"confidence": 1.0}, "confidence in"),
+        ({"intervention_threshold": 0.0}, "intervention_threshold is 0.0"),
+        ({"confidence": 1.0}, "confidence is 1.0"),
+        ({"watch_on_confidence": 0.5}, "watch_on_confidence is 0.5"),
         ({"inner": {"theta_interval": 0}}, "theta_interval is 0"),
         ({"inner": {"window": 0}}, "window is 0"),
         ({"inner": {"average_steps": 0}}, "average_steps is 0"),

@@ -69,6 +69,15 @@ def test_sums_do_not_round_by_the_number_of_cores(erase_task):
     assert torch.get_num_threads() == 1
 
 
+def test_whoever_multiplies_matrices_does_so_in_single_precision(erase_task):
+    """Opening a task on the CPU picks the faster of two libraries, which must not round to a shorter type."""
+    generator = torch.Generator().manual_seed(0)
+    inputs, weights = (torch.randn(256, 256, generator=generator) for _ in range(2))
+    exact = inputs.double() @ weights.double()
+    for product in (inputs @ weights, torch.nn.functional.linear(inputs, weights.T.contiguous())):
+        assert float((product - exact).abs().max() / exact.abs().max()) < 1e-6  # bfloat16 would be off by 1e-3
+
+
 def test_another_seed_gives_another_course(erase_task):
     env = erase_task.env
     torch.manual_seed(7)

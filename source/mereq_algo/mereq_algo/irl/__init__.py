@@ -3,7 +3,7 @@
 
 """Inverse RL: from supervised rollouts to the weights of the residual reward."""
 
-from .confidence import RateBound, intervention_rate_bound
+from .confidence import RateBound, intervention_rate_bound, wilson_lower_bound
 from .max_ent import MaxEntIRL, MaxEntIRLCfg, feature_scale
 from .segments import Segments, TargetFeatures, TargetFeaturesCfg, split_segments
 from .starts import EpisodeMeans, StartEffect
@@ -20,4 +20,5 @@ __all__ = [
     "feature_scale",
     "intervention_rate_bound",
     "split_segments",
+    "wilson_lower_bound",
 ]

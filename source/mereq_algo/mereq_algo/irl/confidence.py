@@ -89,6 +89,11 @@ def wilson_upper_bound(rate: float, num_samples: float, quantile: float) -> floa
     return min(1.0, (centre + half_width) / (1.0 + z_squared / num_samples))
 
 
+def wilson_lower_bound(rate: float, num_samples: float, quantile: float) -> float:
+    """Return Wilson's one-sided lower confidence bound on a proportion; see :func:`wilson_upper_bound`."""
+    return 1.0 - wilson_upper_bound(1.0 - rate, num_samples, quantile)
+
+
 def _student_quantile(probability: float, degrees_of_freedom: int) -> float:
     """Return the quantile of Student's t by the first two terms of its Cornish-Fisher series."""
     z, nu = NormalDist().inv_cdf(probability), degrees_of_freedom

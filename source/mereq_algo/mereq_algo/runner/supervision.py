@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..intervention import (
     SyntheticPerson,
     collect_supervised_rollout,
 )
-from ..irl import EpisodeMeans
+from ..irl import EpisodeMeans, wilson_lower_bound
 from ..methods import FeatureWindow
 from ..networks import GaussianPolicy, TrainedPolicy
 from ..ranks import Ranks
@@ -147,7 +148,13 @@ class Supervision:
             torch.Generator(env.device).manual_seed(seed),
             on_step,
         )
-        watched = watch_on(everything, cfg.num_supervised, cfg.intervention_threshold)
+        watched = watch_on(
+            everything,
+            cfg.num_supervised,
+            cfg.intervention_threshold,
+            cfg.person.hysteresis.patience_handback,
+            cfg.watch_on_confidence,
+        )
         robots = torch.arange(env.num_envs, device=env.device)
         heard_of = (robots < watched.num_supervised) | (robots >= self.num_watchable)
         return SupervisedRound(
@@ -177,17 +184,27 @@ def begin_round(env: EnvWrapper, seed: int) -> None:
     env.reset()
 
 
-def watch_on(everything: SupervisedRollout, num_robots: int, threshold: float) -> SupervisedRollout:
-    """Return the robots that a person watches: a few, and twice as many as long as they hardly intervene.
+def watch_on(
+    everything: SupervisedRollout, num_robots: int, threshold: float, intervention_length: float, confidence: float
+) -> SupervisedRollout:
+    """Return the robots that a person watches: a few, and twice as many until the rate is probably above the goal.
 
-    Only many episodes can show that a person is content, and a rate above the goal already shows that they are not.
+    Only many episodes can show that a person is content. A rate above the goal shows that they are not, but not where
+    it comes of one or two interventions: one of ten steps is a tenth of an episode of Franka-Erase, and a third of such
+    episodes has one where the person controls 3 % of all steps.
 
     Args:
         everything: All robots that can be watched.
         num_robots: How many are watched at first.
-        threshold: Intervention rate up to which the person watches on.
+        threshold: Intervention rate δ that is the goal.
+        intervention_length: Steps that an intervention lasts at least: those of one tell as much as one step.
+        confidence: Probability with which the rate is above δ, from which on nobody watches any longer.
     """
+    quantile = NormalDist().inv_cdf(confidence)
     watched = everything.of_first(num_robots)
-    while watched.intervention_rate <= threshold and watched.num_supervised < everything.num_supervised:
+    while watched.num_supervised < everything.num_supervised:
+        num_samples = max(watched.num_steps, 1) / intervention_length
+        if wilson_lower_bound(watched.intervention_rate, num_samples, quantile) > threshold:
+            break
         watched = everything.of_first(2 * watched.num_supervised)
     return watched
