@@ -83,7 +83,7 @@ def test_what_a_guide_does_is_carried_out_and_stored():
     env = SlowEnv(num_envs=4)
     algorithm = algorithm_for(env)
 
-    def guide(actions: torch.Tensor) -> torch.Tensor:
+    def guide(obs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         return torch.cat((torch.full_like(actions[:2], 0.25), actions[2:]))
 
     with LearningLoop(env, algorithm, guide) as loop:

@@ -19,6 +19,7 @@ from mereq_algo.methods import (
     CloningLearner,
     FeatureWindow,
     InnerLoopCfg,
+    RewardMatchingLearner,
     balanced_weights,
     build_learner,
     run_inner_loop,
@@ -121,6 +122,38 @@ def test_methods_differ_in_where_they_start_and_what_anchors_them(method, starts
     assert learner._algorithm.prior_temperature == (0.1 if is_anchored else 0.0)
 
 
+def test_a_known_reward_of_the_prior_takes_the_place_of_log_pi():
+    prior, env = trained(0.4), SupervisedLinearEnv(num_envs=16)
+    with torch.no_grad():
+        prior.critic.mlps[0][-1].bias.fill_(3.0)  # pyright: ignore[reportIndexIssue]
+    cfg = small_cfg(
+        sac={"prior_from": "reward", "prior_weight": 0.5, "temperature": 0.1, "critic": {"hidden_dims": [8]}}
+    )
+    learner = build_learner(cfg, env, prior, SPEC.feature_names, seed=0)
+    learner.observe(rollout(10, 2, 2), [], alone())
+    algorithm = learner._algorithm
+    obs, action = torch.rand(5, 1), torch.rand(5, 1)
+    # What is learned is Q of both rewards, so policy, critics and scale of observations go on from the prior's.
+    assert algorithm.anchor is None and algorithm.reward.base_weight == 0.5
+    for critic in (algorithm.critic, algorithm.target_critic):
+        assert torch.equal(critic(obs, action), prior.critic(obs, action))
+    assert torch.equal(learner.policy.distribution(obs).mean, prior.policy.distribution(obs).mean)
+    before = learner.policy.normalizer.mean.clone()
+    learner.policy.update_normalizer(100.0 * torch.ones(50, 1))
+    assert torch.equal(learner.policy.normalizer.mean, before)
+    # The methods that infer all of the reward are told none of it.
+    cfg.method = "maxent_ft"
+    told = build_learner(cfg, env, prior, SPEC.feature_names, seed=0)
+    told.observe(rollout(10, 2, 2), [], alone())
+    assert isinstance(told, RewardMatchingLearner) and told._algorithm is not None
+    assert told._algorithm.reward.base_weight == 0.0
+
+
+def test_what_stands_for_the_prior_is_checked():
+    with pytest.raises(ConfigError, match="unknown prior_from 'memory'; choose policy or reward"):
+        small_cfg(sac={"prior_from": "memory"})
+
+
 def test_target_without_pseudo_expert_data_is_the_persons_own():
     data = rollout(50, 2, 6)
     features = data.transitions["features"]
@@ -201,10 +234,12 @@ class InterruptIn:
             raise KeyboardInterrupt
 
 
-def run(root, method: str, listeners=(), learner: str = "sac") -> SupervisionRunner:
-    env = TimedEnv(SupervisedLinearEnv(num_envs=32))
+def run(root, method: str, listeners=(), learner: str = "sac", prior_from: str = "policy") -> SupervisionRunner:
+    # The prior, which pushes by 0, is the best there is for this reward.
+    env = TimedEnv(SupervisedLinearEnv(num_envs=32, reward=lambda s, u, n: -(u**2)))
     ppo = {"num_steps_per_env": 8, "learning_rate": 5e-3}
     cfg = small_cfg(method=method, learner=learner, ppo=ppo, cloning={"learning_rate": 1e-2, "updates_per_round": 200})
+    cfg.sac.prior_from = prior_from
     return SupervisionRunner(
         env, SPEC, trained(0.0), trained(1.0), cfg, RunFolder.create(root, "Linear", method), 3, listeners
     )
@@ -215,10 +250,17 @@ def figures(runner: SupervisionRunner) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("method", "learner"), [*((method, "sac") for method in sorted(METHODS)), ("mereq", "ppo"), ("maxent", "ppo")]
+    ("method", "learner", "prior_from"),
+    [
+        *((method, "sac", "policy") for method in sorted(METHODS)),
+        ("mereq", "ppo", "policy"),
+        ("maxent", "ppo", "policy"),
+        ("mereq", "sac", "reward"),
+        ("mereq", "ppo", "reward"),
+    ],
 )
-def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method, learner):
-    record = run(tmp_path, method, learner=learner).learn()
+def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method, learner, prior_from):
+    record = run(tmp_path, method, learner=learner, prior_from=prior_from).learn()
     assert record.method == method
     assert record.intervention_rate[-1] < record.intervention_rate[0]
     assert record.expert_return_gap_closed is not None and record.expert_return_gap_closed > 0.3
@@ -226,14 +268,22 @@ def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method, l
     assert all(math.isfinite(norm) == infers_reward for norm in record.gradient_norm)
 
 
-@pytest.mark.parametrize(("method", "learner"), [("maxent", "sac"), ("mereq", "ppo"), ("iwr_ft", "sac")])
-def test_every_kind_of_method_resumes_exactly(tmp_path, method, learner):
-    whole = run(tmp_path / "whole", method, learner=learner)
+@pytest.mark.parametrize(
+    ("method", "learner", "prior_from"),
+    [
+        ("maxent", "sac", "policy"),
+        ("mereq", "sac", "reward"),
+        ("mereq", "ppo", "policy"),
+        ("iwr_ft", "sac", "policy"),
+    ],
+)
+def test_every_kind_of_method_resumes_exactly(tmp_path, method, learner, prior_from):
+    whole = run(tmp_path / "whole", method, learner=learner, prior_from=prior_from)
     whole.learn()
-    interrupted = run(tmp_path / "part", method, [InterruptIn(2)], learner)
+    interrupted = run(tmp_path / "part", method, [InterruptIn(2)], learner, prior_from)
     with pytest.raises(KeyboardInterrupt):
         interrupted.learn()
-    resumed = run(tmp_path / "other", method, learner=learner)
+    resumed = run(tmp_path / "other", method, learner=learner, prior_from=prior_from)
     resumed.folder = RunFolder.open(interrupted.folder.path, "Linear")
     resumed.resume()
     resumed.learn()

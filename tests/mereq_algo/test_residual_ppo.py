@@ -166,7 +166,7 @@ def test_a_guide_is_refused():
     env = LinearEnv()
     algorithm = _build(env, (0.0, 0.0), linear_gaussian_policy(0.8, 0.3, 0.4))
     with pytest.raises(ValueError, match="off-policy"):
-        algorithm.act(env.get_observations(), guide=lambda actions: actions)
+        algorithm.act(env.get_observations(), guide=lambda obs, actions: actions)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mereq_tasks.pick_place import mdp
 from mereq_tasks.pick_place.guide import PickPlaceGuide
 
 from .gripper import CLOSE, OPEN, Gripper
@@ -81,6 +82,49 @@ def test_the_grasp_offset_is_where_the_parcel_is_gripped(gripper):
     gripper.start_over(2)
     obs = gripper.step(OPEN)
     assert (gripper.feature(obs, "grasp_offset") == 0.0).all() and (gripper.metric("grasp_offset_m") == 0.0).all()
+
+
+def test_the_proposed_place_counts_while_the_parcel_is_to_be_gripped(gripper):
+    def costs() -> tuple[torch.Tensor, torch.Tensor]:
+        return mdp.distance_to_grasp(gripper.unwrapped), gripper.goal.grasp_point_from_tool().norm(dim=1)
+
+    gripper.start_over(2)
+    gripper.step(OPEN)
+    torch.testing.assert_close(*costs())
+    # Not while it is held, wherever that is,
+    gripper.start_over(2, at_parcel=1.0)
+    gripper.goal.proposal[:] += 0.04  # it is where the hand is, in such a start
+    for _ in range(3):
+        gripper.step(CLOSE)
+    found, from_place = costs()
+    is_gripped = gripper.goal.is_gripped()
+    assert is_gripped.sum() > gripper.num / 2 and from_place[is_gripped].max() > 0.02
+    is_there = gripper.goal.distance() <= 0.03
+    assert (found[is_gripped] == 0.0).all()
+    torch.testing.assert_close(found[~is_gripped & ~is_there], from_place[~is_gripped & ~is_there])
+    # and not once it lies where it should.
+    gripper.start_over()
+    gripper.goal.command[:] = torch.tensor([0.45, 0.0])
+    gripper.place_parcel(0.45, 0.0)
+    found, from_place = costs()
+    assert (found == 0.0).all() and (from_place > 0.0).all()
+
+
+def test_a_grip_elsewhere_than_proposed_costs_once(gripper):
+    gripper.start_over(2, in_hand=1.0)
+    gripper.goal.proposal[:] += 0.04
+    costs = []
+    for _ in range(6):
+        gripper.step(CLOSE)
+        # The command counts the steps with a grip after the rewards: what is told now is of the next step.
+        costs.append(mdp.misplaced_grip(gripper.unwrapped))
+    costs = torch.stack(costs)
+    assert (costs == 0.0).all(), "the parcel has been gripped before"
+    gripper.goal._gripped_steps[:] = 0.0
+    is_gripped = gripper.goal.is_gripped()
+    expected = gripper.goal.grasp_point_from_tool().norm(dim=1) * is_gripped
+    torch.testing.assert_close(mdp.misplaced_grip(gripper.unwrapped), expected)
+    assert is_gripped.any() and expected.max() > 0.02
 
 
 @pytest.mark.parametrize(
@@ -189,7 +233,7 @@ def test_a_guide_drives_its_share_of_the_robots_and_ever_fewer(gripper, monkeypa
     for step, num_guided in ((0, gripper.num // 2), (500, gripper.num // 4), (1000, 0), (5000, 0)):
         monkeypatch.setattr(gripper.unwrapped, "common_step_counter", step)
         guide = PickPlaceGuide(gripper.unwrapped, share=0.5, steps=1000)
-        is_own = (guide(own) == own).all(dim=1)
+        is_own = (guide(torch.zeros(gripper.num, 1), own) == own).all(dim=1)
         assert is_own.tolist() == [robot >= num_guided for robot in range(gripper.num)]
 
 

@@ -49,7 +49,7 @@ def refusal(monkeypatch, capsys) -> Callable[..., str]:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((*TASK, "--num_envs", "5"), ("num_envs is 5 and num_supervised 5",)),
+        ((*TASK, "--num_envs", "2"), ("num_envs is 2 and num_supervised 1",)),
         ((*TASK, "env.preference.weights.ink_remvoed=1"), ("unknown feature 'ink_remvoed'", "ink_removed?")),
     ],
     ids=lambda value: value[-1] if value[0] == "--task" else "",

@@ -3,7 +3,7 @@
 
 """Inverse RL: from supervised rollouts to the weights of the residual reward."""
 
-from .confidence import RateBound, intervention_rate_bound, wilson_lower_bound
+from .confidence import RateBound, intervention_rate_bound, is_probably_above
 from .max_ent import MaxEntIRL, MaxEntIRLCfg, feature_scale
 from .segments import Segments, TargetFeatures, TargetFeaturesCfg, split_segments
 from .starts import EpisodeMeans, StartEffect
@@ -19,6 +19,6 @@ __all__ = [
     "TargetFeaturesCfg",
     "feature_scale",
     "intervention_rate_bound",
+    "is_probably_above",
     "split_segments",
-    "wilson_lower_bound",
 ]

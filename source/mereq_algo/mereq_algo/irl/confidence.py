@@ -94,6 +94,24 @@ def wilson_lower_bound(rate: float, num_samples: float, quantile: float) -> floa
     return 1.0 - wilson_upper_bound(1.0 - rate, num_samples, quantile)
 
 
+def is_probably_above(
+    threshold: float, num_controlled: int, num_steps: int, intervention_length: float, confidence: float
+) -> bool:
+    """Return whether the intervention rate is above a threshold, by Wilson's lower bound.
+
+    Args:
+        threshold: Intervention rate.
+        num_controlled: Steps that the person controlled.
+        num_steps: All steps.
+        intervention_length: Steps that an intervention lasts at least: those of one tell as much as one step.
+        confidence: Probability that the rate is above the threshold, from which on the answer is yes.
+    """
+    if num_steps == 0:
+        return False
+    quantile = NormalDist().inv_cdf(confidence)
+    return wilson_lower_bound(num_controlled / num_steps, num_steps / intervention_length, quantile) > threshold
+
+
 def _student_quantile(probability: float, degrees_of_freedom: int) -> float:
     """Return the quantile of Student's t by the first two terms of its Cornish-Fisher series."""
     z, nu = NormalDist().inv_cdf(probability), degrees_of_freedom

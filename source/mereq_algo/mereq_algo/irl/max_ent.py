@@ -73,7 +73,7 @@ class MaxEntIRL:
     ∇θ = φ* − f̄(π̂) (Ziebart et al. 2008). θ moves along it while the policy learns, Δθ = η ∇θ, and the reward looks a
     few such steps ahead.
 
-    Other steps looked worse in single runs on Franka-Erase, which were stopped early (docs/results.md): Newton
+    Other steps looked worse in single runs on Franka-Erase, which were stopped early (docs/experiments.md): Newton
     steps with the covariance of single steps gave force and ink weights of opposite signs, and with its diagonal
     were slow; steps normalised like Adam's let the weight of a rare feature, force over the limit, outgrow all
     others.

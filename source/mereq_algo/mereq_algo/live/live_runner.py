@@ -72,6 +72,8 @@ class LiveRunner(SupervisionRunner):
             self.cfg.num_supervised * self.cfg.episodes_per_robot,
             max(self.cfg.max_supervised, self.cfg.num_supervised) * self.cfg.episodes_per_robot,
             self.cfg.intervention_threshold,
+            self.cfg.person.hysteresis.patience_handback,
+            self.cfg.watch_on_confidence,
         )
         samples = self.record.expert_samples[-1] if self.record.expert_samples else 0
         self._process.link.send(do="show", figures={"samples_before": samples, "learning": None})

@@ -16,6 +16,7 @@ import torch
 from tensordict import TensorDict
 
 from ..intervention import SupervisedRollout, collect_supervised_rollout
+from ..irl import is_probably_above
 from ..networks import GaussianPolicy
 from ..recording import (
     RecordedEpisode,
@@ -53,7 +54,14 @@ class RoundOrder:
     """The same where they hardly did: only many episodes can show that they are content."""
 
     threshold: float
-    """Intervention rate up to which they watch on, twice as many episodes each time."""
+    """Intervention rate that is the goal: they watch on, twice as many episodes each time, until theirs is probably
+    above."""
+
+    intervention_length: float = 1.0
+    """Steps that an intervention lasts at least; see :func:`is_probably_above`."""
+
+    confidence: float = 0.8
+    """Probability that "probably" stands for. Range: (0.5, 1)."""
 
 
 class LiveSession:
@@ -121,7 +129,9 @@ class LiveSession:
         """Return how many episodes the round needs, as far as one knows by those that there are."""
         wanted = order.episodes
         while len(kept) >= wanted and wanted < order.most_episodes:
-            if _rate(kept[:wanted]) > order.threshold or self._panel.ending is not None:
+            counts = _counts(kept[:wanted])
+            is_enough = is_probably_above(order.threshold, *counts, order.intervention_length, order.confidence)
+            if is_enough or self._panel.ending is not None:
                 break
             wanted = min(2 * wanted, order.most_episodes)
         return wanted
@@ -247,20 +257,21 @@ class LiveSession:
         )
 
     def _note(self, order: RoundOrder, kept: list[tuple[Path, RecordedEpisode]], wanted: int) -> None:
+        num_controlled, num_steps = _counts(kept)
         self._panel.show(
             round=order.index + 1,
             episode=min(len(kept) + 1, wanted),
             episodes=wanted,
             steps=self._max_steps,
-            round_samples=sum(episode.expert_samples for _, episode in kept),
-            rate=_rate(kept) if kept else None,
+            round_samples=num_controlled,
+            rate=num_controlled / num_steps if num_steps else None,
             threshold=order.threshold,
         )
 
 
-def _rate(kept: list[tuple[Path, RecordedEpisode]]) -> float:
-    """Return the share of steps that the person controlled."""
-    return sum(episode.expert_samples for _, episode in kept) / max(sum(len(episode) for _, episode in kept), 1)
+def _counts(kept: list[tuple[Path, RecordedEpisode]]) -> tuple[int, int]:
+    """Return how many steps the person controlled, and how many there were."""
+    return sum(episode.expert_samples for _, episode in kept), sum(len(episode) for _, episode in kept)
 
 
 def _is_shown(value: Any) -> bool:

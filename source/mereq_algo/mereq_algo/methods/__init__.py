@@ -4,18 +4,21 @@
 """The methods of alignment: MEReQ, and those that it is measured against."""
 
 from .build import METHODS, build_learner
-from .cloning import CloningCfg, CloningLearner, balanced_weights
+from .cloning import Clone, CloningCfg, CloningLearner, balanced_weights
 from .inner_loop import FeatureWindow, InnerLoopCfg, InnerLoopProgress, run_inner_loop
+from .jump_start import JumpStart
 from .learner import Learner
 from .reward_matching import RewardMatchingLearner
 
 __all__ = [
     "METHODS",
+    "Clone",
     "CloningCfg",
     "CloningLearner",
     "FeatureWindow",
     "InnerLoopCfg",
     "InnerLoopProgress",
+    "JumpStart",
     "Learner",
     "RewardMatchingLearner",
     "balanced_weights",

@@ -13,6 +13,7 @@ from rsl_rl.env import VecEnv
 from ..networks import TrainedPolicy
 from ..ranks import Ranks
 from .cloning import CloningLearner
+from .jump_start import JumpStart
 from .learner import Learner
 from .reward_matching import RewardMatchingLearner
 
@@ -60,6 +61,9 @@ def build_learner(
             raise ValueError(f"{cfg.method} learns in one process: it simulates nothing while it learns")
         only_person = cfg.method == "hg_dagger_ft"
         return CloningLearner(prior.policy, prior.critic, temperature, cfg.cloning, only_person, seed)
+    jump_start = None
+    if cfg.inner.guided_share > 0.0:
+        jump_start = JumpStart(env, prior.policy, cfg.cloning, cfg.inner.guided_share, seed, ranks)
     return RewardMatchingLearner(
         env,
         prior.policy,
@@ -75,4 +79,5 @@ def build_learner(
         from_prior=cfg.method != "maxent",
         ranks=ranks,
         ppo=cfg.ppo if cfg.learner == "ppo" else None,
+        jump_start=jump_start,
     )

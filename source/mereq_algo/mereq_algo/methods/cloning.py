@@ -26,7 +26,7 @@ class CloningCfg:
     """Settings of :class:`CloningLearner`."""
 
     learning_rate: float = 1e-4
-    """Step size of Adam. Range: > 0. Source: the benchmark's search (Franka-Erase, docs/results.md)."""
+    """Step size of Adam. Range: > 0. Source: the benchmark's search (Franka-Erase, docs/experiments.md)."""
 
     updates_per_round: int = 2_000
     """Updates after each supervised rollout. Range: >= 1. Source: ours: as many as MEReQ's policy gets in a round of
@@ -63,6 +63,78 @@ def balanced_weights(is_person: torch.Tensor) -> torch.Tensor:
     return weights
 
 
+class Clone:
+    """A copy of the prior that learns to act as was recorded under supervision."""
+
+    def __init__(self, prior: GaussianPolicy, cfg: CloningCfg, only_person: bool, seed: int = 0) -> None:
+        """Start from a copy of the prior.
+
+        Args:
+            prior: The policy to start from; its normaliser is kept.
+            cfg: Settings.
+            only_person: Whether the robot's own steps are left out; otherwise they weigh as much as the person's.
+            seed: Seed of the sampling.
+        """
+        self.policy = copy.deepcopy(prior).train().requires_grad_(True)
+        self._cfg = cfg
+        self._only_person = only_person
+        self._device = next(prior.parameters()).device
+        self._generator = torch.Generator(self._device).manual_seed(seed)
+        self._optimizer = torch.optim.Adam(self.policy.parameters(), lr=cfg.learning_rate)
+        self._obs = torch.zeros(0, prior.num_obs, device=self._device)
+        self._actions = torch.zeros(0, prior.num_actions, device=self._device)
+        self._is_person = torch.zeros(0, dtype=torch.bool, device=self._device)
+
+    @property
+    def has_seen_person(self) -> bool:
+        """Whether any of the recorded steps are the person's."""
+        return bool(self._is_person.any())
+
+    def add(self, rollout: SupervisedRollout) -> None:
+        """Keep the steps of a supervised rollout beside those of the rounds before."""
+        steps, is_person = rollout.valid_transitions(), rollout.in_control[rollout.valid]
+        chosen = is_person if self._only_person else torch.ones_like(is_person)
+        self._obs = torch.cat((self._obs, steps["obs"][chosen]))
+        self._actions = torch.cat((self._actions, steps["action"][chosen]))
+        self._is_person = torch.cat((self._is_person, is_person[chosen]))
+
+    def fit(self, on_update: Callable[[int, torch.Tensor], None] | None = None) -> None:
+        """Maximise the likelihood of the recorded actions for as many updates as a round has.
+
+        Args:
+            on_update: Called after each update with its number, from 1 on, and its loss.
+        """
+        weights = balanced_weights(self._is_person)
+        for update in range(1, self._cfg.updates_per_round + 1):
+            batch = torch.multinomial(weights, self._cfg.batch_size, replacement=True, generator=self._generator)
+            loss = -self.policy.log_prob(self._obs[batch], self._actions[batch]).mean()
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self._optimizer.step()
+            if on_update is not None:
+                on_update(update, loss.detach())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the policy and all recorded steps."""
+        return {
+            "policy": self.policy.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "generator": self._generator.get_state(),
+            "obs": self._obs,
+            "actions": self._actions,
+            "is_person": self._is_person,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.policy.load_state_dict(state["policy"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._generator.set_state(state["generator"].cpu())
+        self._obs = state["obs"].to(self._device)
+        self._actions = state["actions"].to(self._device)
+        self._is_person = state["is_person"].to(self._device)
+
+
 class CloningLearner(Learner):
     """Maximises the likelihood of recorded actions, starting from the prior.
 
@@ -89,22 +161,15 @@ class CloningLearner(Learner):
             only_person: Whether the robot's own steps are left out (HG-DAgger).
             seed: Seed of the sampling.
         """
-        self._policy = copy.deepcopy(prior).train().requires_grad_(True)
+        self._clone = Clone(prior, cfg, only_person, seed)
         self._critic = prior_critic
         self._temperature = prior_temperature
         self._cfg = cfg
-        self._only_person = only_person
-        self._device = next(prior.parameters()).device
-        self._generator = torch.Generator(self._device).manual_seed(seed)
-        self._optimizer = torch.optim.Adam(self._policy.parameters(), lr=cfg.learning_rate)
-        self._obs = torch.zeros(0, prior.num_obs, device=self._device)
-        self._actions = torch.zeros(0, prior.num_actions, device=self._device)
-        self._is_person = torch.zeros(0, dtype=torch.bool, device=self._device)
 
     @property
     def policy(self) -> GaussianPolicy:
         """The policy as aligned so far."""
-        return self._policy
+        return self._clone.policy
 
     @property
     def critic(self) -> TwinCritic:
@@ -121,51 +186,31 @@ class CloningLearner(Learner):
     ) -> None:
         """Keep the supervised steps; see :meth:`Learner.observe`."""
         assert rollout is not None, "cloning learns in one process"
-        steps, is_person = rollout.valid_transitions(), rollout.in_control[rollout.valid]
-        chosen = is_person if self._only_person else torch.ones_like(is_person)
-        self._obs = torch.cat((self._obs, steps["obs"][chosen]))
-        self._actions = torch.cat((self._actions, steps["action"][chosen]))
-        self._is_person = torch.cat((self._is_person, is_person[chosen]))
+        self._clone.add(rollout)
 
     def align(
         self, window: FeatureWindow, on_progress: Callable[[InnerLoopProgress], None]
     ) -> InnerLoopProgress | None:
         """Fit the policy to the recorded actions; see :meth:`Learner.align`."""
-        if not bool(self._is_person.any()):
+        if not self._clone.has_seen_person:
             return None
-        cfg = self._cfg
-        weights = balanced_weights(self._is_person)
-        progress = InnerLoopProgress(0, cfg.updates_per_round, math.nan, window.mean(), {}, {})
-        for update in range(1, cfg.updates_per_round + 1):
-            batch = torch.multinomial(weights, cfg.batch_size, replacement=True, generator=self._generator)
-            loss = -self._policy.log_prob(self._obs[batch], self._actions[batch]).mean()
-            self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self._optimizer.step()
-            if update % cfg.report_interval == 0 or update == cfg.updates_per_round:
-                losses = {"negative_log_likelihood": float(loss.detach())}
-                progress = InnerLoopProgress(
-                    update, cfg.updates_per_round, math.nan, progress.learner_features, {}, losses
-                )
+        num_updates = self._cfg.updates_per_round
+        progress = InnerLoopProgress(0, num_updates, math.nan, window.mean(), {}, {})
+
+        def on_update(update: int, loss: torch.Tensor) -> None:
+            nonlocal progress
+            if update % self._cfg.report_interval == 0 or update == num_updates:
+                losses = {"negative_log_likelihood": float(loss)}
+                progress = InnerLoopProgress(update, num_updates, math.nan, progress.learner_features, {}, losses)
                 on_progress(progress)
+
+        self._clone.fit(on_update)
         return progress
 
     def state_dict(self) -> dict[str, Any]:
         """Return the policy and all recorded steps."""
-        return {
-            "policy": self._policy.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "generator": self._generator.get_state(),
-            "obs": self._obs,
-            "actions": self._actions,
-            "is_person": self._is_person,
-        }
+        return self._clone.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self._policy.load_state_dict(state["policy"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._generator.set_state(state["generator"].cpu())
-        self._obs = state["obs"].to(self._device)
-        self._actions = state["actions"].to(self._device)
-        self._is_person = state["is_person"].to(self._device)
+        self._clone.load_state_dict(state)

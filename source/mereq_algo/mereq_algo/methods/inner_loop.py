@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..irl import MaxEntIRL
 from ..ranks import Ranks
-from ..residual import Algorithm, LearningLoop
+from ..residual import Algorithm, Guide, LearningLoop
 from ..storage import BrokenPhysicsError
 
 
@@ -42,11 +42,16 @@ class InnerLoopCfg:
     """Steps over which the learner's features are averaged. Range: >= 1. Source: ours: two seconds at 20 Hz. Longer
     windows tell θ of a policy that is no more."""
 
+    guided_share: float = 0.0
+    """Share of the robots whose episodes a clone of what was seen under supervision begins (:class:`JumpStart`), at
+    most those that nothing is measured of. Range: [0, 1]. Source: ours, measured (Franka-PickPlace,
+    docs/experiments.md); 0 is the paper's."""
+
     average_steps: int = 50
     """Steps of all robots over which the policy's weights are averaged, newer ones counting more; the person judges the
-    average. Range: >= 1, the last policy alone. Source: measurement (Franka-Erase, docs/results.md): θ and the policy
-    chase each other, so the last policy presses now too hard, now too softly. In six rounds it was over the force
-    limit 1.2 % of the time, the average 0.7 %."""
+    average. Range: >= 1, the last policy alone. Source: measurement (Franka-Erase, docs/experiments.md): θ and the
+    policy chase each other, so the last policy presses now too hard, now too softly. In six rounds it was over the
+    force limit 1.2 % of the time, the average 0.7 %."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -55,6 +60,8 @@ class InnerLoopCfg:
                 raise ValueError(f"inner loop: {name} is {getattr(self, name)}; it must be at least 1")
         if not 0.0 < self.final_rate <= 1.0:
             raise ValueError(f"inner loop: final_rate is {self.final_rate}; it must be in (0, 1]")
+        if not 0.0 <= self.guided_share <= 1.0:
+            raise ValueError(f"inner loop: guided_share is {self.guided_share}; it must be in [0, 1]")
 
 
 @dataclass
@@ -100,11 +107,11 @@ class FeatureWindow:
         """
         self._ranks = ranks or Ranks()
         self._steps: deque[torch.Tensor] = deque(maxlen=num_steps)
-        self._robots = robots
+        self.robots = robots
 
     def add(self, features: torch.Tensor) -> None:
         """Take in one step of all robots, without waiting for the device. Shape: (num_envs, num_features)."""
-        self._steps.append(features[self._robots])
+        self._steps.append(features[self.robots])
 
     def samples(self) -> torch.Tensor:
         """Return the features of every transition in the window but of those with one that is not finite.
@@ -142,6 +149,7 @@ def run_inner_loop(
     cfg: InnerLoopCfg,
     feature_names: Sequence[str],
     on_progress: Callable[[InnerLoopProgress], None] | None = None,
+    guide: Guide | None = None,
 ) -> InnerLoopProgress:
     """Alternate steps of θ with residual Q-learning until ‖∇θ‖ < ε or the budget is spent.
 
@@ -157,6 +165,7 @@ def run_inner_loop(
         cfg: Budget and pace.
         feature_names: For the reports.
         on_progress: Called after each step of θ.
+        guide: Acts in the place of the policy on some robots that the window does not measure.
 
     Returns:
         Where the loop ended.
@@ -169,7 +178,7 @@ def run_inner_loop(
     progress = InnerLoopProgress(0, cfg.max_steps, float("nan"), window.mean(), theta_by_name(), {})
     losses: dict[str, torch.Tensor] = {}
     average = AveragedModel(algorithm.policy, multi_avg_fn=get_ema_multi_avg_fn(1.0 - 1.0 / cfg.average_steps))
-    with LearningLoop(env, algorithm) as loop:
+    with LearningLoop(env, algorithm, guide) as loop:
         for step in range(1, cfg.max_steps + 1):
             rate = 1.0 - (1.0 - cfg.final_rate) * step / cfg.max_steps
             algorithm.scale_learning_rate(rate)

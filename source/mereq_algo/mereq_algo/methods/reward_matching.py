@@ -34,6 +34,7 @@ from ..residual import (
     build_residual_sac,
 )
 from .inner_loop import FeatureWindow, InnerLoopCfg, InnerLoopProgress, run_inner_loop
+from .jump_start import JumpStart
 from .learner import Learner
 
 
@@ -48,8 +49,9 @@ class RewardMatchingLearner(Learner):
     MaxEnt         no          no
     =============  ==========  ============
 
-    Anchored means that θᵀf is the *residual* beyond the prior's unknown reward, which log π stands for; otherwise θᵀf
-    is all the reward there is.
+    Anchored means that θᵀf is the *residual* beyond the prior's reward, for which log π stands where it is unknown
+    (``sac.prior_from``); otherwise θᵀf is all the reward there is. With a known reward, policy and critics go on from
+    the prior's, and what is learned is Q of both rewards.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class RewardMatchingLearner(Learner):
         from_prior: bool = True,
         ranks: Ranks | None = None,
         ppo: ResidualPPOCfg | None = None,
+        jump_start: JumpStart | None = None,
     ) -> None:
         """Start from the prior; networks are made once the spread of the features is known.
 
@@ -87,6 +90,7 @@ class RewardMatchingLearner(Learner):
             ranks: Processes that learn as one, of an anchored method: a policy from scratch learns the scale of its
                 observations as well, which is not shared.
             ppo: Settings of residual PPO, which then learns in the place of residual SAC.
+            jump_start: Begins some robots' episodes while the policy learns.
 
         Raises:
             ValueError: Several processes, and nothing anchors or PPO learns.
@@ -103,6 +107,7 @@ class RewardMatchingLearner(Learner):
         self._sac_cfg, self._ppo_cfg, self._irl_cfg = sac, ppo, irl
         self._inner_cfg = inner if ppo is None else replace(inner, theta_interval=ppo.theta_interval)
         self._feature_names = feature_names
+        self._jump_start = jump_start
         self._seed = seed
         self._anchored, self._from_prior = anchored, from_prior
         self._target = TargetFeatures(len(feature_names), target)
@@ -160,11 +165,15 @@ class RewardMatchingLearner(Learner):
         if self._target.cfg.adjust_for_starts:
             start_effect = StartEffect.fit(episodes_alone, transitions[0]["features"])
         self._target.add_round(rollout, start_effect)
+        if self._jump_start is not None:
+            self._jump_start.add(rollout)
 
     def _build(self, scale: torch.Tensor) -> None:
         """Make θ and the actor-critic. Features are divided by ``scale``. Shape: (num_features,)."""
         self._irl = MaxEntIRL(scale, self._irl_cfg)
-        reward = LinearReward(0.0, self._irl.theta, scale)
+        knows_reward = self._anchored and self._sac_cfg.prior_from == "reward"
+        reward = LinearReward(self._sac_cfg.prior_weight if knows_reward else 0.0, self._irl.theta, scale)
+        is_anchored = self._anchored and not knows_reward
         if self._ppo_cfg is not None:
             start = self._prior
             if not self._anchored and not self._from_prior:
@@ -172,17 +181,23 @@ class RewardMatchingLearner(Learner):
                     torch.manual_seed(self._seed)
                     start = GaussianPolicy(start.num_obs, start.num_actions, start.cfg)
             self._algorithm = OnPolicyLearning(
-                self._env, reward, self._ppo_cfg, self._sac_cfg, start, self._anchored, self._seed
+                self._env, reward, self._ppo_cfg, self._sac_cfg, start, is_anchored, self._seed
             )
             return
-        anchor = self._prior if self._anchored else None
-        if not self._anchored:
+        anchor = self._prior if is_anchored else None
+        if not is_anchored:
             self._sac_cfg.policy = self._prior.cfg
+        if knows_reward:
+            self._sac_cfg.critic = self._prior_critic.cfg
         self._algorithm = build_residual_sac(
             self._env, reward, self._sac_cfg, prior=anchor, seed=self._seed, ranks=self._ranks
         )
-        if not self._anchored and self._from_prior:
+        if not is_anchored and self._from_prior:
             self._algorithm.policy.load_state_dict(self._prior.state_dict())
+        if knows_reward:
+            for critic in (self._algorithm.critic, self._algorithm.target_critic):
+                critic.load_state_dict(self._prior_critic.state_dict())
+            self._algorithm.policy.normalizer.eval()  # the prior's scale stays, as where log π stands for its reward
 
     def align(
         self, window: FeatureWindow, on_progress: Callable[[InnerLoopProgress], None]
@@ -202,6 +217,7 @@ class RewardMatchingLearner(Learner):
             self._inner_cfg,
             self._feature_names,
             on_progress,
+            self._jump_start and self._jump_start.prepare(window.robots.start or 0),
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -211,6 +227,7 @@ class RewardMatchingLearner(Learner):
             "algorithm": self._algorithm.state_dict(),
             "irl": self._irl.state_dict(),
             "target": self._target.state_dict(),
+            "jump_start": self._jump_start and self._jump_start.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -220,3 +237,5 @@ class RewardMatchingLearner(Learner):
         self._irl.load_state_dict(state["irl"])
         self._algorithm.load_state_dict(state["algorithm"])
         self._target.load_state_dict(state["target"])
+        if self._jump_start is not None:
+            self._jump_start.load_state_dict(state["jump_start"])

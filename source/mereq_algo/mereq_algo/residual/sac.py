@@ -21,8 +21,11 @@ from .recorded_update import RecordedUpdate, Stats
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
 
-Guide = Callable[[torch.Tensor], torch.Tensor]
-"""Takes the policy's actions and returns those to carry out. Shape of both: (num_envs, num_actions)"""
+Guide = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Takes what the policy sees and its actions, and returns those to carry out.
+
+Shapes: (num_envs, num_obs), (num_envs, num_actions), (num_envs, num_actions)
+"""
 
 
 class ResidualSAC:
@@ -118,7 +121,7 @@ class ResidualSAC:
 
         Args:
             obs: Observations with the group ``policy``. Shape: (num_envs, num_obs)
-            guide: Gets the actions and may replace some of them by better ones; these are what is remembered.
+            guide: May replace some of the actions by better ones; these are what is remembered.
 
         Returns:
             Actions in [-1, 1]; a robot whose observation is not finite stands still. Shape: (num_envs, num_actions)
@@ -127,7 +130,7 @@ class ResidualSAC:
         policy_obs = obs["policy"].clone()
         actions = self.policy.sample(policy_obs, self.generator)[0].nan_to_num(0.0)
         if guide is not None:
-            actions = guide(actions)
+            actions = guide(policy_obs, actions)
         self._obs, self._actions = policy_obs, actions
         return actions
 

@@ -76,7 +76,8 @@ class MEReQCfg:
 
     num_supervised: int = 5
     """Robots that the person watches in a round; people's time is what is scarce. Source: measurement (Franka-Erase,
-    docs/results.md): ten took 723 to 791 expert samples where five took 577 to 674, and left no better a policy."""
+    docs/experiments.md): ten took 723 to 791 expert samples where five took 577 to 674, and left no better a policy;
+    one, which is that task's setting, took 124 to 373 where five took 346 to 460."""
 
     max_supervised: int = 50
     """The same, as long as they may still show an intervention rate of at most δ: the person then watches on, twice as
@@ -86,8 +87,8 @@ class MEReQCfg:
 
     watch_on_confidence: float = 0.8
     """Probability, that the rate is above δ, at which the person stops watching on. Range: (0.5, 1). Source: ours,
-    measured (Franka-Erase, docs/results.md): one robot with one intervention is above δ already; in one run that sent
-    a policy with a rate of 2 to 5 % of fifty robots back to learning twice."""
+    measured (Franka-Erase, docs/experiments.md): one robot with one intervention is above δ already; in one run that
+    sent a policy with a rate of 2 to 5 % of fifty robots back to learning four times."""
 
     num_alone: int = 100
     """Robots that run whole episodes of the same policy beside the supervised ones, to show what it does alone; half of

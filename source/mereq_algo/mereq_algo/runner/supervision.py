@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from ..intervention import (
     SyntheticPerson,
     collect_supervised_rollout,
 )
-from ..irl import EpisodeMeans, wilson_lower_bound
+from ..irl import EpisodeMeans, is_probably_above
 from ..methods import FeatureWindow
 from ..networks import GaussianPolicy, TrainedPolicy
 from ..ranks import Ranks
@@ -200,11 +199,10 @@ def watch_on(
         intervention_length: Steps that an intervention lasts at least: those of one tell as much as one step.
         confidence: Probability with which the rate is above δ, from which on nobody watches any longer.
     """
-    quantile = NormalDist().inv_cdf(confidence)
     watched = everything.of_first(num_robots)
     while watched.num_supervised < everything.num_supervised:
-        num_samples = max(watched.num_steps, 1) / intervention_length
-        if wilson_lower_bound(watched.intervention_rate, num_samples, quantile) > threshold:
+        counts = watched.expert_samples, watched.num_steps
+        if is_probably_above(threshold, *counts, intervention_length, confidence):
             break
         watched = everything.of_first(2 * watched.num_supervised)
     return watched

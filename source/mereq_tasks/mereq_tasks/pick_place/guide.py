@@ -29,7 +29,7 @@ class PickPlaceGuide:
     """Drives some robots by a script, fewer and fewer, while a prior or an expert is trained.
 
     To lift both ends of a parcel that sags takes a dozen right actions in a row, and to drag it almost none: from
-    its own trials a policy learned to drag (docs/results.md). What the script does goes into the replay buffer like
+    its own trials a policy learned to drag (docs/experiments.md). What the script does goes into the replay buffer like
     everything else; it is judged by the same reward, and the policy learns from it what it is worth (Vecerik et al.,
     arXiv:1707.08817).
     """
@@ -62,10 +62,11 @@ class PickPlaceGuide:
         self._steps_closed = torch.zeros(env.num_envs, device=env.device)
         self._mass = env.scene[self._goal.cfg.object_cfg.name].data.body_mass.torch.flatten().to(env.device)
 
-    def __call__(self, actions: torch.Tensor) -> torch.Tensor:
+    def __call__(self, obs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Replace the actions of the guided robots.
 
         Args:
+            obs: What the policy sees; the script reads the environment itself. Shape: (num_envs, num_obs)
             actions: What the policy would do. Shape: (num_envs, 5)
 
         Returns:

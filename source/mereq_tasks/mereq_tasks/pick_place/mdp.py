@@ -75,8 +75,29 @@ def height_share(env: ManagerBasedRLEnv, full_scale: float) -> torch.Tensor:
 
 
 def distance_to_grasp(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Reward: distance from the fingertips to the proposed place to grip [m]. Shape: (num_envs,)."""
-    return _goal(env).grasp_point_from_tool().norm(dim=1)
+    """Reward: distance from the fingertips to the proposed place to grip [m], for a parcel that is to be gripped.
+
+    It is 0 while the parcel is gripped, wherever that is, and where it should be: who had to pay for being away from
+    that place once it was laid down would not let go of it.
+
+    Returns:
+        Shape: (num_envs,)
+    """
+    goal = _goal(env)
+    is_wanted = ~goal.is_gripped() & (goal.distance() > goal.cfg.success_distance)
+    return goal.grasp_point_from_tool().norm(dim=1) * is_wanted
+
+
+def misplaced_grip(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Reward: distance from the proposed place in the step in which the parcel is first gripped [m]; 0 in all others.
+
+    It asks for a place once. Asked for in every step, it would be what the prior cares for while it carries.
+
+    Returns:
+        Shape: (num_envs,)
+    """
+    goal = _goal(env)
+    return goal.grasp_point_from_tool().norm(dim=1) * goal.is_first_grip()
 
 
 def misalignment(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:

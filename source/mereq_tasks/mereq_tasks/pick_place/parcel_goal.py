@@ -74,6 +74,10 @@ class ParcelGoal(mdp.TableGoal):
         forces = [self._env.scene[name].data.net_forces_w.torch[:, 0].norm(dim=1) for name in self.cfg.finger_sensors]
         return torch.stack(forces).amin(dim=0) > self.cfg.grip_force
 
+    def is_first_grip(self) -> torch.Tensor:
+        """Returns whether the parcel is gripped for the first time in its episode. Shape: (num_envs,)."""
+        return self.is_gripped() & (self._gripped_steps == 0.0)
+
     def is_released(self) -> torch.Tensor:
         """Returns whether no finger touches anything. Shape: (num_envs,)."""
         forces = [self._env.scene[name].data.net_forces_w.torch[:, 0].norm(dim=1) for name in self.cfg.finger_sensors]

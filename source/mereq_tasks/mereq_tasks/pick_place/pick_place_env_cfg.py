@@ -121,7 +121,7 @@ class CommandsCfg:
         object_size=PARCEL_SIZE,
         finger_sensors=("left_finger", "right_finger"),
         graspable_length=GRASPABLE_LENGTH,
-        proposed_offset=(0.041, 0.051),
+        proposed_offset=(0.045, 0.055),
     )
 
 
@@ -209,6 +209,7 @@ class RewardsCfg:
     """The prior's reward r, in stages: reach, grip, lift, carry, lay down. Weights are per second; a step is 0.05 s."""
 
     reach = RewTerm(func=mdp.distance_to_grasp, weight=-100.0)
+    misplaced_grip = RewTerm(func=mdp.misplaced_grip, weight=-3000.0)
     align = RewTerm(func=mdp.misalignment, weight=-2.0, params={"asset_cfg": _hand()})
     grip = RewTerm(func=mdp.gripped, weight=1.0)
     height = RewTerm(func=mdp.height_error, weight=-100.0, params=dict(CARRY))
