@@ -27,7 +27,8 @@ def watched(by_person: bool = True) -> SupervisedRollout:
     features = torch.cat((obs, action), dim=-1)
     transitions = TensorDict({"obs": obs, "action": action, "features": features}, batch_size=shape[:2])
     flags = torch.full(shape[:2], by_person)
-    return SupervisedRollout(transitions, action, flags, ~flags & False, torch.zeros(shape[:2], dtype=torch.long))
+    episode = torch.zeros(shape[:2], dtype=torch.long)
+    return SupervisedRollout(transitions, action, flags, torch.zeros_like(flags), episode)
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_methods_differ_in_where_they_start_and_what_anchors_them(method, starts
 def test_a_known_reward_of_the_prior_takes_the_place_of_log_pi():
     prior, env = trained(0.4), SupervisedLinearEnv(num_envs=16)
     with torch.no_grad():
-        prior.critic.mlps[0][-1].bias.fill_(3.0)  # pyright: ignore[reportIndexIssue]
+        prior.critic.mlps[0][-1].bias.fill_(3.0)
     cfg = small_cfg(
         sac={"prior_from": "reward", "prior_weight": 0.5, "temperature": 0.1, "critic": {"hidden_dims": [8]}}
     )
@@ -298,6 +298,11 @@ def test_an_unknown_method_is_refused():
 def test_an_unknown_learner_is_refused():
     with pytest.raises(ConfigError, match="unknown learner 'td3'; choose sac or ppo"):
         small_cfg(learner="td3")
+
+
+def test_residual_ppo_is_not_guided():
+    with pytest.raises(ConfigError, match="guided_share needs learner=sac"):
+        small_cfg(learner="ppo", inner={"guided_share": 0.25})
 
 
 def test_residual_ppo_learns_in_one_process():

@@ -87,7 +87,8 @@ def test_one_intervention_does_not_end_watching(controlled, num_watched):
         in_control[:num_steps, robot] = True
     obs = torch.zeros(*shape, 1)
     transitions = TensorDict({"obs": obs, "features": obs}, batch_size=shape)
-    everything = SupervisedRollout(transitions, obs, in_control, torch.zeros_like(in_control), in_control.long() * 0)
+    episode = torch.zeros(shape, dtype=torch.long)
+    everything = SupervisedRollout(transitions, obs, in_control, torch.zeros_like(in_control), episode)
     # Wilson's lower bounds for 10 samples an episode and a quantile of 0.84: 4.5 % for [10], 5.7 % for [10, 10] and
     # [0, 20], 11.5 % for [20], 2.8 % for [0, 10, 10, 0], 6.7 % for [0, 0, 20, 20].
     assert watch_on(everything, 1, 0.05, 10.0, 0.8).num_supervised == num_watched

@@ -193,10 +193,8 @@ class RewardMatchingLearner(Learner):
             self._env, reward, self._sac_cfg, prior=anchor, seed=self._seed, ranks=self._ranks
         )
         if not is_anchored and self._from_prior:
-            self._algorithm.policy.load_state_dict(self._prior.state_dict())
+            self._algorithm.start_from(self._prior, self._prior_critic if knows_reward else None)
         if knows_reward:
-            for critic in (self._algorithm.critic, self._algorithm.target_critic):
-                critic.load_state_dict(self._prior_critic.state_dict())
             self._algorithm.policy.normalizer.eval()  # the prior's scale stays, as where log π stands for its reward
 
     def align(

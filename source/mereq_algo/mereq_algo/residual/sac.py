@@ -157,6 +157,13 @@ class ResidualSAC:
         self._obs = self._actions = None
         return transition
 
+    def start_from(self, policy: GaussianPolicy, critic: TwinCritic | None = None) -> None:
+        """Take over the weights of a trained policy and, where they are given, of its critics; they must fit."""
+        self.policy.load_state_dict(policy.state_dict())
+        if critic is not None:
+            for learned in (self.critic, self.target_critic):
+                learned.load_state_dict(critic.state_dict())
+
     @property
     def num_rejected(self) -> torch.Tensor:
         """Number of transitions that were refused because a value was not finite. Shape: ()."""

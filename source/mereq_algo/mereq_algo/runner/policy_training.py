@@ -50,9 +50,7 @@ def train_policy(
         cfg = replace(cfg, policy=start.policy.cfg, critic=start.critic.cfg)
     algorithm = build_residual_sac(env, LinearReward(1.0, theta), cfg, seed=seed)
     if start is not None:
-        algorithm.policy.load_state_dict(start.policy.state_dict())
-        for critic in (algorithm.critic, algorithm.target_critic):
-            critic.load_state_dict(start.critic.state_dict())
+        algorithm.start_from(start.policy, start.critic)
     # Robots in different phases of their episodes: every batch of new transitions then covers all of them.
     max_length = int(torch.as_tensor(env.max_episode_length).max())
     env.episode_length_buf = torch.randint_like(env.episode_length_buf, max_length)
