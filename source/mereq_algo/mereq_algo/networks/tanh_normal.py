@@ -56,7 +56,12 @@ class TanhNormal:
         Returns:
             The action and its pre-tanh value, both differentiable. Shape: (..., num_actions)
         """
-        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        return self.at(
+            torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        )
+
+    def at(self, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the sample that some standard normal noise stands for, as :meth:`rsample` does. Shape: as the mean."""
         pre_tanh = self.mean + self.log_std.exp() * noise
         return pre_tanh.tanh(), pre_tanh
 

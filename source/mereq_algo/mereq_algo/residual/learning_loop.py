@@ -67,10 +67,11 @@ class LearningStep:
 class LearningLoop:
     """Steps an environment and learns from it.
 
-    On a CPU the simulation keeps one core busy, so the updates run in a thread of their own while it steps. They learn
+    The updates run while the simulation steps: on a CPU, of which the simulation keeps one core busy, in a thread of
+    their own; on a GPU, which the simulation never fills, on a stream of their own. They learn
     from the transitions up to the step before, and the policy acts again only when they are done: which numbers come
-    out does not depend on which of both is faster. A GPU queues its work anyway; there the updates follow the step. So
-    do those of an on-policy algorithm, which learns from steps of its newest policy only.
+    out does not depend on which of both is faster. Those of an on-policy algorithm, which learns from steps of its
+    newest policy only, follow the step.
 
     Use it as a context manager: the thread ends with it.
     """
@@ -88,13 +89,16 @@ class LearningLoop:
         self._guide = guide
         self._obs = env.get_observations()
         self._thread: ThreadPoolExecutor | None = None
+        self._stream: torch.cuda.Stream | None = None
 
     def __enter__(self) -> LearningLoop:
-        """Start the thread."""
+        """Start the thread, or open the stream."""
         self._algorithm.begin()
-        if self._algorithm.device.type == "cpu" and self._algorithm.is_off_policy:
+        if self._algorithm.is_off_policy and self._algorithm.device.type == "cpu":
             # A new thread of PyTorch takes all cores unless told; those that wait spin, which slows simulation.
             self._thread = ThreadPoolExecutor(1, "updates", torch.set_num_threads, (torch.get_num_threads(),))
+        elif self._algorithm.is_off_policy:
+            self._stream = torch.cuda.Stream(self._algorithm.device)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -106,14 +110,22 @@ class LearningLoop:
     def step(self) -> LearningStep:
         """Let every robot take one step, and make the updates that are due for one step."""
         actions = self._algorithm.act(self._obs, self._guide)
-        if self._thread is None:
-            result = self._env.step(actions)
-            transition = self._algorithm.process_env_step(*result)
-            stats = self._algorithm.update()
-        else:
+        if self._thread is not None:
             updates = self._thread.submit(self._algorithm.update)
             result = self._env.step(actions)
             stats = updates.result()
             transition = self._algorithm.process_env_step(*result)
+        elif self._stream is not None:
+            simulation = torch.cuda.current_stream(self._stream.device)
+            self._stream.wait_stream(simulation)
+            with torch.cuda.stream(self._stream):
+                stats = self._algorithm.update()
+            result = self._env.step(actions)
+            simulation.wait_stream(self._stream)
+            transition = self._algorithm.process_env_step(*result)
+        else:
+            result = self._env.step(actions)
+            transition = self._algorithm.process_env_step(*result)
+            stats = self._algorithm.update()
         self._obs = result[0]
         return LearningStep(self._obs, transition, result[3], stats)

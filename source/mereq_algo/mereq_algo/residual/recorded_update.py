@@ -9,19 +9,18 @@ from collections.abc import Callable
 
 import torch
 
+from .losses import Stats
+
 WARM_UP = 3
 """Updates that are launched from Python first: libraries make their buffers, and optimisers their state, at first use.
 Source: PyTorch's notes on CUDA graphs."""
-
-Stats = dict[str, torch.Tensor]
 
 
 class RecordedUpdate:
     """An update that is recorded once as a CUDA graph and from then on played back.
 
-    It launches hundreds of small kernels (371 operations of PyTorch counted, views left out, with Franka-Erase's
-    networks), which keeps the host busier than the device. Played back
-    they are the same kernels on the same memory. So everything that changes from update to update has to stand in
+    It launches many small kernels, which keeps the host busier than the device. Played back they are the same kernels
+    on the same memory. So everything that changes from update to update has to stand in
     tensors that are written in place: parameters, state and step sizes of the optimisers, θ, the replay buffer and its
     fill level, and the state of the random generator, which the graph advances itself.
     """
@@ -37,7 +36,8 @@ class RecordedUpdate:
         self._generator = generator
         self._num_launched = 0
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._stats: Stats = {}
+        self._names: tuple[str, ...] = ()
+        self._values = torch.empty(0)
 
     def __call__(self) -> Stats:
         """Make an update, and return losses and statistics, which the next one does not overwrite."""
@@ -47,12 +47,13 @@ class RecordedUpdate:
         if self._graph is None:
             self._graph = self._record()
         self._graph.replay()
-        return {name: value.clone() for name, value in self._stats.items()}
+        return dict(zip(self._names, self._values.clone().unbind(), strict=True))
 
     def _record(self) -> torch.cuda.CUDAGraph:
         """Record an update, which is not carried out by that."""
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self._generator)
         with torch.cuda.graph(graph):
-            self._stats = self._update()
+            stats = self._update()
+            self._names, self._values = tuple(stats), torch.stack(tuple(stats.values()))
         return graph

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from tensordict import TensorDict
 
@@ -31,7 +33,7 @@ class LinearReward:
         if self.feature_scale.shape != self.theta.shape or not bool((self.feature_scale > 0).all()):
             raise ValueError(f"reward: feature_scale must be {self.theta.numel()} positive numbers, got {scale}")
 
-    def __call__(self, transitions: TensorDict) -> torch.Tensor:
+    def __call__(self, transitions: TensorDict | Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Return the reward of each transition.
 
         Args:

@@ -11,13 +11,16 @@ from typing import Any
 
 import torch
 from tensordict import TensorDict
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ..networks import GaussianPolicy, TanhNormal, TwinCritic
+from ..networks import GaussianPolicy, TwinCritic
 from ..ranks import Ranks
 from ..storage import ReplayBuffer, transition_from_step
 from .anchor import PriorAnchor
+from .compiler import can_compile
+from .losses import ResidualLosses, Stats
 from .optimizer import Optimizer
-from .recorded_update import RecordedUpdate, Stats
+from .recorded_update import RecordedUpdate
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
 
@@ -77,6 +80,12 @@ class ResidualSAC:
             self.anchor = PriorAnchor(prior.to(self.device), weight, self.cfg.prior_floor)
         self.storage = storage
         self.reward = reward.to(self.device)
+        losses = ResidualLosses(self.policy, self.critic, self.target_critic, self.reward, self.cfg.gamma, self.anchor)
+        compiles = self.cfg.compile_losses and self.device.type == "cuda" and can_compile()
+        self._critic_loss, self._policy_loss = (
+            torch.compile(loss, fullgraph=True, dynamic=False) if compiles else loss
+            for loss in (losses.critic, losses.policy)
+        )
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
         self.ranks = ranks or Ranks()
@@ -87,9 +96,11 @@ class ResidualSAC:
         self._updates_due = 0.0
         self._has_enough = False
 
-        self._critic_params = list(self.critic.parameters())
-        self._target_params = list(self.target_critic.parameters())
-        self.log_temperature = torch.tensor(self.cfg.temperature, device=self.device).log().requires_grad_()
+        self._critic_params: list[torch.Tensor] = list(self.critic.parameters())
+        self._target_params: list[torch.Tensor] = list(self.target_critic.parameters())
+        self._follow = get_ema_multi_avg_fn(1.0 - self.cfg.target_rate)
+        self._temperature = torch.tensor(self.cfg.temperature, device=self.device)
+        self.log_temperature = self._temperature.log().requires_grad_()
         # Averaging over ranks waits for the others, which is not for a graph.
         self._is_recorded = self.device.type == "cuda" and self.ranks.world_size == 1
 
@@ -111,9 +122,9 @@ class ResidualSAC:
         return 0.0 if self.anchor is None else self.anchor.temperature
 
     @property
-    def temperature(self) -> torch.Tensor | float:
-        """α̂, the temperature of the learned policy [reward/nat]."""
-        return self.cfg.temperature if self.cfg.target_entropy is None else self.log_temperature.detach().exp()
+    def temperature(self) -> torch.Tensor:
+        """α̂, the temperature of the learned policy [reward/nat]. Shape: ()."""
+        return self._temperature if self.cfg.target_entropy is None else self.log_temperature.detach().exp()
 
     @torch.no_grad()
     def act(self, obs: TensorDict, guide: Guide | None = None) -> torch.Tensor:
@@ -209,11 +220,20 @@ class ResidualSAC:
         return {moves_policy: RecordedUpdate(update, self.generator) for moves_policy, update in updates.items()}
 
     def _update_once(self, moves_policy: bool) -> Stats:
-        batch = self.storage.sample(self.batch_size, self.generator)
-        stats = self._update_critic(batch)
+        sampled = self.storage.sample(self.batch_size, self.generator)
+        batch = {name: sampled[name] for name in self.storage.widths}
+        temperature = self.temperature
+        loss, stats = self._critic_loss(batch, self._noise(), temperature)
+        self._optimizers["critic"].step(loss)
         if moves_policy:
-            stats |= self._update_policy(batch)
-        self._update_target()
+            loss, more = self._policy_loss(batch, self._noise(), temperature)
+            self._optimizers["policy"].step(loss)
+            stats |= more
+            if self.cfg.target_entropy is not None:
+                entropy_gap = stats["entropy"] - self.cfg.target_entropy
+                self._optimizers["temperature"].step(self.log_temperature * entropy_gap)
+                stats["temperature"] = self.temperature
+        self._follow(self._target_params, self._critic_params, self.num_updates)
         return stats
 
     def _take_updates_due(self) -> int:
@@ -228,56 +248,9 @@ class ResidualSAC:
         self._updates_due -= num_updates
         return num_updates
 
-    def _update_critic(self, batch: TensorDict) -> dict[str, torch.Tensor]:
-        with torch.no_grad():
-            target = self.reward(batch) + self.cfg.gamma * (1.0 - batch["terminated"]) * self._next_value(batch)
-        values = self.critic(batch["obs"], batch["action"])
-        loss = 0.5 * (values - target).square().mean(dim=1).sum()
-        self._optimizers["critic"].step(loss)
-        return {"critic_loss": loss.detach(), "q_value": values.detach().mean()}
-
-    @torch.no_grad()
-    def _next_value(self, batch: TensorDict) -> torch.Tensor:
-        """Return a one-sample estimate of min Q_R'(s', a) + ωα log π(a|s') − α̂ log π̂(a|s'), with a ~ π̂(·|s').
-
-        The logarithms belong to the same sample as Q_R: at the optimum their sum with it is the same for every action,
-        so the estimate has no variance there. Shape: (batch,)
-        """
-        distribution = self.policy.distribution(batch["next_obs"])
-        action, pre_tanh = distribution.rsample(self.generator)
-        value = self.target_critic.min(batch["next_obs"], action) - self.temperature * distribution.log_prob(pre_tanh)
-        if self.anchor is not None:
-            value += self.anchor.log_prob(batch["next_prior"], pre_tanh)
-        return value
-
-    def _update_policy(self, batch: TensorDict) -> dict[str, torch.Tensor]:
-        obs = batch["obs"]
-        distribution = self.policy.distribution(obs)
-        action, pre_tanh = distribution.rsample(self.generator)
-        log_prob = distribution.log_prob(pre_tanh).mean()
-        # E[α̂ log π̂ − ωα log π − Q_R] = (α̂ − ωα) E[log π̂] + ωα KL(π̂‖π) − E[Q_R]. The KL is known in closed form, and its
-        # gradient is 0 at π̂ = π. Sampled, it would be noise there, which Adam scales up to full steps.
-        loss = (self.temperature - self.prior_temperature) * log_prob - self.critic.min(obs, action).mean()
-        stats = {"entropy": -log_prob.detach()}
-        if self.anchor is not None:
-            prior = TanhNormal(*batch["prior"].chunk(2, dim=-1))
-            kl_to_prior = distribution.kl_divergence(prior).mean()
-            # The rest of log π̃ is near 0 where π̂ is near π, so that it may be sampled.
-            floor_ratio = prior.log_floor_ratio(pre_tanh, self.anchor.floor).mean()
-            loss = loss + self.prior_temperature * (kl_to_prior - floor_ratio)
-            stats["kl_to_prior"] = kl_to_prior.detach()
-        self._optimizers["policy"].step(loss)
-        stats["policy_loss"] = loss.detach()
-        if self.cfg.target_entropy is not None:
-            entropy_gap = -log_prob.detach() - self.cfg.target_entropy
-            self._optimizers["temperature"].step(self.log_temperature * entropy_gap)
-            stats["temperature"] = self.log_temperature.detach().exp()
-        return stats
-
-    @torch.no_grad()
-    def _update_target(self) -> None:
-        for target, param in zip(self._target_params, self._critic_params, strict=True):
-            target.lerp_(param, self.cfg.target_rate)
+    def _noise(self) -> torch.Tensor:
+        shape = (self.batch_size, self.policy.num_actions)
+        return torch.randn(shape, generator=self.generator, device=self.device)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on as if never interrupted; the prior is not part of it.
