@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from rsl_rl.env import VecEnv
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..irl import MaxEntIRL
 from ..ranks import Ranks
@@ -177,13 +177,18 @@ def run_inner_loop(
 
     progress = InnerLoopProgress(0, cfg.max_steps, float("nan"), window.mean(), theta_by_name(), {})
     losses: dict[str, torch.Tensor] = {}
-    average = AveragedModel(algorithm.policy, multi_avg_fn=get_ema_multi_avg_fn(1.0 - 1.0 / cfg.average_steps))
+    parameters: list[torch.Tensor] = list(algorithm.policy.parameters())
+    average: list[torch.Tensor] = []
+    follow = get_ema_multi_avg_fn(1.0 - 1.0 / cfg.average_steps)
     with LearningLoop(env, algorithm, guide) as loop:
         for step in range(1, cfg.max_steps + 1):
             rate = 1.0 - (1.0 - cfg.final_rate) * step / cfg.max_steps
             algorithm.scale_learning_rate(rate)
             taken = loop.step()
-            average.update_parameters(algorithm.policy)
+            if average:
+                follow(average, parameters, step)
+            else:
+                average = [parameter.detach().clone() for parameter in parameters]
             window.add(taken.transition["features"])
             losses = taken.stats or losses
             if step % cfg.theta_interval:
@@ -205,6 +210,6 @@ def run_inner_loop(
                 break
             algorithm.reward.theta.copy_(irl.step(rate * gradient))
     with torch.no_grad():
-        for parameter, mean in zip(algorithm.policy.parameters(), average.module.parameters(), strict=True):
+        for parameter, mean in zip(parameters, average, strict=True):
             parameter.copy_(mean)
     return progress

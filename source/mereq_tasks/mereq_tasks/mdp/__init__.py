@@ -6,6 +6,7 @@
 from isaaclab.envs.mdp import *  # noqa: F403
 
 from .actions import ToolStepAction, ToolStepActionCfg
+from .constant import constant
 from .events import reset_joints_between
 from .objects import (
     TableGoal,
@@ -32,6 +33,7 @@ __all__ = [
     "ToolStepAction",
     "ToolStepActionCfg",
     "at_goal",
+    "constant",
     "goal_distance",
     "goal_distance_share",
     "goal_metric",

@@ -16,6 +16,7 @@ from isaaclab.utils import configclass
 from isaaclab.utils.math import quat_apply, sample_uniform
 
 from ..quantity import measures
+from .constant import constant
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv
@@ -26,7 +27,7 @@ def object_position(
 ) -> torch.Tensor:
     """Returns an object's position from an origin in the environment's frame [m]. Shape: (num_envs, 3)."""
     position = env.scene[asset_cfg.name].data.root_pos_w.torch - env.scene.env_origins
-    return position - position.new_tensor(origin)
+    return position - constant(origin, position)
 
 
 @measures("m/s", "base", -3.0, 3.0)
@@ -39,7 +40,7 @@ def object_velocity(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Te
 def object_up(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns the direction in which an object's own z axis points. Shape: (num_envs, 3)."""
     rotation = env.scene[asset_cfg.name].data.root_quat_w.torch
-    return quat_apply(rotation, rotation.new_tensor([0.0, 0.0, 1.0]).expand(len(rotation), 3))
+    return quat_apply(rotation, constant((0.0, 0.0, 1.0), rotation).expand(len(rotation), 3))
 
 
 def object_tilt(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:

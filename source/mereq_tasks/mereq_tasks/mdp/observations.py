@@ -13,6 +13,7 @@ from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils.math import quat_apply
 
 from ..quantity import measures
+from .constant import constant
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv
@@ -36,8 +37,8 @@ def tool_position(
     asset, body = env.scene[asset_cfg.name], _body(asset_cfg)
     position = asset.data.body_pos_w.torch[:, body]
     rotation = asset.data.body_quat_w.torch[:, body]
-    point = position.new_tensor(offset).expand_as(position)
-    return position + quat_apply(rotation, point) - env.scene.env_origins - position.new_tensor(origin)
+    point = constant(offset, position).expand_as(position)
+    return position + quat_apply(rotation, point) - env.scene.env_origins - constant(origin, position)
 
 
 @measures("m/s", "base", -3.0, 3.0)

@@ -42,7 +42,7 @@ def parcel_axis(env: ManagerBasedRLEnv) -> torch.Tensor:
 def hand_axis(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns where the hand's x axis points over the table: along the parcel when it grips. Shape: (num_envs, 2)."""
     rotation = env.scene[asset_cfg.name].data.body_quat_w.torch[:, asset_cfg.body_ids].squeeze(1)
-    return quat_apply(rotation, rotation.new_tensor([1.0, 0.0, 0.0]).expand(len(rotation), 3))[:, :2]
+    return quat_apply(rotation, mdp.constant((1.0, 0.0, 0.0), rotation).expand(len(rotation), 3))[:, :2]
 
 
 @measures("m", "length of the parcel", -1.0, 1.0)

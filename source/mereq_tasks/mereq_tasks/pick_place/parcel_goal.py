@@ -162,7 +162,7 @@ class ParcelGoal(mdp.TableGoal):
 
     @staticmethod
     def _x_axis(rotation: torch.Tensor) -> torch.Tensor:
-        return quat_apply(rotation, rotation.new_tensor([1.0, 0.0, 0.0]).expand(len(rotation), 3))
+        return quat_apply(rotation, mdp.constant((1.0, 0.0, 0.0), rotation).expand(len(rotation), 3))
 
 
 @configclass
