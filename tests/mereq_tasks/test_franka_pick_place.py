@@ -84,6 +84,24 @@ def test_the_grasp_offset_is_where_the_parcel_is_gripped(gripper):
     assert (gripper.feature(obs, "grasp_offset") == 0.0).all() and (gripper.metric("grasp_offset_m") == 0.0).all()
 
 
+def test_the_proposed_place_is_where_the_parcel_was_first_gripped(gripper):
+    gripper.start_over(2, at_parcel=1.0)
+    elsewhere = gripper.goal.proposal.clone() + 0.04  # in such a start it is where the hand is
+    gripper.goal.proposal[:] = elsewhere
+    while not gripper.goal.is_gripped().any():
+        assert torch.equal(gripper.goal.proposal, elsewhere)
+        gripper.step(CLOSE)
+    for _ in range(3):
+        gripper.step(CLOSE)
+    is_gripped = gripper.goal.is_gripped()
+    assert is_gripped.sum() > gripper.num / 2
+    assert gripper.goal.grasp_point_from_tool()[is_gripped].norm(dim=1).max() < 0.01
+    gripped_at = gripper.goal.proposal.clone()
+    for _ in range(10):
+        gripper.step(OPEN)
+    assert torch.equal(gripper.goal.proposal[is_gripped], gripped_at[is_gripped])
+
+
 def test_the_proposed_place_counts_while_the_parcel_is_to_be_gripped(gripper):
     def costs() -> tuple[torch.Tensor, torch.Tensor]:
         return mdp.distance_to_grasp(gripper.unwrapped), gripper.goal.grasp_point_from_tool().norm(dim=1)
@@ -93,11 +111,11 @@ def test_the_proposed_place_counts_while_the_parcel_is_to_be_gripped(gripper):
     torch.testing.assert_close(*costs())
     # Not while it is held, wherever that is,
     gripper.start_over(2, at_parcel=1.0)
-    gripper.goal.proposal[:] += 0.04  # it is where the hand is, in such a start
     for _ in range(3):
         gripper.step(CLOSE)
-    found, from_place = costs()
     is_gripped = gripper.goal.is_gripped()
+    gripper.goal.proposal[:] += 0.04
+    found, from_place = costs()
     assert is_gripped.sum() > gripper.num / 2 and from_place[is_gripped].max() > 0.02
     is_there = gripper.goal.distance() <= 0.03
     assert (found[is_gripped] == 0.0).all()
@@ -121,6 +139,7 @@ def test_a_grip_elsewhere_than_proposed_costs_once(gripper):
     costs = torch.stack(costs)
     assert (costs == 0.0).all(), "the parcel has been gripped before"
     gripper.goal._gripped_steps[:] = 0.0
+    gripper.goal.proposal[:] += 0.04  # it has been where the parcel is held since then
     is_gripped = gripper.goal.is_gripped()
     expected = gripper.goal.grasp_point_from_tool().norm(dim=1) * is_gripped
     torch.testing.assert_close(mdp.misplaced_grip(gripper.unwrapped), expected)
@@ -164,11 +183,13 @@ def test_a_parcel_that_is_still_held_is_not_yet_there(gripper):
 
 
 @pytest.mark.parametrize(("at_centre", "share", "offset"), [(True, 0.85, (0.0, 0.01)), (False, 0.5, (0.03, 0.05))])
-def test_a_script_picks_and_places(gripper, at_centre, share, offset):
-    """The task can be done: as the person wants it, and as a policy without a wish is told to, which is slower.
+def test_a_script_picks_and_places(gripper, monkeypatch, at_centre, share, offset):
+    """The task can be done: as the person wants it, and gripped where a policy without a wish does so, which is slower.
 
     Off the centre three of four are done within 98 steps. Shares are of 32 starts and three standard errors lower.
+    (Of those gripped at the proposed places themselves it is twelve of 32, at 4.8 to 5.8 cm.)
     """
+    monkeypatch.setattr(gripper.goal.cfg, "proposed_offset", (0.035, 0.045))
     finals = [_metrics_when_done(gripper, at_centre, seed) for seed in (4, 5)]
     metrics = torch.cat(finals)
     assert len(metrics) > share * gripper.num * len(finals)

