@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,9 @@ def test_alone_nothing_changes():
     torch.testing.assert_close(ranks.mean_of_rows(rows), rows.mean(dim=0), rtol=0, atol=0)
 
 
-def _run(ranks: Ranks, folder: Path) -> dict[str, Any]:
+def _run(ranks: Ranks, folder: Path, guided_share: float = 0.0) -> dict[str, Any]:
     env, cfg = TimedEnv(SupervisedLinearEnv(num_envs=NUM_ENVS)), small_cfg(max_rounds=2)
+    cfg.inner.guided_share = guided_share
     parts = (env, SPEC, trained(0.0), trained(1.0), cfg)
     if ranks.is_first:
         run = RunFolder.create(folder, "Linear", "test")
@@ -122,6 +124,19 @@ def test_two_ranks_have_one_theta_and_one_policy_as_one_process_with_all_robots_
     spread = max(alone) - min(alone)
     assert min(alone) - spread < first["action"] < max(alone) + spread
     assert first["action"] > 0.3  # the prior has 0, the person 0.76
+
+
+def test_a_clone_of_the_person_that_one_rank_has_seen_guides_robots_of_both(tmp_path):
+    first, second = _on_two_ranks(partial(_run, guided_share=0.2), tmp_path)
+    torch.testing.assert_close(first["theta"], second["theta"], rtol=0, atol=0)
+    assert first["policy"] == second["policy"]
+    assert first["action"] > 0.3
+    (run,) = (tmp_path / "Linear").iterdir()
+    clones = [RunFolder(run).read_state(rank)["learner"]["jump_start"]["clone"]["policy"] for rank in range(2)]
+    for name, value in clones[0].items():
+        torch.testing.assert_close(clones[1][name], value, rtol=0, atol=0, msg=name)
+    unfitted = trained(0.0).policy.state_dict()
+    assert any(not torch.equal(value, unfitted[name]) for name, value in clones[0].items())
 
 
 @pytest.mark.parametrize("method", ["maxent_ft", "maxent", "hg_dagger_ft", "iwr_ft"])

@@ -18,6 +18,7 @@ import gymnasium as gym
 import torch
 import warp as wp
 from isaaclab.app import launch_simulation
+from isaaclab.utils.timer import Timer
 from isaaclab.utils.version import has_kit
 from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper
 from isaaclab_tasks.utils import PresetCfg, load_cfg_from_registry, resolve_task_config
@@ -184,6 +185,7 @@ def open_task(settings: TaskSettings, verbose: bool = False) -> Iterator[OpenTas
         multiply_with_onednn()
     if not verbose:
         wp.config.log_level = wp.LOG_WARNING  # Warp tells of every kernel that it loads, also later on
+        Timer.enable_display_output = False  # and Isaac Lab, in the first step, how long it recorded physics for a GPU
     with contextlib.ExitStack() as cleanup:
         with quiet(not verbose):
             cleanup.enter_context(_simulation(settings.env_cfg))
