@@ -66,6 +66,13 @@ def random_steps(any_task) -> list[tuple]:
     return steps
 
 
+def test_what_a_report_says_of_the_features_is_plain_text(any_task):
+    texts = any_task.names["texts"]
+    assert set(texts["features"]) == set(any_task.names["feature_names"])
+    for text in (texts["goal"], texts["wish"], *texts["features"].values()):
+        assert text and not set("`:\n") & set(text), text
+
+
 def test_the_suite_has_its_tasks():
     assert {"Franka-Erase", "Franka-PickPlace", "Franka-PushBottle"} <= set(task_names())
 

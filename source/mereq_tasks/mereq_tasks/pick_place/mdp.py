@@ -137,9 +137,10 @@ def dragged(env: ManagerBasedRLEnv, clearance: float, carry_height: float, slope
 def dragged_share(
     env: ManagerBasedRLEnv, full_scale: float, clearance: float, carry_height: float, slope: float
 ) -> torch.Tensor:
-    """Feature: speed at which the parcel is dragged (:func:`dragged`), as a share of a full scale [m/s].
+    """Feature: speed at which the parcel is dragged over the table, as a share of a full scale [m/s].
 
-    To a policy that knows of wishes alone, dragging looks like the best way to carry: level, and gripped anywhere.
+    It is what :func:`dragged` counts. To a policy that knows of wishes alone, dragging looks like the best way to
+    carry: level, and gripped anywhere.
 
     Returns:
         Shape: (num_envs, 1)
