@@ -75,12 +75,14 @@ def test_watching_on_ends_where_the_rate_rises_above_the_goal():
         ([20], 1),
         ([49], 1),
         ([0, 10, 10], 12),
-        ([0, 20], 2),
+        ([0, 20], 12),  # nor is one that lasts longer
         ([0, 0, 20, 20], 4),
+        ([0, 0, 42], 12),
+        ([0, 0, 42, 42], 4),
     ],
 )
 def test_one_intervention_does_not_end_watching(controlled, num_watched):
-    """Steps that the person controls of the 100 of each episode, where interventions last for 10."""
+    """Steps that the person controls of the 100 of each episode, where interventions last for 10 at least."""
     shape = (100, 12)
     in_control = torch.zeros(shape, dtype=torch.bool)
     for robot, num_steps in enumerate(controlled):
@@ -89,8 +91,9 @@ def test_one_intervention_does_not_end_watching(controlled, num_watched):
     transitions = TensorDict({"obs": obs, "features": obs}, batch_size=shape)
     episode = torch.zeros(shape, dtype=torch.long)
     everything = SupervisedRollout(transitions, obs, in_control, torch.zeros_like(in_control), episode)
-    # Wilson's lower bounds for 10 samples an episode and a quantile of 0.84: 4.5 % for [10], 5.7 % for [10, 10] and
-    # [0, 20], 11.5 % for [20], 2.8 % for [0, 10, 10, 0], 6.7 % for [0, 0, 20, 20].
+    # Wilson's lower bounds for 100 samples an episode by the length of an intervention, and a quantile of 0.84: 4.5 %
+    # for [10] and [0, 20], 5.7 % for [10, 10] and [0, 0, 20, 20], 9.1 % for [20], 2.8 % for [0, 10, 10, 0], 4.7 % for
+    # [0, 0, 42, 0], 12 % for [0, 0, 42, 42].
     assert watch_on(everything, 1, 0.05, 10.0, 0.8).num_supervised == num_watched
 
 

@@ -13,7 +13,7 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from ..intervention import Person, PersonDecision, collect_supervised_rollout
+from ..intervention import Person, PersonDecision, collect_supervised_rollout, count_takeovers
 from ..networks import GaussianPolicy
 from ..runner.env_wrapper import EnvWrapper
 
@@ -59,8 +59,7 @@ class FilmedEpisode:
 
     def takeovers_until(self, step: int) -> int:
         """Return how often the person has taken over in the first few steps."""
-        controlled = self.in_control[:step].int()
-        return int((controlled.diff(prepend=controlled.new_zeros(1)) == 1).sum())
+        return count_takeovers(self.in_control[:step])
 
 
 class _Nobody:

@@ -7,6 +7,7 @@ from .hysteresis import Hysteresis, HysteresisCfg
 from .person import Nobody, Person, PersonDecision, SyntheticPerson
 from .rules import ActionDistanceRule, AdvantageGapRule, InterventionRule
 from .supervised_rollout import SupervisedRollout, collect_supervised_rollout
+from .takeovers import count_takeovers
 
 __all__ = [
     "ActionDistanceRule",
@@ -20,4 +21,5 @@ __all__ = [
     "SupervisedRollout",
     "SyntheticPerson",
     "collect_supervised_rollout",
+    "count_takeovers",
 ]

@@ -257,7 +257,7 @@ class LiveSession:
         )
 
     def _note(self, order: RoundOrder, kept: list[tuple[Path, RecordedEpisode]], wanted: int) -> None:
-        num_controlled, num_steps = _counts(kept)
+        num_controlled, _, num_steps = _counts(kept)
         self._panel.show(
             round=order.index + 1,
             episode=min(len(kept) + 1, wanted),
@@ -269,9 +269,14 @@ class LiveSession:
         )
 
 
-def _counts(kept: list[tuple[Path, RecordedEpisode]]) -> tuple[int, int]:
-    """Return how many steps the person controlled, and how many there were."""
-    return sum(episode.expert_samples for _, episode in kept), sum(len(episode) for _, episode in kept)
+def _counts(kept: list[tuple[Path, RecordedEpisode]]) -> tuple[int, int, int]:
+    """Return how many steps the person controlled, how often they took over, and how many steps there were."""
+    episodes = [episode for _, episode in kept]
+    return (
+        sum(episode.expert_samples for episode in episodes),
+        sum(episode.num_takeovers for episode in episodes),
+        sum(map(len, episodes)),
+    )
 
 
 def _is_shown(value: Any) -> bool:

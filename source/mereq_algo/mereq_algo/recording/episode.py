@@ -12,7 +12,7 @@ from datetime import datetime
 import torch
 from tensordict import TensorDict
 
-from ..intervention import SupervisedRollout
+from ..intervention import SupervisedRollout, count_takeovers
 
 
 class RecordingError(ValueError):
@@ -97,6 +97,11 @@ class RecordedEpisode:
     def expert_samples(self) -> int:
         """Number of steps that the person controlled."""
         return int(self.in_control.sum())
+
+    @property
+    def num_takeovers(self) -> int:
+        """How often the person took over."""
+        return count_takeovers(self.in_control)
 
 
 def time_now() -> str:

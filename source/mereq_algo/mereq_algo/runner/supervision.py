@@ -196,12 +196,12 @@ def watch_on(
         everything: All robots that can be watched.
         num_robots: How many are watched at first.
         threshold: Intervention rate δ that is the goal.
-        intervention_length: Steps that an intervention lasts at least: those of one tell as much as one step.
+        intervention_length: Steps that an intervention lasts at least; see :func:`is_probably_above`.
         confidence: Probability with which the rate is above δ, from which on nobody watches any longer.
     """
     watched = everything.of_first(num_robots)
     while watched.num_supervised < everything.num_supervised:
-        counts = watched.expert_samples, watched.num_steps
+        counts = watched.expert_samples, watched.num_takeovers, watched.num_steps
         if is_probably_above(threshold, *counts, intervention_length, confidence):
             break
         watched = everything.of_first(2 * watched.num_supervised)
