@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sysconfig
 import warnings
 
 import pytest
@@ -54,11 +55,12 @@ def asked_anew():
 
 
 @pytest.mark.usefixtures("asked_anew")
-def test_what_is_missing_is_named_once(monkeypatch):
+def test_what_is_missing_is_named_once(monkeypatch, tmp_path):
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.warns(UserWarning, match="learning takes longer.*Triton.*and a C compiler"):
+    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    with pytest.warns(UserWarning, match="learning takes longer.*Triton.* or a C compiler.* or the headers of Python"):
         assert not compiler.can_compile()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -66,8 +68,10 @@ def test_what_is_missing_is_named_once(monkeypatch):
 
 
 @pytest.mark.usefixtures("asked_anew")
-def test_a_compiler_that_is_named_is_enough(monkeypatch):
+def test_a_compiler_that_is_named_is_enough(monkeypatch, tmp_path):
     monkeypatch.setenv("CC", "/opt/bin/icx")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    (tmp_path / "Python.h").touch()
     assert compiler.can_compile()

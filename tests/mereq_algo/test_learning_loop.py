@@ -127,13 +127,17 @@ class GpuEnv(SlowEnv):
         return obs.to("cuda"), rewards.to("cuda"), dones.to("cuda"), extras
 
 
-def learn_on_gpu(step_cycles: int, update_cycles: int) -> tuple[ResidualSAC, float]:
+def learn_on_gpu(step_cycles: int, update_cycles: int, store_cycles: int = 0) -> tuple[ResidualSAC, float]:
     """Returns what was learned, and the time of the last 30 of 40 steps [s]."""
     torch.manual_seed(0)
     env = GpuEnv(num_envs=32)
     env.busy_cycles = step_cycles
     algorithm = algorithm_for(env)
-    update = algorithm.update
+    update, store = algorithm.update, algorithm.store
+
+    def slow_store(transitions):
+        torch.cuda._sleep(store_cycles)
+        store(transitions)
 
     def slow_update():
         torch.cuda._sleep(update_cycles)
@@ -142,6 +146,7 @@ def learn_on_gpu(step_cycles: int, update_cycles: int) -> tuple[ResidualSAC, flo
         return stats
 
     algorithm.update = slow_update  # type: ignore[method-assign]
+    algorithm.store = slow_store  # type: ignore[method-assign]
     with LearningLoop(env, algorithm) as loop:
         for _ in range(10):
             loop.step()
@@ -157,10 +162,10 @@ def learn_on_gpu(step_cycles: int, update_cycles: int) -> tuple[ResidualSAC, flo
 def test_on_a_gpu_updates_have_a_stream_of_their_own():
     """Which of both is faster must not show in the numbers, and they must take place at the same time."""
     quick_step, _ = learn_on_gpu(0, 5_000_000)
-    quick_update, _ = learn_on_gpu(10_000_000, 0)
+    quick_update, _ = learn_on_gpu(10_000_000, 0, store_cycles=10_000_000)
     assert quick_step.num_updates == quick_update.num_updates > 5
     for name, value in quick_step.policy.state_dict().items():
-        torch.testing.assert_close(value, quick_update.policy.state_dict()[name], rtol=1e-4, atol=1e-5), name
+        torch.testing.assert_close(value, quick_update.policy.state_dict()[name], rtol=1e-4, atol=1e-5, msg=name)
     _, step_s = learn_on_gpu(40_000_000, 0)
     _, both_s = learn_on_gpu(40_000_000, 20_000_000)
     assert both_s < 1.5 * step_s  # one after the other: twice

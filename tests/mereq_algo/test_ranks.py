@@ -126,7 +126,7 @@ def test_two_ranks_have_one_theta_and_one_policy_as_one_process_with_all_robots_
     assert first["action"] > 0.3  # the prior has 0, the person 0.76
 
 
-def test_a_clone_of_the_person_that_one_rank_has_seen_guides_robots_of_both(tmp_path):
+def test_both_ranks_have_the_clone_of_the_person_that_one_of_them_has_seen(tmp_path):
     first, second = _on_two_ranks(partial(_run, guided_share=0.2), tmp_path)
     torch.testing.assert_close(first["theta"], second["theta"], rtol=0, atol=0)
     assert first["policy"] == second["policy"]

@@ -64,7 +64,13 @@ def launched(monkeypatch) -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-SETTINGS = [{}, {"actor_interval": 2}, {"target_entropy": -2.0}]
+SETTINGS = [
+    {},
+    {"actor_interval": 2},
+    {"target_entropy": -2.0},
+    {"prior_floor": 0.01},
+    {"prior_floor": 0.01, "compile_losses": False},
+]
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

@@ -70,18 +70,18 @@ def test_watching_on_ends_where_the_rate_rises_above_the_goal():
 @pytest.mark.parametrize(
     ("controlled", "num_watched"),
     [
-        ([10], 12),  # a single intervention in the first of all episodes may be bad luck
+        ([10], 12),  # a single short intervention in the first of all episodes may be bad luck
         ([10, 10], 2),  # another in the second is not
-        ([20], 1),
+        ([20], 1),  # nor is a long one with nothing beside it
         ([49], 1),
         ([0, 10, 10], 12),
-        ([0, 20], 12),  # nor is one that lasts longer
+        ([0, 20], 12),  # beside a clean episode a long one may be bad luck, too
         ([0, 0, 20, 20], 4),
         ([0, 0, 42], 12),
         ([0, 0, 42, 42], 4),
     ],
 )
-def test_one_intervention_does_not_end_watching(controlled, num_watched):
+def test_one_intervention_of_several_episodes_does_not_end_watching(controlled, num_watched):
     """Steps that the person controls of the 100 of each episode, where interventions last for 10 at least."""
     shape = (100, 12)
     in_control = torch.zeros(shape, dtype=torch.bool)

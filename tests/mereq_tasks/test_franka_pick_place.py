@@ -84,22 +84,32 @@ def test_the_grasp_offset_is_where_the_parcel_is_gripped(gripper):
     assert (gripper.feature(obs, "grasp_offset") == 0.0).all() and (gripper.metric("grasp_offset_m") == 0.0).all()
 
 
-def test_the_proposed_place_is_where_the_parcel_was_first_gripped(gripper):
+def test_the_proposed_place_is_where_the_parcel_was_first_gripped(gripper, monkeypatch):
     gripper.start_over(2, at_parcel=1.0)
     elsewhere = gripper.goal.proposal.clone() + 0.04  # in such a start it is where the hand is
     gripper.goal.proposal[:] = elsewhere
-    while not gripper.goal.is_gripped().any():
-        assert torch.equal(gripper.goal.proposal, elsewhere)
+    for _ in range(10):
         gripper.step(CLOSE)
-    for _ in range(3):
-        gripper.step(CLOSE)
+        is_open = ~gripper.goal.is_gripped() & (gripper.goal._gripped_steps == 0.0)
+        assert torch.equal(gripper.goal.proposal[is_open], elsewhere[is_open])
     is_gripped = gripper.goal.is_gripped()
     assert is_gripped.sum() > gripper.num / 2
     assert gripper.goal.grasp_point_from_tool()[is_gripped].norm(dim=1).max() < 0.01
-    gripped_at = gripper.goal.proposal.clone()
+    # First, not last:
+    gripper.goal.proposal[:] = elsewhere
+    for grip in (CLOSE, OPEN, CLOSE):
+        for _ in range(5):
+            gripper.step(grip)
+    assert torch.equal(gripper.goal.proposal[is_gripped], elsewhere[is_gripped])
+    # and of the parcel, not of what fingers that are away from it press on.
+    gripper.start_over(2, at_parcel=1.0)
+    gripper.goal._gripped_steps[:] = 0.0
+    elsewhere = gripper.goal.proposal.clone() + 0.04
+    gripper.goal.proposal[:] = elsewhere
+    monkeypatch.setattr(gripper.goal, "_is_around", lambda: torch.zeros(gripper.num, dtype=torch.bool))
     for _ in range(10):
-        gripper.step(OPEN)
-    assert torch.equal(gripper.goal.proposal[is_gripped], gripped_at[is_gripped])
+        gripper.step(CLOSE)
+    assert gripper.goal.is_gripped().any() and torch.equal(gripper.goal.proposal, elsewhere)
 
 
 def test_the_proposed_place_counts_while_the_parcel_is_to_be_gripped(gripper):

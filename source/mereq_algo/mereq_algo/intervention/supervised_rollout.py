@@ -74,7 +74,7 @@ class SupervisedRollout:
         """Number of times that the person took over."""
         was_in_control = torch.zeros_like(self.in_control)
         was_in_control[1:] = self.in_control[:-1] & ~self.done[:-1]
-        return int((self.in_control & ~was_in_control).sum())
+        return int((self.in_control & ~was_in_control & self.valid).sum())
 
     @property
     def num_supervised(self) -> int:

@@ -104,8 +104,8 @@ def is_probably_above(
 ) -> bool:
     """Return whether the intervention rate is above a threshold, by Wilson's lower bound.
 
-    The steps of an intervention tell as much as one step: a parcel that is gripped anew keeps the person busy for 40
-    steps, which are 8 % of five episodes, and is one mistake.
+    There are as many independent samples as interventions would fit into the steps, by their mean length: a parcel that
+    is gripped anew keeps the person busy for 40 steps, which are 8 % of five episodes, and is one mistake.
 
     Args:
         threshold: Intervention rate.

@@ -92,7 +92,7 @@ class TanhNormal:
         if floor == 0.0:
             return pre_tanh.new_zeros(pre_tanh.shape[:-1])
         log_uniform_ratio = math.log(0.5 * floor) - self._log_probs(pre_tanh)
-        return torch.logaddexp(log_uniform_ratio, log_uniform_ratio.new_tensor(math.log1p(-floor))).sum(-1)
+        return torch.logaddexp(log_uniform_ratio, log_uniform_ratio.new_full((), math.log1p(-floor))).sum(-1)
 
     def _log_probs(self, pre_tanh: torch.Tensor) -> torch.Tensor:
         """Return the log-density of each dimension of the squashed action. Shape: (..., num_actions)."""

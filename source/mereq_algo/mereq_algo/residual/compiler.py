@@ -9,9 +9,12 @@ import functools
 import importlib.util
 import os
 import shutil
+import sysconfig
 import warnings
+from pathlib import Path
 
-COMPILERS = ("gcc", "clang", "cc")
+COMPILERS = ("gcc", "clang")
+"""What Triton looks for where ``CC`` names nothing."""
 
 
 @functools.cache
@@ -20,11 +23,13 @@ def can_compile() -> bool:
     missing = []
     if importlib.util.find_spec("triton") is None:
         missing.append("Triton (pip install triton)")
-    if not os.environ.get("CC") and not any(map(shutil.which, COMPILERS)):
+    if "CC" not in os.environ and not any(map(shutil.which, COMPILERS)):
         missing.append("a C compiler (apt install gcc)")
+    if not (Path(sysconfig.get_paths()["include"]) / "Python.h").is_file():
+        missing.append("the headers of Python (apt install python3.12-dev)")
     if missing:
         warnings.warn(
-            f"updates are not compiled, and learning takes longer: this machine has not got {' and '.join(missing)}",
+            f"updates are not compiled, and learning takes longer: this machine has not got {' or '.join(missing)}",
             stacklevel=2,
         )
     return not missing

@@ -233,7 +233,7 @@ class ResidualSAC:
                 entropy_gap = stats["entropy"] - self.cfg.target_entropy
                 self._optimizers["temperature"].step(self.log_temperature * entropy_gap)
                 stats["temperature"] = self.temperature
-        self._follow(self._target_params, self._critic_params, self.num_updates)
+        self._follow(self._target_params, self._critic_params, 0)  # it does not count
         return stats
 
     def _take_updates_due(self) -> int:

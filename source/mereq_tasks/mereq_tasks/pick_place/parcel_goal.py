@@ -114,7 +114,8 @@ class ParcelGoal(mdp.TableGoal):
 
     def _update_metrics(self) -> None:
         is_gripped = self.is_gripped()
-        self.proposal = torch.where(self.is_first_grip(), self._along_own_axis(), self.proposal)
+        is_found = self.is_first_grip() & self._is_around()  # fingers that press on the table have gripped nothing
+        self.proposal = torch.where(is_found, self._along_own_axis(), self.proposal)
         self._gripped_steps += is_gripped
         self._gripped_offset += is_gripped * self.along_length().abs()
         self._carried_steps += is_gripped & (self.clearance() > self.cfg.carried_clearance)
