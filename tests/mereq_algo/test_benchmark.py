@@ -60,6 +60,9 @@ def test_median_is_censored_where_a_censored_run_decides_it():
     assert median_count([*done, censored]) == SampleCount(30)
     assert median_count([done[0], censored, censored]) == SampleCount(20, censored=True)
     assert median_count(done) == SampleCount(20)
+    # Of 15 and more, 40, and 50 and more the median is 40 at least.
+    few, many = SampleCount(15, censored=True), SampleCount(50, censored=True)
+    assert median_count([few, SampleCount(40), many]) == SampleCount(40, censored=True)
 
 
 def test_divergence_is_zero_for_the_same_and_one_bit_for_disjoint_distributions():

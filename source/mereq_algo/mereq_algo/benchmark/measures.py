@@ -57,10 +57,14 @@ def sample_counts(runs: Sequence[dict[str, Any]], threshold: float) -> list[Samp
 
 
 def median_count(counts: Sequence[SampleCount]) -> SampleCount:
-    """Return the median; censored where a censored run takes part in it, so that the true median may be larger."""
+    """Return the median; censored where a censored run takes part in it: what the true median is at least, then.
+
+    A run that never got there would have needed more samples than it had, so the median of what all had is a bound.
+    """
     ordered = sorted(counts, key=lambda count: (count.censored, count.samples))
     middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
-    return SampleCount(round(median(count.samples for count in middle)), any(count.censored for count in middle))
+    is_censored = any(count.censored for count in middle)
+    return SampleCount(round(median(count.samples for count in (counts if is_censored else middle))), is_censored)
 
 
 def quartiles(counts: Sequence[SampleCount]) -> tuple[float, float]:
