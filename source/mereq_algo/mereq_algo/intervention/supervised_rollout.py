@@ -16,6 +16,7 @@ from tensordict import TensorDict
 from ..networks import GaussianPolicy
 from ..storage import before_reset, transition_from_step
 from .person import Person
+from .takeovers import count_takeovers
 
 
 @dataclass
@@ -72,9 +73,7 @@ class SupervisedRollout:
     @property
     def num_takeovers(self) -> int:
         """Number of times that the person took over."""
-        was_in_control = torch.zeros_like(self.in_control)
-        was_in_control[1:] = self.in_control[:-1] & ~self.done[:-1]
-        return int((self.in_control & ~was_in_control & self.valid).sum())
+        return count_takeovers(self.in_control, self.done)
 
     @property
     def num_supervised(self) -> int:

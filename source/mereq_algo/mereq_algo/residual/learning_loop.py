@@ -68,10 +68,10 @@ class LearningLoop:
     """Steps an environment and learns from it.
 
     The updates run while the simulation steps: on a CPU, of which the simulation keeps one core busy, in a thread of
-    their own; on a GPU, which the simulation never fills, on a stream of their own. They learn
-    from the transitions up to the step before, and the policy acts again only when they are done: which numbers come
-    out does not depend on which of both is faster. Those of an on-policy algorithm, which learns from steps of its
-    newest policy only, follow the step.
+    their own; on a GPU, which the simulation never fills, on a stream of their own. They learn from the transitions up
+    to the step before, and the policy acts again only when they are done: which numbers come out does not depend on
+    which of both is faster. Those of an on-policy algorithm, which learns from steps of its newest policy only, follow
+    the step.
 
     Use it as a context manager: the thread ends with it.
     """

@@ -20,9 +20,9 @@ class RecordedUpdate:
     """An update that is recorded once as a CUDA graph and from then on played back.
 
     It launches many small kernels, which keeps the host busier than the device. Played back they are the same kernels
-    on the same memory. So everything that changes from update to update has to stand in
-    tensors that are written in place: parameters, state and step sizes of the optimisers, θ, the replay buffer and its
-    fill level, and the state of the random generator, which the graph advances itself.
+    on the same memory. So everything that changes from update to update has to stand in tensors that are written in
+    place: parameters, state and step sizes of the optimisers, θ, the replay buffer and its fill level, and the state of
+    the random generator, which the graph advances itself.
     """
 
     def __init__(self, update: Callable[[], Stats], generator: torch.Generator) -> None:

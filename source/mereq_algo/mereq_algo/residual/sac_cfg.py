@@ -128,8 +128,8 @@ class ResidualSACCfg:
     be the last 61 steps. Source: ours: an episode of Franka-Erase."""
 
     compile_losses: bool = True
-    """Whether ``torch.compile`` joins the small kernels of the losses on a GPU, which needs Triton and a C compiler;
-    a CPU never compiles. Source: measurement (docs/scaling.md)."""
+    """Whether ``torch.compile`` joins the small kernels of the losses on a GPU, which needs Triton, a C compiler and
+    the headers of Python; a CPU never compiles. Source: measurement (docs/scaling.md)."""
 
     learning_starts: int = 2_000
     """Transitions collected before the first update. Source: ours."""

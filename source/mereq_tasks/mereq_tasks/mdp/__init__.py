@@ -6,7 +6,6 @@
 from isaaclab.envs.mdp import *  # noqa: F403
 
 from .actions import ToolStepAction, ToolStepActionCfg
-from .constant import constant
 from .events import reset_joints_between
 from .objects import (
     TableGoal,
@@ -26,6 +25,7 @@ from .objects import (
 )
 from .observations import tool_position, tool_speed_share, tool_velocity
 from .terminations import non_finite_state
+from .vectors import rotate
 
 __all__ = [
     "TableGoal",
@@ -33,7 +33,6 @@ __all__ = [
     "ToolStepAction",
     "ToolStepActionCfg",
     "at_goal",
-    "constant",
     "goal_distance",
     "goal_distance_share",
     "goal_metric",
@@ -44,6 +43,7 @@ __all__ = [
     "object_up",
     "object_velocity",
     "reset_joints_between",
+    "rotate",
     "tilt_share",
     "tool_position",
     "tool_speed_share",

@@ -13,10 +13,10 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import CommandTerm, CommandTermCfg, SceneEntityCfg
 from isaaclab.utils import configclass
-from isaaclab.utils.math import quat_apply, sample_uniform
+from isaaclab.utils.math import sample_uniform
 
 from ..quantity import measures
-from .constant import constant
+from .vectors import constant, rotate
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv
@@ -40,7 +40,7 @@ def object_velocity(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Te
 def object_up(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns the direction in which an object's own z axis points. Shape: (num_envs, 3)."""
     rotation = env.scene[asset_cfg.name].data.root_quat_w.torch
-    return quat_apply(rotation, constant((0.0, 0.0, 1.0), rotation).expand(len(rotation), 3))
+    return rotate(rotation, (0.0, 0.0, 1.0))
 
 
 def object_tilt(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 from isaaclab.managers import SceneEntityCfg
-from isaaclab.utils.math import quat_apply
 
 from ..quantity import measures
-from .constant import constant
+from .vectors import constant, rotate
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv
@@ -37,8 +36,7 @@ def tool_position(
     asset, body = env.scene[asset_cfg.name], _body(asset_cfg)
     position = asset.data.body_pos_w.torch[:, body]
     rotation = asset.data.body_quat_w.torch[:, body]
-    point = constant(offset, position).expand_as(position)
-    return position + quat_apply(rotation, point) - env.scene.env_origins - constant(origin, position)
+    return position + rotate(rotation, offset) - env.scene.env_origins - constant(origin, position)
 
 
 @measures("m/s", "base", -3.0, 3.0)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from isaaclab.managers import SceneEntityCfg
-from isaaclab.utils.math import quat_apply
 
 from .. import mdp
 from ..quantity import measures
@@ -42,7 +41,7 @@ def parcel_axis(env: ManagerBasedRLEnv) -> torch.Tensor:
 def hand_axis(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns where the hand's x axis points over the table: along the parcel when it grips. Shape: (num_envs, 2)."""
     rotation = env.scene[asset_cfg.name].data.body_quat_w.torch[:, asset_cfg.body_ids].squeeze(1)
-    return quat_apply(rotation, mdp.constant((1.0, 0.0, 0.0), rotation).expand(len(rotation), 3))[:, :2]
+    return mdp.rotate(rotation, (1.0, 0.0, 0.0))[:, :2]
 
 
 @measures("m", "length of the parcel", -1.0, 1.0)

@@ -12,7 +12,7 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils import configclass
-from isaaclab.utils.math import quat_apply, sample_uniform
+from isaaclab.utils.math import sample_uniform
 
 from .. import mdp
 
@@ -47,7 +47,7 @@ class ParcelGoal(mdp.TableGoal):
     def axis(self) -> torch.Tensor:
         """Returns the direction of the parcel's length, the end in front of the hand's x axis. Shape: (num_envs, 3)."""
         body = self._env.scene[self.cfg.tool_cfg.name].data.body_quat_w.torch[:, self.cfg.tool_cfg.body_ids]
-        hand = self._x_axis(body.squeeze(1))
+        hand = mdp.rotate(body.squeeze(1), (1.0, 0.0, 0.0))
         parcel = self._parcel_axis()
         return torch.where((hand * parcel).sum(dim=1, keepdim=True) < 0.0, -parcel, parcel)
 
@@ -79,7 +79,10 @@ class ParcelGoal(mdp.TableGoal):
 
     def is_first_grip(self) -> torch.Tensor:
         """Returns whether the parcel is gripped for the first time in its episode. Shape: (num_envs,)."""
-        return self.is_gripped() & (self._gripped_steps == 0.0)
+        return self._is_first(self.is_gripped())
+
+    def _is_first(self, is_gripped: torch.Tensor) -> torch.Tensor:
+        return is_gripped & (self._gripped_steps == 0.0)
 
     def is_released(self) -> torch.Tensor:
         """Returns whether no finger touches anything. Shape: (num_envs,)."""
@@ -114,7 +117,8 @@ class ParcelGoal(mdp.TableGoal):
 
     def _update_metrics(self) -> None:
         is_gripped = self.is_gripped()
-        is_found = self.is_first_grip() & self._is_around()  # fingers that press on the table have gripped nothing
+        # Fingers that press on the table have gripped nothing.
+        is_found = self._is_first(is_gripped) & self._is_around()
         self.proposal = torch.where(is_found, self._along_own_axis(), self.proposal)
         self._gripped_steps += is_gripped
         self._gripped_offset += is_gripped * self.along_length().abs()
@@ -160,14 +164,10 @@ class ParcelGoal(mdp.TableGoal):
         return (self._from_parcel() * self._parcel_axis()).sum(dim=1)
 
     def _parcel_axis(self) -> torch.Tensor:
-        return self._x_axis(self._env.scene[self.cfg.object_cfg.name].data.root_quat_w.torch)
+        return mdp.rotate(self._env.scene[self.cfg.object_cfg.name].data.root_quat_w.torch, (1.0, 0.0, 0.0))
 
     def _from_parcel(self) -> torch.Tensor:
         return self.tool() - mdp.object_position(self._env, self.cfg.object_cfg)
-
-    @staticmethod
-    def _x_axis(rotation: torch.Tensor) -> torch.Tensor:
-        return quat_apply(rotation, mdp.constant((1.0, 0.0, 0.0), rotation).expand(len(rotation), 3))
 
 
 @configclass

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from isaaclab.managers import SceneEntityCfg
-from isaaclab.utils.math import quat_apply, quat_from_euler_xyz, sample_uniform
+from isaaclab.utils.math import quat_from_euler_xyz, sample_uniform
+
+from .. import mdp
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv, ManagerBasedRLEnv
@@ -69,8 +71,8 @@ def reset_arm_and_parcel(
     robot = env.scene[tool_cfg.name]
     hand = robot.data.body_pos_w.torch[ids][:, tool_cfg.body_ids].squeeze(1) - env.scene.env_origins[ids]
     rotation = robot.data.body_quat_w.torch[ids][:, tool_cfg.body_ids].squeeze(1)
-    between = hand + quat_apply(rotation, hand.new_tensor(tool_offset).expand_as(hand))
-    along = quat_apply(rotation, hand.new_tensor([1.0, 0.0, 0.0]).expand_as(hand))
+    between = hand + mdp.rotate(rotation, tool_offset)
+    along = mdp.rotate(rotation, (1.0, 0.0, 0.0))
     offset = sample_uniform(-graspable_length / 2, graspable_length / 2, (len(ids), 1), env.device)
     together = between + offset * along
     is_together = (is_held | is_near).unsqueeze(1)

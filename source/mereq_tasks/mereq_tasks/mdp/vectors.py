@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Numbers from a configuration, as tensors."""
+"""Vectors from a configuration, as tensors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import functools
 from collections.abc import Sequence
 
 import torch
+from isaaclab.utils.math import quat_apply
 
 
 def constant(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
@@ -24,6 +25,19 @@ def constant(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
         Shape: (len(values),)
     """
     return _constant(tuple(values), like.dtype, like.device)
+
+
+def rotate(rotation: torch.Tensor, vector: Sequence[float]) -> torch.Tensor:
+    """Returns a constant vector of bodies in the frame that their rotation is from.
+
+    Args:
+        rotation: Quaternions of the bodies [xyzw]. Shape: (num_envs, 4)
+        vector: The vector in each body's own frame.
+
+    Returns:
+        Shape: (num_envs, 3)
+    """
+    return quat_apply(rotation, constant(vector, rotation).expand(len(rotation), 3))
 
 
 @functools.cache
