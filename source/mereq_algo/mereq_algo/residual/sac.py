@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from .anchor import PriorAnchor
 from .compiler import can_compile
 from .losses import ResidualLosses, Stats
 from .optimizer import Optimizer
-from .recorded_update import RecordedUpdate
+from .recorded_updates import RecordedUpdates
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
 
@@ -112,7 +112,7 @@ class ResidualSAC:
             "critic": optimizer(self._critic_params, self.cfg.learning_rate),
             "temperature": optimizer([self.log_temperature], self.cfg.temperature_learning_rate, fused=False),
         }
-        self._updates = self._make_updates()
+        self._updates: dict[tuple[bool, ...], Callable[[], Stats]] = {}
         self._obs: torch.Tensor | None = None
         self._actions: torch.Tensor | None = None
 
@@ -198,26 +198,29 @@ class ResidualSAC:
         """
         if num_updates is None:
             num_updates = self._take_updates_due()
-        history: dict[str, list[torch.Tensor]] = {}
-        for _ in range(num_updates):
-            moves_policy = self.num_updates % self.cfg.actor_interval == 0
-            stats = self._updates[moves_policy]()
-            self.num_updates += 1
-            for name, value in stats.items():
-                history.setdefault(name, []).append(value)
-        return {name: torch.stack(values).mean() for name, values in history.items()}
+        first, interval = self.num_updates, self.cfg.actor_interval
+        moves_policy = tuple(number % interval == 0 for number in range(first, first + num_updates))
+        self.num_updates += num_updates
+        if moves_policy not in self._updates:
+            self._updates[moves_policy] = self._make_updates(moves_policy)
+        return self._updates[moves_policy]()
 
     def scale_learning_rate(self, scale: float) -> None:
         """Set the learning rates of policy and critics to a multiple of the configured one. Range: > 0."""
         for name in ("policy", "critic"):
             self._optimizers[name].scale(scale)
 
-    def _make_updates(self) -> dict[bool, Callable[[], Stats]]:
-        """Return what makes an update, by whether it moves the policy as well as the critics."""
-        updates = {moves_policy: partial(self._update_once, moves_policy) for moves_policy in (True, False)}
-        if not self._is_recorded:
-            return dict(updates)
-        return {moves_policy: RecordedUpdate(update, self.generator) for moves_policy, update in updates.items()}
+    def _make_updates(self, moves_policy: Sequence[bool]) -> Callable[[], Stats]:
+        """Return what makes a series of updates, each of which moves the policy as well as the critics or does not."""
+        updates = partial(self._update_in_series, moves_policy)
+        return RecordedUpdates(updates, self.generator) if self._is_recorded and moves_policy else updates
+
+    def _update_in_series(self, moves_policy: Sequence[bool]) -> Stats:
+        history: dict[str, list[torch.Tensor]] = {}
+        for moves in moves_policy:
+            for name, value in self._update_once(moves).items():
+                history.setdefault(name, []).append(value)
+        return {name: torch.stack(values).mean() for name, values in history.items()}
 
     def _update_once(self, moves_policy: bool) -> Stats:
         sampled = self.storage.sample(self.batch_size, self.generator)
@@ -277,7 +280,7 @@ class ResidualSAC:
         self.target_critic.load_state_dict(state["target_critic"])
         for name, optimizer in self._optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-        self._updates = self._make_updates()
+        self._updates.clear()  # the state of the optimisers stands elsewhere in memory now
         with torch.no_grad():
             self.log_temperature.copy_(state["log_temperature"])
         self.generator.set_state(state["generator"].cpu())

@@ -12,27 +12,27 @@ import torch
 from .losses import Stats
 
 WARM_UP = 3
-"""Updates that are launched from Python first: libraries make their buffers, and optimisers their state, at first use.
+"""Series that are launched from Python first: libraries make their buffers, and optimisers their state, at first use.
 Source: PyTorch's notes on CUDA graphs."""
 
 
-class RecordedUpdate:
-    """An update that is recorded once as a CUDA graph and from then on played back.
+class RecordedUpdates:
+    """A series of updates that is recorded once as a CUDA graph and from then on played back.
 
     It launches many small kernels, which keeps the host busier than the device. Played back they are the same kernels
-    on the same memory. So everything that changes from update to update has to stand in tensors that are written in
-    place: parameters, state and step sizes of the optimisers, θ, the replay buffer and its fill level, and the state of
-    the random generator, which the graph advances itself.
+    on the same memory, and the host launches a single thing. So everything that changes from update to update has to
+    stand in tensors that are written in place: parameters, state and step sizes of the optimisers, θ, the replay buffer
+    and its fill level, and the state of the random generator, which the graph advances itself.
     """
 
-    def __init__(self, update: Callable[[], Stats], generator: torch.Generator) -> None:
-        """Prepare; nothing is recorded before the update has run a few times.
+    def __init__(self, updates: Callable[[], Stats], generator: torch.Generator) -> None:
+        """Prepare; nothing is recorded before the series has run a few times.
 
         Args:
-            update: Makes one update, and returns losses and statistics.
-            generator: What it draws from.
+            updates: Makes the updates, and returns losses and statistics.
+            generator: What they draw from.
         """
-        self._update = update
+        self._updates = updates
         self._generator = generator
         self._num_launched = 0
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -40,20 +40,20 @@ class RecordedUpdate:
         self._values = torch.empty(0)
 
     def __call__(self) -> Stats:
-        """Make an update, and return losses and statistics, which the next one does not overwrite."""
+        """Make the updates, and return losses and statistics, which the next call does not overwrite."""
         if self._num_launched < WARM_UP:
             self._num_launched += 1
-            return self._update()
+            return self._updates()
         if self._graph is None:
             self._graph = self._record()
         self._graph.replay()
         return dict(zip(self._names, self._values.clone().unbind(), strict=True))
 
     def _record(self) -> torch.cuda.CUDAGraph:
-        """Record an update, which is not carried out by that."""
+        """Record the series, which is not carried out by that."""
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self._generator)
         with torch.cuda.graph(graph):
-            stats = self._update()
+            stats = self._updates()
             self._names, self._values = tuple(stats), torch.stack(tuple(stats.values()))
         return graph
