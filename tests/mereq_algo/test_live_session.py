@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from mereq_algo.live import Control, Hello
+from mereq_algo.live import Control, Hello, RoundOrder
 from mereq_algo.recording import find_recordings, read_episodes
 
 from .live_stand import PROPOSED, Stand
@@ -273,6 +274,17 @@ def test_who_hardly_intervenes_watches_on(stand):
     while stand.kept is None:
         keep_watching(stand, 0.05)
     assert len(stand.end()) == 3
+
+
+def test_several_short_interventions_say_more_than_a_long_one(stand):
+    stand.begin(episodes=1)
+    while stand.kept is None:
+        keep_watching(stand, 0.05)
+    file, episode = stand.end()[0]
+    order = RoundOrder(0, 0, episodes=1, most_episodes=2, threshold=0.35)
+    for turns, wanted in (("NNNNNNNNPPPPPPPPPPPP", 2), ("NNPPPNNPPPNNPPPNNPPP", 1)):
+        in_control = torch.tensor([turn == "P" for turn in turns])
+        assert stand.session._num_wanted(order, [(file, replace(episode, in_control=in_control))]) == wanted
 
 
 def test_a_step_takes_its_time(stand):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -110,22 +111,29 @@ class LearningLoop:
     def step(self) -> LearningStep:
         """Let every robot take one step, and make the updates that are due for one step."""
         actions = self._algorithm.act(self._obs, self._guide)
-        if self._thread is not None:
-            updates = self._thread.submit(self._algorithm.update)
-            result = self._env.step(actions)
-            stats = updates.result()
-            transition = self._algorithm.process_env_step(*result)
-        elif self._stream is not None:
-            simulation = torch.cuda.current_stream(self._stream.device)
-            self._stream.wait_stream(simulation)
-            with torch.cuda.stream(self._stream):
-                stats = self._algorithm.update()
-            result = self._env.step(actions)
-            simulation.wait_stream(self._stream)
-            transition = self._algorithm.process_env_step(*result)
-        else:
-            result = self._env.step(actions)
-            transition = self._algorithm.process_env_step(*result)
+        updates = self._start_updates()
+        result = self._env.step(actions)
+        stats = updates() if updates is not None else {}
+        transition = self._algorithm.process_env_step(*result)
+        if updates is None:
             stats = self._algorithm.update()
         self._obs = result[0]
         return LearningStep(self._obs, transition, result[3], stats)
+
+    def _start_updates(self) -> Callable[[], dict[str, torch.Tensor]] | None:
+        """Start the updates that may run beside a step, and return what waits for them; None where none may."""
+        if self._thread is not None:
+            return self._thread.submit(self._algorithm.update).result
+        stream = self._stream
+        if stream is None:
+            return None
+        simulation = torch.cuda.current_stream(stream.device)
+        stream.wait_stream(simulation)
+        with torch.cuda.stream(stream):
+            stats = self._algorithm.update()
+
+        def wait() -> dict[str, torch.Tensor]:
+            simulation.wait_stream(stream)
+            return stats
+
+        return wait
