@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -180,8 +181,7 @@ def test_learning_settles_by_the_end_of_a_round(tmp_path):
         env,
         algorithm,
         irl,
-        torch.tensor([0.0, 10.0]),
-        torch.zeros(2),
+        partial(irl.gradient, torch.tensor([0.0, 10.0])),
         window,
         InnerLoopCfg(max_steps=100, theta_interval=1, final_rate=0.1),
         ("a", "b"),
@@ -205,12 +205,12 @@ def test_the_policy_of_a_round_is_the_average_of_the_last_ones(average_steps):
     def weights() -> torch.Tensor:
         return torch.cat([parameter.detach().flatten() for parameter in algorithm.policy.parameters()])
 
+    irl = MaxEntIRL(torch.ones(2), MaxEntIRLCfg(tolerance=1e-9))
     run_inner_loop(
         env,
         algorithm,
-        MaxEntIRL(torch.ones(2), MaxEntIRLCfg(tolerance=1e-9)),
-        torch.tensor([0.0, 1.0]),
-        torch.zeros(2),
+        irl,
+        partial(irl.gradient, torch.tensor([0.0, 1.0])),
         window,
         InnerLoopCfg(max_steps=40, theta_interval=1, average_steps=average_steps),
         ("a", "b"),
@@ -234,12 +234,16 @@ class InterruptIn:
             raise KeyboardInterrupt
 
 
-def run(root, method: str, listeners=(), learner: str = "sac", prior_from: str = "policy") -> SupervisionRunner:
+def run(
+    root, method: str, listeners=(), learner: str = "sac", prior_from: str = "policy", objective: str = "features"
+) -> SupervisionRunner:
     # The prior, which pushes by 0, is the best there is for this reward.
     env = TimedEnv(SupervisedLinearEnv(num_envs=32, reward=lambda s, u, n: -(u**2)))
     ppo = {"num_steps_per_env": 8, "learning_rate": 5e-3}
     cfg = small_cfg(method=method, learner=learner, ppo=ppo, cloning={"learning_rate": 1e-2, "updates_per_round": 200})
-    cfg.sac.prior_from = prior_from
+    cfg.sac.prior_from, cfg.irl.objective = prior_from, objective
+    if objective == "actions":
+        cfg.irl.learning_rate = 0.3
     return SupervisionRunner(
         env, SPEC, trained(0.0), trained(1.0), cfg, RunFolder.create(root, "Linear", method), 3, listeners
     )
@@ -250,17 +254,19 @@ def figures(runner: SupervisionRunner) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("method", "learner", "prior_from"),
+    ("method", "learner", "prior_from", "objective"),
     [
-        *((method, "sac", "policy") for method in sorted(METHODS)),
-        ("mereq", "ppo", "policy"),
-        ("maxent", "ppo", "policy"),
-        ("mereq", "sac", "reward"),
-        ("mereq", "ppo", "reward"),
+        *((method, "sac", "policy", "features") for method in sorted(METHODS)),
+        ("mereq", "ppo", "policy", "features"),
+        ("maxent", "ppo", "policy", "features"),
+        ("mereq", "sac", "reward", "features"),
+        ("mereq", "ppo", "reward", "features"),
+        ("mereq", "sac", "policy", "actions"),
+        ("mereq", "sac", "reward", "actions"),
     ],
 )
-def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method, learner, prior_from):
-    record = run(tmp_path, method, learner=learner, prior_from=prior_from).learn()
+def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method, learner, prior_from, objective):
+    record = run(tmp_path, method, (), learner, prior_from, objective).learn()
     assert record.method == method
     assert record.intervention_rate[-1] < record.intervention_rate[0]
     assert record.expert_return_gap_closed is not None and record.expert_return_gap_closed > 0.3
@@ -269,21 +275,22 @@ def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method, l
 
 
 @pytest.mark.parametrize(
-    ("method", "learner", "prior_from"),
+    ("method", "learner", "prior_from", "objective"),
     [
-        ("maxent", "sac", "policy"),
-        ("mereq", "sac", "reward"),
-        ("mereq", "ppo", "policy"),
-        ("iwr_ft", "sac", "policy"),
+        ("maxent", "sac", "policy", "features"),
+        ("mereq", "sac", "reward", "features"),
+        ("mereq", "sac", "reward", "actions"),
+        ("mereq", "ppo", "policy", "features"),
+        ("iwr_ft", "sac", "policy", "features"),
     ],
 )
-def test_every_kind_of_method_resumes_exactly(tmp_path, method, learner, prior_from):
-    whole = run(tmp_path / "whole", method, learner=learner, prior_from=prior_from)
+def test_every_kind_of_method_resumes_exactly(tmp_path, method, learner, prior_from, objective):
+    whole = run(tmp_path / "whole", method, (), learner, prior_from, objective)
     whole.learn()
-    interrupted = run(tmp_path / "part", method, [InterruptIn(2)], learner, prior_from)
+    interrupted = run(tmp_path / "part", method, [InterruptIn(2)], learner, prior_from, objective)
     with pytest.raises(KeyboardInterrupt):
         interrupted.learn()
-    resumed = run(tmp_path / "other", method, learner=learner, prior_from=prior_from)
+    resumed = run(tmp_path / "other", method, (), learner, prior_from, objective)
     resumed.folder = RunFolder.open(interrupted.folder.path, "Linear")
     resumed.resume()
     resumed.learn()

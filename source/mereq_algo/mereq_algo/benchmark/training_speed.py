@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from functools import partial
 from typing import Any
 
 import torch
@@ -59,7 +60,9 @@ class TrainingSpeed:
         self._scale = torch.ones(num_features, device=env.device)
         reward = LinearReward(0.0, torch.zeros(num_features, device=env.device), self._scale)
         sac = dataclasses.replace(sac, prior_temperature=prior_temperature)
-        self.algorithm: ResidualSAC = build_residual_sac(env, reward, sac, prior=prior, ranks=ranks)
+        self.algorithm: ResidualSAC = build_residual_sac(
+            env, reward, sac, prior=prior, ranks=ranks, learns_successor_features=irl.objective == "actions"
+        )
         self._window = FeatureWindow(inner.window, slice(None), ranks)
         self._window.add(env.get_observations()["features"])
 
@@ -72,7 +75,7 @@ class TrainingSpeed:
         synchronize(self._env.device)
         start = time.perf_counter()
         run_inner_loop(
-            self._env, self.algorithm, irl, target, torch.zeros_like(target), self._window, cfg, names, lambda _: None
+            self._env, self.algorithm, irl, partial(irl.gradient, target), self._window, cfg, names, lambda _: None
         )
         synchronize(self._env.device)
         return time.perf_counter() - start

@@ -11,10 +11,19 @@ import torch
 
 from ..storage import BrokenPhysicsError
 
+OBJECTIVES = ("features", "actions")
+"""Names of what θ makes likely."""
+
 
 @dataclass
 class MaxEntIRLCfg:
     """Settings of :class:`MaxEntIRL`."""
+
+    objective: str = "features"
+    """What θ makes likely: the mean ``features`` of what was supervised, or the ``actions`` that the person took in the
+    states that they took them in. Source: ``features`` is the paper's; ``actions`` is ours (Franka-PushBottle,
+    docs/experiments.md): what the person can still save after a takeover says little of what they would have done
+    before. It needs residual SAC, and the ``learning_rate`` is another one."""
 
     learning_rate: float = 0.01
     """η, step size of θ [reward per scaled feature]. Range: > 0. Source: measurement (Franka-Erase): the policy follows
@@ -33,7 +42,8 @@ class MaxEntIRLCfg:
     2007), which are a Laplace prior on θ, narrow where φ* is uncertain; 0 is the paper's."""
 
     tolerance: float = 0.05
-    """ε: converged when ‖∇θ‖ is below it [scaled features]. Range: > 0. Source: ours."""
+    """ε: converged when ‖∇θ‖ is below it [scaled features]; unused with ``objective=actions``. Range: > 0. Source:
+    ours."""
 
     scale_floor: float = 0.05
     """Smallest spread that a feature is scaled by [unit of the features]. Range: > 0. Source: ours: a feature that
@@ -42,6 +52,10 @@ class MaxEntIRLCfg:
     def __post_init__(self) -> None:
         """Check the ranges."""
         at_least_0 = min(self.l2, self.proportional, self.uncertainty) >= 0
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"unknown irl.objective {self.objective!r}; choose {' or '.join(OBJECTIVES)}")
+        if self.objective == "actions" and self.uncertainty > 0.0:
+            raise ValueError("irl.uncertainty needs objective=features: it is that of φ*")
         if min(self.learning_rate, self.tolerance, self.scale_floor) <= 0 or not at_least_0:
             raise ValueError("max-ent IRL: settings must be above 0; l2, proportional and uncertainty at least 0")
 
@@ -70,8 +84,9 @@ class MaxEntIRL:
     """Learns θ such that the learner's features match those that the person wants.
 
     The log-likelihood of the person's behaviour under the max-ent policy of r + θᵀf is concave in θ, with the gradient
-    ∇θ = φ* − f̄(π̂) (Ziebart et al. 2008). θ moves along it while the policy learns, Δθ = η ∇θ, and the reward looks a
-    few such steps ahead.
+    ∇θ = φ* − f̄(π̂) (Ziebart et al. 2008). That of single actions, whatever led to the states that the person was in, has
+    the gradient E[ψ(s, a) − E ψ(s, π̂)] / α̂, with the successor features ψ of the learner. θ moves along it while the
+    policy learns, Δθ = η ∇θ, and the reward looks a few such steps ahead.
 
     Other steps looked worse in single runs on Franka-Erase, which were stopped early (docs/experiments.md): Newton
     steps with the covariance of single steps gave force and ink weights of opposite signs, and with its diagonal
@@ -121,9 +136,27 @@ class MaxEntIRL:
         pulled = torch.where(self._integral == 0.0, shrunk, gradient - slack * self._integral.sign())
         return torch.where(slack.isfinite(), pulled, 0.0)
 
+    def gradient_of_actions(self, advantages: torch.Tensor) -> torch.Tensor:
+        """Return ∇θ of the log-likelihood of actions, times α̂, less the pull of ``l2`` towards 0.
+
+        log π̂(a|s) = (Q(s, a) − V(s)) / α̂, and θ changes Q by ψ(s, a) and V by its mean over the policy's actions. Over
+        whole episodes the sum of both is that of their features: then it is :meth:`gradient`.
+
+        Args:
+            advantages: By how much each action brings more of the scaled features than the policy's
+                (:meth:`~mereq_algo.residual.SuccessorFeatures.advantage`). Shape: (num_steps, num_features)
+
+        Returns:
+            Shape: (num_features,)
+        """
+        return advantages.mean(dim=0) - self.cfg.l2 * self.theta
+
     def is_converged(self, gradient: torch.Tensor) -> bool:
-        """Return whether ‖∇θ‖ < ε."""
-        return float(gradient.norm()) < self.cfg.tolerance
+        """Return whether ‖∇θ‖ < ε.
+
+        Never that of actions: before ψ has learned anything, it says that no action brings more than another.
+        """
+        return self.cfg.objective == "features" and float(gradient.norm()) < self.cfg.tolerance
 
     def step(self, gradient: torch.Tensor) -> torch.Tensor:
         """Move θ along the gradient.

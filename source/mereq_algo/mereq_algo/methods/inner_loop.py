@@ -143,8 +143,7 @@ def run_inner_loop(
     env: VecEnv,
     algorithm: Algorithm,
     irl: MaxEntIRL,
-    target_features: torch.Tensor,
-    target_error: torch.Tensor,
+    gradient_at: Callable[[torch.Tensor], torch.Tensor],
     window: FeatureWindow,
     cfg: InnerLoopCfg,
     feature_names: Sequence[str],
@@ -159,8 +158,7 @@ def run_inner_loop(
         env: The environment.
         algorithm: What learns the policy; its reward follows θ, and so does every transition that it ever stored.
         irl: Max-ent IRL; holds θ.
-        target_features: φ*. Shape: (num_features,)
-        target_error: Its standard error. Shape: (num_features,)
+        gradient_at: Takes f̄(π̂), and returns ∇θ. Shapes: (num_features,)
         window: Features of the policy at the start, from the robots that nobody supervised.
         cfg: Budget and pace.
         feature_names: For the reports.
@@ -170,7 +168,6 @@ def run_inner_loop(
     Returns:
         Where the loop ended.
     """
-    target_features = target_features.to(env.device)
 
     def theta_by_name() -> dict[str, float]:
         return dict(zip(feature_names, (irl.theta / irl.feature_scale).tolist(), strict=True))
@@ -194,7 +191,7 @@ def run_inner_loop(
             if step % cfg.theta_interval:
                 continue
             learner_features = window.mean()
-            gradient = irl.gradient(target_features, learner_features, target_error)
+            gradient = gradient_at(learner_features)
             progress = InnerLoopProgress(
                 step=step,
                 max_steps=cfg.max_steps,

@@ -15,6 +15,7 @@ from tensordict import TensorDict
 
 from ..intervention import SupervisedRollout
 from ..irl import (
+    Corrections,
     EpisodeMeans,
     MaxEntIRL,
     MaxEntIRLCfg,
@@ -111,6 +112,7 @@ class RewardMatchingLearner(Learner):
         self._seed = seed
         self._anchored, self._from_prior = anchored, from_prior
         self._target = TargetFeatures(len(feature_names), target)
+        self._corrections = Corrections()
         # Both need the spread of the features under the prior, which the first supervised rollout shows.
         self._irl: MaxEntIRL | None = None
         self._algorithm: ResidualSAC | OnPolicyLearning | None = None
@@ -165,6 +167,7 @@ class RewardMatchingLearner(Learner):
         if self._target.cfg.adjust_for_starts:
             start_effect = StartEffect.fit(episodes_alone, transitions[0]["features"])
         self._target.add_round(rollout, start_effect)
+        self._corrections.add_round(rollout)
         if self._jump_start is not None:
             self._jump_start.add(rollout)
 
@@ -190,7 +193,13 @@ class RewardMatchingLearner(Learner):
         if knows_reward:
             self._sac_cfg.critic = self._prior_critic.cfg
         self._algorithm = build_residual_sac(
-            self._env, reward, self._sac_cfg, prior=anchor, seed=self._seed, ranks=self._ranks
+            self._env,
+            reward,
+            self._sac_cfg,
+            prior=anchor,
+            seed=self._seed,
+            ranks=self._ranks,
+            learns_successor_features=self._irl_cfg.objective == "actions",
         )
         if not is_anchored and self._from_prior:
             self._algorithm.start_from(self._prior, self._prior_critic if knows_reward else None)
@@ -202,15 +211,14 @@ class RewardMatchingLearner(Learner):
     ) -> InnerLoopProgress | None:
         """Fit θ and the policy to φ*; see :meth:`Learner.align`."""
         assert self._irl is not None and self._algorithm is not None
-        target, error = self._ranks.from_first((self._target.value(), self._target.standard_error()))
-        if target is None:
+        gradient_at = self._gradient()
+        if gradient_at is None:
             return None
         return run_inner_loop(
             self._env,
             self._algorithm,
             self._irl,
-            target,
-            error,
+            gradient_at,
             window,
             self._inner_cfg,
             self._feature_names,
@@ -218,13 +226,36 @@ class RewardMatchingLearner(Learner):
             self._jump_start and self._jump_start.prepare(window.robots.start or 0),
         )
 
+    def _gradient(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """Return what gives ∇θ where the learner's features are f̄(π̂), or None where nothing was shown to learn from."""
+        irl, algorithm, ranks = self._irl, self._algorithm, self._ranks
+        assert irl is not None
+        if irl.cfg.objective == "features":
+            target, error = ranks.from_first((self._target.value(), self._target.standard_error()))
+            return None if target is None else lambda features: irl.gradient(target, features, error)
+        assert isinstance(algorithm, ResidualSAC)
+        corrections, psi, policy = self._corrections, algorithm.successor_features, algorithm.policy
+        assert psi is not None
+        if ranks.from_first(len(corrections)) == 0:
+            return None
+
+        def gradient_at(features: torch.Tensor) -> torch.Tensor:
+            gradient = None
+            if ranks.is_first:  # the person's steps are known there
+                obs, action = corrections.obs.to(features), corrections.action.to(features)
+                gradient = irl.gradient_of_actions(psi.advantage(policy, obs, action, algorithm.generator))
+            return ranks.from_first(gradient).to(features.device)
+
+        return gradient_at
+
     def state_dict(self) -> dict[str, Any]:
-        """Return θ, networks, replay buffer and φ*."""
+        """Return θ, networks, replay buffer, φ* and the person's steps."""
         assert self._irl is not None and self._algorithm is not None
         return {
             "algorithm": self._algorithm.state_dict(),
             "irl": self._irl.state_dict(),
             "target": self._target.state_dict(),
+            "corrections": self._corrections.state_dict(),
             "jump_start": self._jump_start and self._jump_start.state_dict(),
         }
 
@@ -235,5 +266,6 @@ class RewardMatchingLearner(Learner):
         self._irl.load_state_dict(state["irl"])
         self._algorithm.load_state_dict(state["algorithm"])
         self._target.load_state_dict(state["target"])
+        self._corrections.load_state_dict(state["corrections"])
         if self._jump_start is not None:
             self._jump_start.load_state_dict(state["jump_start"])

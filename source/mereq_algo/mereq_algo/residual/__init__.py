@@ -13,6 +13,7 @@ from .ppo_cfg import ResidualPPOCfg
 from .reward import LinearReward
 from .sac import Guide, ResidualSAC
 from .sac_cfg import ResidualSACCfg, UpdateScheduleCfg
+from .successor_features import SuccessorFeatures
 
 __all__ = [
     "Algorithm",
@@ -27,6 +28,7 @@ __all__ = [
     "ResidualPPOCfg",
     "ResidualSAC",
     "ResidualSACCfg",
+    "SuccessorFeatures",
     "UpdateScheduleCfg",
     "build_residual_sac",
 ]

@@ -17,6 +17,7 @@ from .anchor import PriorAnchor
 from .reward import LinearReward
 from .sac import ResidualSAC
 from .sac_cfg import ResidualSACCfg
+from .successor_features import SuccessorFeatures
 
 
 def build_residual_sac(
@@ -26,6 +27,7 @@ def build_residual_sac(
     prior: GaussianPolicy | None = None,
     seed: int = 0,
     ranks: Ranks | None = None,
+    learns_successor_features: bool = False,
 ) -> ResidualSAC:
     """Build plain SAC from scratch, or residual SAC whose policy starts as a copy of the prior.
 
@@ -36,6 +38,7 @@ def build_residual_sac(
         prior: The prior policy; None for plain SAC.
         seed: Seed of the initial weights, the exploration and the sampling.
         ranks: Processes that learn as one: of the same initial weights, and each with its own exploration.
+        learns_successor_features: Whether ψ is learned beside.
 
     Returns:
         The algorithm, on the device of the environment.
@@ -58,10 +61,11 @@ def build_residual_sac(
         torch.manual_seed(seed)
         policy = GaussianPolicy(num_obs, env.num_actions, cfg.policy) if prior is None else copy.deepcopy(prior)
         critic = TwinCritic(num_obs, env.num_actions, policy.normalizer, cfg.critic)
+        psi = SuccessorFeatures(policy, num_features, cfg.critic) if learns_successor_features else None
         # Not the seed itself: an environment that was seeded with it would draw the very same numbers.
         exploration_seed = int(torch.randint(2**62, ())) + (0 if ranks is None else ranks.rank)
     policy.train().requires_grad_(True)
     capacity = max(cfg.buffer_capacity, cfg.buffer_steps * env.num_envs)
     beside = None if prior is None else PriorAnchor.columns(env.num_actions)
     storage = ReplayBuffer(capacity, num_obs, env.num_actions, num_features, env.device, beside)
-    return ResidualSAC(policy, critic, storage, reward, env.num_envs, cfg, prior, exploration_seed, ranks)
+    return ResidualSAC(policy, critic, storage, reward, env.num_envs, cfg, prior, exploration_seed, ranks, psi)

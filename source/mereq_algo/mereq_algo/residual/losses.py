@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""What critics and policy of residual Q-learning minimise."""
+"""What critics, policy and successor features of residual Q-learning minimise."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from torch.func import functional_call
 from ..networks import GaussianPolicy, TanhNormal, TwinCritic
 from .anchor import PriorAnchor
 from .reward import LinearReward
+from .successor_features import SuccessorFeatures
 
 Batch = Mapping[str, torch.Tensor]
 Stats = dict[str, torch.Tensor]
 
 
 class ResidualLosses:
-    """The two losses, as functions of a batch and of standard normal noise.
+    """The losses, as functions of a batch and of standard normal noise.
 
-    Neither draws a number, waits for the device or moves anything: what needs a state of its own is the business of
-    :class:`ResidualSAC`. So both can be compiled.
+    None draws a number, waits for the device or moves anything: what needs a state of its own is the business of
+    :class:`ResidualSAC`. So they can be compiled.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class ResidualLosses:
         reward: LinearReward,
         gamma: float,
         anchor: PriorAnchor | None,
+        successor_features: SuccessorFeatures | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -43,6 +45,7 @@ class ResidualLosses:
             reward: Reward of a sampled transition.
             gamma: Discount γ of one step.
             anchor: What the prior thinks of actions; None for plain SAC.
+            successor_features: ψ, where it is learned as well.
         """
         self._policy = policy
         self._critic = critic
@@ -50,6 +53,7 @@ class ResidualLosses:
         self._reward = reward
         self._gamma = gamma
         self._anchor = anchor
+        self._successor_features = successor_features
 
     def critic(self, batch: Batch, noise: torch.Tensor, temperature: torch.Tensor) -> tuple[torch.Tensor, Stats]:
         """Return the squared error of both critics, halved and summed.
@@ -104,3 +108,18 @@ class ResidualLosses:
             loss = loss + self._anchor.temperature * (kl_to_prior - floor_ratio)
             stats["kl_to_prior"] = kl_to_prior.detach()
         return loss, stats | {"policy_loss": loss.detach()}
+
+    def successor_features(self, batch: Batch, noise: torch.Tensor) -> tuple[torch.Tensor, Stats]:
+        """Return the squared error of ψ(s, a), which is to be f + γ ψ(s', a'), a' ~ π̂(·|s').
+
+        Features are scaled as the reward scales them; arguments and result as of :meth:`critic`.
+        """
+        psi = self._successor_features
+        assert psi is not None
+        with torch.no_grad():
+            next_action, _ = self._policy.distribution(batch["next_obs"]).at(noise)
+            goes_on = (1.0 - batch["terminated"]).unsqueeze(1)
+            features = batch["features"] / self._reward.feature_scale
+            target = features + self._gamma * goes_on * psi.target(batch["next_obs"], next_action)
+        loss = 0.5 * (psi(batch["obs"], batch["action"]) - target).square().mean(dim=0).sum()
+        return loss, {"successor_features_loss": loss.detach()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from tensordict import TensorDict
@@ -23,7 +23,9 @@ from .optimizer import Optimizer
 from .recorded_updates import RecordedUpdates
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
+from .successor_features import SuccessorFeatures
 
+Loss = TypeVar("Loss", bound=Callable[..., Any])
 Guide = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """Takes what the policy sees and its actions, and returns those to carry out.
 
@@ -53,6 +55,7 @@ class ResidualSAC:
         prior: GaussianPolicy | None = None,
         seed: int = 0,
         ranks: Ranks | None = None,
+        successor_features: SuccessorFeatures | None = None,
     ) -> None:
         """Put the parts together; :func:`build_residual_sac` also makes them.
 
@@ -66,6 +69,7 @@ class ResidualSAC:
             prior: The prior policy π; None for plain SAC.
             seed: Seed of the exploration and of the sampling.
             ranks: Processes that learn as one, each with ``num_envs`` robots; this one alone when left out.
+            successor_features: ψ, to be learned beside, as often as the policy; nothing here uses it.
         """
         self.cfg = cfg or ResidualSACCfg()
         self.device = storage.device
@@ -80,12 +84,23 @@ class ResidualSAC:
             self.anchor = PriorAnchor(prior.to(self.device), weight, self.cfg.prior_floor)
         self.storage = storage
         self.reward = reward.to(self.device)
-        losses = ResidualLosses(self.policy, self.critic, self.target_critic, self.reward, self.cfg.gamma, self.anchor)
-        compiles = self.cfg.compile_losses and self.device.type == "cuda" and can_compile()
-        self._critic_loss, self._policy_loss = (
-            torch.compile(loss, fullgraph=True, dynamic=False) if compiles else loss
-            for loss in (losses.critic, losses.policy)
+        self.successor_features = None if successor_features is None else successor_features.to(self.device)
+        losses = ResidualLosses(
+            self.policy,
+            self.critic,
+            self.target_critic,
+            self.reward,
+            self.cfg.gamma,
+            self.anchor,
+            self.successor_features,
         )
+        compiles = self.cfg.compile_losses and self.device.type == "cuda" and can_compile()
+
+        def compiled(loss: Loss) -> Loss:
+            return cast(Loss, torch.compile(loss, fullgraph=True, dynamic=False)) if compiles else loss
+
+        self._critic_loss, self._policy_loss = compiled(losses.critic), compiled(losses.policy)
+        self._successor_features_loss = compiled(losses.successor_features)
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
         self.ranks = ranks or Ranks()
@@ -112,6 +127,9 @@ class ResidualSAC:
             "critic": optimizer(self._critic_params, self.cfg.learning_rate),
             "temperature": optimizer([self.log_temperature], self.cfg.temperature_learning_rate, fused=False),
         }
+        if self.successor_features is not None:
+            parameters = list(self.successor_features.mlp.parameters())
+            self._optimizers["successor_features"] = optimizer(parameters, self.cfg.learning_rate)
         self._updates: dict[tuple[bool, ...], Callable[[], Stats]] = {}
         self._obs: torch.Tensor | None = None
         self._actions: torch.Tensor | None = None
@@ -236,6 +254,12 @@ class ResidualSAC:
                 entropy_gap = stats["entropy"] - self.cfg.target_entropy
                 self._optimizers["temperature"].step(self.log_temperature * entropy_gap)
                 stats["temperature"] = self.temperature
+            if self.successor_features is not None:
+                loss, more = self._successor_features_loss(batch, self._noise())
+                psi = self.successor_features
+                self._optimizers["successor_features"].step(loss)
+                self._follow(list(psi.target_mlp.parameters()), list(psi.mlp.parameters()), 0)
+                stats |= more
         self._follow(self._target_params, self._critic_params, 0)  # it does not count
         return stats
 
@@ -270,6 +294,7 @@ class ResidualSAC:
             "num_updates": self.num_updates,
             "updates_due": self._updates_due,
             "reward": self.reward.state_dict(),
+            "successor_features": self.successor_features and self.successor_features.state_dict(),
             "storage": self.storage.state_dict(),
         }
 
@@ -287,4 +312,6 @@ class ResidualSAC:
         self.num_updates = state["num_updates"]
         self._updates_due = state["updates_due"]
         self.reward.load_state_dict(state["reward"])
+        if self.successor_features is not None:
+            self.successor_features.load_state_dict(state["successor_features"])
         self.storage.load_state_dict(state["storage"])

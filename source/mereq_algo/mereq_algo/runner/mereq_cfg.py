@@ -121,6 +121,8 @@ class MEReQCfg:
             raise ValueError(f"unknown learner {self.learner!r}; choose {' or '.join(LEARNERS)}")
         if self.learner == "ppo" and self.inner.guided_share > 0.0:
             raise ValueError("inner.guided_share needs learner=sac: PPO learns from steps of its own policy only")
+        if self.learner == "ppo" and self.irl.objective == "actions":
+            raise ValueError("irl.objective=actions needs learner=sac: PPO learns no Q")
         for name in ("max_rounds", "num_supervised", "num_alone", "episodes_per_robot"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
