@@ -80,9 +80,9 @@ def test_alone_nothing_changes():
     torch.testing.assert_close(ranks.mean_of_rows(rows), rows.mean(dim=0), rtol=0, atol=0)
 
 
-def _run(ranks: Ranks, folder: Path, guided_share: float = 0.0) -> dict[str, Any]:
+def _run(ranks: Ranks, folder: Path, guided_share: float = 0.0, objective: str = "features") -> dict[str, Any]:
     env, cfg = TimedEnv(SupervisedLinearEnv(num_envs=NUM_ENVS)), small_cfg(max_rounds=2)
-    cfg.inner.guided_share = guided_share
+    cfg.inner.guided_share, cfg.irl.objective = guided_share, objective
     parts = (env, SPEC, trained(0.0), trained(1.0), cfg)
     if ranks.is_first:
         run = RunFolder.create(folder, "Linear", "test")
@@ -124,6 +124,13 @@ def test_two_ranks_have_one_theta_and_one_policy_as_one_process_with_all_robots_
     spread = max(alone) - min(alone)
     assert min(alone) - spread < first["action"] < max(alone) + spread
     assert first["action"] > 0.3  # the prior has 0, the person 0.76
+
+
+def test_both_ranks_have_the_theta_of_actions_that_one_of_them_has_seen(tmp_path):
+    first, second = _on_two_ranks(partial(_run, objective="actions"), tmp_path)
+    torch.testing.assert_close(first["theta"], second["theta"], rtol=0, atol=0)
+    assert first["policy"] == second["policy"]
+    assert float(first["theta"][1]) > 0.1 and first["action"] > 0.1, "the person pushes more than the prior, by 0"
 
 
 def test_both_ranks_have_the_clone_of_the_person_that_one_of_them_has_seen(tmp_path):

@@ -13,7 +13,14 @@ from tensordict import TensorDict
 
 from mereq_algo.methods import FeatureWindow
 from mereq_algo.networks import CriticCfg, GaussianPolicy, PolicyCfg, TwinCritic
-from mereq_algo.residual import LinearReward, PriorAnchor, ResidualSAC, ResidualSACCfg, recorded_updates
+from mereq_algo.residual import (
+    LinearReward,
+    PriorAnchor,
+    ResidualSAC,
+    ResidualSACCfg,
+    SuccessorFeatures,
+    recorded_updates,
+)
 from mereq_algo.storage import ReplayBuffer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -21,17 +28,18 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a G
 ROBOTS, OBS, ACTIONS, FEATURES = 64, 6, 2, 3
 
 
-def make(seed: int = 0, **settings) -> ResidualSAC:
+def make(seed: int = 0, learns_psi: bool = False, **settings) -> ResidualSAC:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         prior = GaussianPolicy(OBS, ACTIONS, PolicyCfg(hidden_dims=(32, 32)))
         policy = GaussianPolicy(OBS, ACTIONS, prior.cfg)
         policy.load_state_dict(prior.state_dict())
         critic = TwinCritic(OBS, ACTIONS, policy.normalizer, CriticCfg(hidden_dims=(32, 32)))
+        psi = SuccessorFeatures(policy, FEATURES, critic.cfg) if learns_psi else None
     storage = ReplayBuffer(4_096, OBS, ACTIONS, FEATURES, "cuda", PriorAnchor.columns(ACTIONS))
     reward = LinearReward(0.0, torch.tensor([1.0, -0.5, 0.2]))
     cfg = ResidualSACCfg(learning_starts=1, **settings)
-    return ResidualSAC(policy, critic, storage, reward, ROBOTS, cfg, prior, seed)
+    return ResidualSAC(policy, critic, storage, reward, ROBOTS, cfg, prior, seed, successor_features=psi)
 
 
 def transitions(generator: torch.Generator) -> TensorDict:
@@ -68,6 +76,7 @@ SETTINGS = [
     {},
     {"actor_interval": 2},
     {"target_entropy": -2.0},
+    {"learns_psi": True, "actor_interval": 2},
     {"prior_floor": 0.01},
     {"prior_floor": 0.01, "compile_losses": False},
 ]
@@ -85,6 +94,12 @@ def test_played_back_is_as_launched(launched, settings):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     for ours, theirs in zip(recorded.target_critic.parameters(), wanted.target_critic.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    if recorded.successor_features is not None and wanted.successor_features is not None:
+        step = transitions(torch.Generator("cuda").manual_seed(0))
+        ours, theirs = (
+            psi(step["obs"], step["action"]) for psi in (recorded.successor_features, wanted.successor_features)
+        )
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
     assert found.keys() == expected.keys()
     for name, value in found.items():
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4)
