@@ -23,7 +23,8 @@ class MaxEntIRLCfg:
     """What θ makes likely: the mean ``features`` of what was supervised, or the ``actions`` that the person took in the
     states that they took them in. Source: ``features`` is the paper's; ``actions`` is ours (Franka-PushBottle,
     docs/experiments.md): what the person can still save after a takeover says little of what they would have done
-    before. It needs residual SAC, and the ``learning_rate`` is another one."""
+    before. It needs residual SAC, and the ``learning_rate`` is another one. What the robot did untouched is not read
+    then, so that ``mereq_np`` is ``mereq``."""
 
     learning_rate: float = 0.01
     """η, step size of θ [reward per scaled feature]. Range: > 0. Source: measurement (Franka-Erase): the policy follows
@@ -81,7 +82,7 @@ def feature_scale(features: torch.Tensor, floor: float) -> torch.Tensor:
 
 
 class MaxEntIRL:
-    """Learns θ such that the learner's features match those that the person wants.
+    """Learns θ such that the learner's features match those that the person wants, or its actions the person's.
 
     The log-likelihood of the person's behaviour under the max-ent policy of r + θᵀf is concave in θ, with the gradient
     ∇θ = φ* − f̄(π̂) (Ziebart et al. 2008). That of single actions, whatever led to the states that the person was in, has
