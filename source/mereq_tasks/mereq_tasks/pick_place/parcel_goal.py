@@ -74,8 +74,7 @@ class ParcelGoal(mdp.TableGoal):
 
     def is_gripped(self) -> torch.Tensor:
         """Returns whether both fingers press on something. Shape: (num_envs,)."""
-        forces = [self._env.scene[name].data.net_forces_w.torch[:, 0].norm(dim=1) for name in self.cfg.finger_sensors]
-        return torch.stack(forces).amin(dim=0) > self.cfg.grip_force
+        return self._finger_forces().amin(dim=0) > self.cfg.grip_force
 
     def is_first_grip(self) -> torch.Tensor:
         """Returns whether the parcel is gripped for the first time in its episode. Shape: (num_envs,)."""
@@ -86,8 +85,12 @@ class ParcelGoal(mdp.TableGoal):
 
     def is_released(self) -> torch.Tensor:
         """Returns whether no finger touches anything. Shape: (num_envs,)."""
+        return self._finger_forces().amax(dim=0) < self.cfg.grip_force
+
+    def _finger_forces(self) -> torch.Tensor:
+        """Returns the contact force on each finger [N]. Shape: (num_fingers, num_envs)."""
         forces = [self._env.scene[name].data.net_forces_w.torch[:, 0].norm(dim=1) for name in self.cfg.finger_sensors]
-        return torch.stack(forces).amax(dim=0) < self.cfg.grip_force
+        return torch.stack(forces)
 
     def is_down(self) -> torch.Tensor:
         """Returns whether the parcel lies on the table. Shape: (num_envs,)."""
