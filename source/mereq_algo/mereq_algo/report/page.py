@@ -25,7 +25,7 @@ POSTER = Path("video") / "still_1.png"
 
 
 LEARNED = {
-    "mereq": "From these corrections and what they let pass a residual reward was inferred and the policy customised",
+    "mereq": "From this supervision a residual reward was inferred and the policy customised",
     "mereq_np": "From these corrections alone a residual reward was inferred and the policy customised",
     "maxent": "From what was seen a whole reward was inferred, and a policy learned it from nothing",
     "maxent_ft": "From what was seen a whole reward was inferred, and the policy went on learning with it",
