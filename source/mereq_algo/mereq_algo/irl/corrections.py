@@ -8,7 +8,6 @@ from __future__ import annotations
 import torch
 
 from ..intervention import SupervisedRollout
-from .segments import split_segments
 
 
 class Corrections:
@@ -37,9 +36,9 @@ class Corrections:
 
     def add_round(self, rollout: SupervisedRollout) -> None:
         """Take in the person's segments of a supervised rollout."""
-        persons = split_segments(rollout).person
+        persons = rollout.valid_transitions()[rollout.in_control[rollout.valid]]
         for name in ("obs", "action"):
-            steps = rollout.transitions[name][persons]
+            steps = persons[name]
             self._steps[name] = torch.cat((self._steps[name], steps)) if name in self._steps else steps
 
     def state_dict(self) -> dict[str, torch.Tensor]:

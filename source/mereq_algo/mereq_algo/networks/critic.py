@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .mlp import build_mlp
+from .mlp import build_mlp, zero_last_layer
 
 
 @dataclass
@@ -55,8 +55,7 @@ class TwinCritic(nn.Module):
             build_mlp(num_obs + num_actions, self.cfg.hidden_dims, 1, self.cfg.layer_norm) for _ in range(2)
         )
         for mlp in self.mlps:
-            for param in list(mlp.parameters())[-2:]:
-                nn.init.zeros_(param)
+            zero_last_layer(mlp)
 
     def forward(self, obs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """Return both estimates of Q(s, a).

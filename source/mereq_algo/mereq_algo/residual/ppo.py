@@ -14,8 +14,8 @@ from rsl_rl.env import VecEnv
 from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
-from torch import nn
 
+from ..networks.mlp import zero_last_layer
 from ..networks.tanh_normal import inverse_tanh
 from ..storage import transition_from_step
 from .anchor import PriorAnchor
@@ -86,8 +86,7 @@ class ResidualPPO(PPO):
         self.anchor: PriorAnchor | None = None
         if anchored:
             self.anchor = PriorAnchor(copy.deepcopy(actor.policy), prior_weight * prior_temperature, prior_floor)
-        for parameter in list(critic.mlp.parameters())[-2:]:
-            nn.init.zeros_(parameter)
+        zero_last_layer(critic.mlp)
         self.last_transition: TensorDict | None = None
         """The last step of all robots. Batch size: (num_envs,)"""
         self._mean_obs = actor.policy.normalizer._mean

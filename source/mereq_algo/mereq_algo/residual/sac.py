@@ -128,8 +128,9 @@ class ResidualSAC:
             "temperature": optimizer([self.log_temperature], self.cfg.temperature_learning_rate, fused=False),
         }
         if self.successor_features is not None:
-            parameters = list(self.successor_features.mlp.parameters())
-            self._optimizers["successor_features"] = optimizer(parameters, self.cfg.learning_rate)
+            self._psi_params: list[torch.Tensor] = list(self.successor_features.mlp.parameters())
+            self._psi_target_params: list[torch.Tensor] = list(self.successor_features.target_mlp.parameters())
+            self._optimizers["successor_features"] = optimizer(self._psi_params, self.cfg.learning_rate)
         self._updates: dict[tuple[bool, ...], Callable[[], Stats]] = {}
         self._obs: torch.Tensor | None = None
         self._actions: torch.Tensor | None = None
@@ -256,9 +257,8 @@ class ResidualSAC:
                 stats["temperature"] = self.temperature
             if self.successor_features is not None:
                 loss, more = self._successor_features_loss(batch, self._noise())
-                psi = self.successor_features
                 self._optimizers["successor_features"].step(loss)
-                self._follow(list(psi.target_mlp.parameters()), list(psi.mlp.parameters()), 0)
+                self._follow(self._psi_target_params, self._psi_params, 0)
                 stats |= more
         self._follow(self._target_params, self._critic_params, 0)  # it does not count
         return stats

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ..networks import CriticCfg, GaussianPolicy
-from ..networks.mlp import build_mlp
+from ..networks.mlp import build_mlp, zero_last_layer
 
 
 class SuccessorFeatures(nn.Module):
@@ -37,8 +37,7 @@ class SuccessorFeatures(nn.Module):
         super().__init__()
         self.normalizer = policy.normalizer
         self.mlp = build_mlp(policy.num_obs + policy.num_actions, cfg.hidden_dims, num_features, cfg.layer_norm)
-        for parameter in list(self.mlp.parameters())[-2:]:
-            nn.init.zeros_(parameter)
+        zero_last_layer(self.mlp)
         self.target_mlp = copy.deepcopy(self.mlp).requires_grad_(False)
 
     def forward(self, obs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
