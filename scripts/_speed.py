@@ -80,6 +80,7 @@ def _measure(
     parser = argparse.ArgumentParser()
     add_task_args(parser)
     command = ["--task", task, "--num_envs", str(robots), *(("--device", args.device) if args.device else ())]
+    command += args.settings
     settings = resolve_task(*parse_task_args(parser, command))
     with contextlib.ExitStack() as cleanup:
         others = Ranks()

@@ -7,6 +7,7 @@ Examples:
     ./isaaclab.sh -p scripts/benchmark_speed.py --tasks Franka-Erase
     ./isaaclab.sh -p scripts/benchmark_speed.py --tasks all --robots 64 256 1024 --peer robosuite
     ./isaaclab.sh -p scripts/benchmark_speed.py --tasks Franka-Erase --robots 512 --device cpu --processes 1 2
+    ./isaaclab.sh -p scripts/benchmark_speed.py --tasks Franka-Erase --seconds 2 agent.sac.matmul_precision=high
 
 A step is one of 20 Hz, observations, rewards and resets included. It is measured with random actions, with those of the
 task's prior, and in MEReQ's inner loop, with the shares of the time that physics, the rest of the environment, replay
@@ -30,7 +31,7 @@ from rich.console import Console
 
 from _common import REPOSITORY, check_writable, hardware, one_line_errors, versions
 from _speed import speeds_of
-from mereq_tasks.arguments import TaskUsageError, check_name, task_names
+from mereq_tasks.arguments import TaskUsageError, check_name, parse_settings, task_names
 
 if TYPE_CHECKING:
     from mereq_algo.benchmark import Speed
@@ -58,7 +59,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a measurement [s] (default: 4)")
     parser.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
     parser.add_argument("--output", type=Path, help="folder for the files (default: logs/speed/<time>)")
-    args = parser.parse_args()
+    args, args.settings = parse_settings(parser)
 
     tasks = task_names() if args.tasks == ["all"] else args.tasks
     for task in tasks:

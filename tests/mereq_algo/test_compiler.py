@@ -13,7 +13,7 @@ import warnings
 import pytest
 import torch
 
-from mereq_algo.residual import compiler, sac
+from mereq_algo.residual import compiler, updates
 
 from .analytic_envs import LinearEnv, linear_gaussian_policy
 from .test_residual_sac import _build, _learn
@@ -29,11 +29,13 @@ def test_compiled_losses_learn_the_same(monkeypatch, has_prior):
         algorithm = _build(env, prior, theta=(0.5, -0.5), prior_floor=0.1)
         if is_compiled:
             for name in ("_critic_loss", "_policy_loss"):
-                whole = torch.compile(getattr(algorithm, name), fullgraph=True, dynamic=False, backend="aot_eager")
-                monkeypatch.setattr(algorithm, name, whole)
+                whole = torch.compile(
+                    getattr(algorithm.updates, name), fullgraph=True, dynamic=False, backend="aot_eager"
+                )
+                monkeypatch.setattr(algorithm.updates, name, whole)
         _learn(algorithm, env, 10)
         assert algorithm.num_updates > 5
-        return {**algorithm.policy.state_dict(), **algorithm.target_critic.state_dict()}
+        return {**algorithm.policy.state_dict(), **algorithm.updates.target_critic.state_dict()}
 
     is_compiled = False
     expected = learned()
@@ -43,7 +45,7 @@ def test_compiled_losses_learn_the_same(monkeypatch, has_prior):
 
 
 def test_a_cpu_does_not_compile(monkeypatch):
-    monkeypatch.setattr(sac.torch, "compile", lambda *_, **__: pytest.fail("compiled"))
+    monkeypatch.setattr(updates.torch, "compile", lambda *_, **__: pytest.fail("compiled"))
     _build(LinearEnv())
 
 

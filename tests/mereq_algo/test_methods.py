@@ -136,7 +136,7 @@ def test_a_known_reward_of_the_prior_takes_the_place_of_log_pi():
     obs, action = torch.rand(5, 1), torch.rand(5, 1)
     # What is learned is Q of both rewards, so policy, critics and scale of observations go on from the prior's.
     assert algorithm.anchor is None and algorithm.reward.base_weight == 0.5
-    for critic in (algorithm.critic, algorithm.target_critic):
+    for critic in (algorithm.critic, algorithm.updates.target_critic):
         assert torch.equal(critic(obs, action), prior.critic(obs, action))
     assert torch.equal(learner.policy.distribution(obs).mean, prior.policy.distribution(obs).mean)
     before = learner.policy.normalizer.mean.clone()
@@ -173,7 +173,7 @@ def test_learning_settles_by_the_end_of_a_round(tmp_path):
     rates, thetas = [], [irl.theta.clone()]
 
     def on_progress(progress):
-        rates.append(algorithm._optimizers["policy"].learning_rate)
+        rates.append(algorithm.updates.optimizers["policy"].learning_rate)
         thetas.append(irl.theta.clone())
 
     window.add(torch.zeros(32, 2))

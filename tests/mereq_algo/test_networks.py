@@ -113,3 +113,14 @@ def test_copy_of_a_policy_acts_the_same():
 def test_std_bounds_out_of_order_are_refused():
     with pytest.raises(ValueError, match="min_log_std"):
         PolicyCfg(min_log_std=1.0)
+
+
+def test_last_layers_keep_their_digits_where_others_are_rounded():
+    policy = _build_policy()
+    obs = torch.randn(256, 3)
+    exact = policy.mlp(obs)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = policy.mlp(obs)
+        hidden = policy.mlp[:-1](obs)
+    assert rounded.dtype == torch.float32 and not torch.equal(rounded, exact)
+    assert torch.equal(rounded, torch.nn.functional.linear(hidden.float(), policy.mlp[-1].weight, policy.mlp[-1].bias))

@@ -29,7 +29,7 @@ def test_a_start_is_where_training_starts_and_stays_as_it_was():
     # No update is due in the first step.
     algorithm = train_policy(LinearEnv(), torch.zeros(2), 1, ResidualSACCfg(**CFG), start=start)
     torch.testing.assert_close(pre_tanh_mean(algorithm.policy), before, atol=1e-3, rtol=0.0)
-    for critic in (algorithm.critic, algorithm.target_critic):
+    for critic in (algorithm.critic, algorithm.updates.target_critic):
         assert torch.equal(critic(OBS, OBS), start.critic(OBS, OBS))
     train_policy(LinearEnv(), torch.zeros(2), 50, ResidualSACCfg(**CFG), start=start)
     assert torch.equal(pre_tanh_mean(start.policy), before)

@@ -89,10 +89,12 @@ def test_played_back_is_as_launched(launched, settings):
     launched.undo()
     recorded = make(**settings)
     found = learn(recorded, range(20))
-    assert all(series._graph is not None for series in recorded._updates.values())
+    assert all(series._graph is not None for series in recorded.updates.series.values())
     for ours, theirs in zip(recorded.policy.parameters(), wanted.policy.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-    for ours, theirs in zip(recorded.target_critic.parameters(), wanted.target_critic.parameters(), strict=True):
+    for ours, theirs in zip(
+        recorded.updates.target_critic.parameters(), wanted.updates.target_critic.parameters(), strict=True
+    ):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     if recorded.successor_features is not None and wanted.successor_features is not None:
         step = transitions(torch.Generator("cuda").manual_seed(0))

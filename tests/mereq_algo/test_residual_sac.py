@@ -123,7 +123,7 @@ def test_value_goes_on_after_a_time_out_and_ends_with_a_termination(episode_end,
 def _fingerprint(algorithm: ResidualSAC) -> list[torch.Tensor]:
     return [
         param.detach()
-        for module in (algorithm.policy, algorithm.critic, algorithm.target_critic)
+        for module in (algorithm.policy, algorithm.critic, algorithm.updates.target_critic)
         for param in module.parameters()
     ]
 
@@ -263,3 +263,21 @@ def test_misfits_are_refused():
     with pytest.raises(RuntimeError, match="act"):
         algorithm = _build(env)
         algorithm.process_env_step(env.get_observations(), torch.zeros(64), torch.zeros(64), {})
+
+
+@pytest.mark.parametrize(("precision", "rounds"), [("highest", False), ("high", False), ("medium", True)])
+def test_products_are_rounded_where_that_is_asked_for(precision, rounds):
+    env, prior = LinearEnv(), linear_gaussian_policy(gain=0.8, offset=0.3, std=0.4)
+    algorithm = _build(env, prior, theta=(0.5, 0.0), matmul_precision=precision)
+    seen = []
+    algorithm.critic.mlps[0][0].register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
+    _learn(algorithm, env, 20)
+    assert algorithm.num_updates > 20
+    assert set(seen) == {torch.bfloat16 if rounds else torch.float32}
+    assert not torch.is_autocast_enabled("cpu")
+    assert {param.dtype for param in algorithm.critic.parameters()} == {torch.float32}
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="matmul_precision 'half'; choose highest, high, medium"):
+        ResidualSACCfg(matmul_precision="half")

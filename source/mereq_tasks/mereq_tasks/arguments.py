@@ -69,6 +69,24 @@ def check_settings(settings: Sequence[str]) -> None:
             raise TaskUsageError(f"{setting!r} sets all of {name}; one setting looks like {name}.PATH=VALUE")
 
 
+def parse_settings(
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
+) -> tuple[argparse.Namespace, list[str]]:
+    """Parses a command line that may change settings; arguments and result as of :func:`parse_task_args`.
+
+    Raises:
+        TaskUsageError: Unknown argument or form of a setting.
+    """
+    parser.allow_abbrev = False  # a misspelt option must not pass for another
+    args, settings = parser.parse_known_args(argv)
+    options = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
+    for setting in settings:
+        if setting.startswith("-"):
+            check_name("argument", setting.partition("=")[0], options)
+    check_settings(settings)
+    return args, settings
+
+
 def parse_task_args(
     parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
 ) -> tuple[argparse.Namespace, list[str]]:
@@ -84,13 +102,7 @@ def parse_task_args(
     Raises:
         TaskUsageError: Unknown task, argument or form of a setting, a seed out of range, or fewer than one robot.
     """
-    parser.allow_abbrev = False  # a misspelt option must not pass for another
-    args, settings = parser.parse_known_args(argv)
-    options = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
-    for setting in settings:
-        if setting.startswith("-"):
-            check_name("argument", setting.partition("=")[0], options)
-    check_settings(settings)
+    args, settings = parse_settings(parser, argv)
     check_name("task", args.task, task_names())
     if args.num_envs is not None and args.num_envs < 1:
         raise TaskUsageError(f"num_envs is {args.num_envs}; at least 1 robot is needed")

@@ -7,7 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
+
+
+class OutputLayer(nn.Linear):
+    """A last layer, which is computed in float32 where autocast rounds the others to bfloat16.
+
+    What it puts out is a Q of some ten rewards, or the mean of a Gaussian that may be 0.05 wide: three digits are too
+    few there. It takes 1 % of a network's time.
+    """
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Return the output. Shapes: (..., num_inputs) to (..., num_outputs)."""
+        if not torch.is_autocast_enabled(input.device.type):
+            return super().forward(input)
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input.float())
 
 
 def build_mlp(num_inputs: int, hidden_dims: Sequence[int], num_outputs: int, layer_norm: bool) -> nn.Sequential:
@@ -32,7 +48,7 @@ def build_mlp(num_inputs: int, hidden_dims: Sequence[int], num_outputs: int, lay
             layers.append(nn.LayerNorm(hidden_dim))
         layers.append(nn.ReLU(inplace=True))
         width = hidden_dim
-    layers.append(nn.Linear(width, num_outputs))
+    layers.append(OutputLayer(width, num_outputs))
     return nn.Sequential(*layers)
 
 

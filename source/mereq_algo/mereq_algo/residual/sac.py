@@ -5,27 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, TypeVar, cast
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from tensordict import TensorDict
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..networks import GaussianPolicy, TwinCritic
 from ..ranks import Ranks
 from ..storage import ReplayBuffer, transition_from_step
 from .anchor import PriorAnchor
-from .compiler import can_compile
-from .losses import ResidualLosses, Stats
-from .optimizer import Optimizer
-from .recorded_updates import RecordedUpdates
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
 from .successor_features import SuccessorFeatures
+from .updates import NetworkUpdates
 
-Loss = TypeVar("Loss", bound=Callable[..., Any])
 Guide = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """Takes what the policy sees and its actions, and returns those to carry out.
 
@@ -75,9 +69,6 @@ class ResidualSAC:
         self.device = storage.device
         self.policy = policy.to(self.device)
         self.critic = critic.to(self.device)
-        self.target_critic = TwinCritic(critic.num_obs, critic.num_actions, policy.normalizer, critic.cfg)
-        self.target_critic.to(self.device).load_state_dict(self.critic.state_dict())
-        self.target_critic.requires_grad_(False)
         self.anchor: PriorAnchor | None = None
         if prior is not None:
             weight = self.cfg.prior_weight * self.cfg.prior_temperature
@@ -85,22 +76,6 @@ class ResidualSAC:
         self.storage = storage
         self.reward = reward.to(self.device)
         self.successor_features = None if successor_features is None else successor_features.to(self.device)
-        losses = ResidualLosses(
-            self.policy,
-            self.critic,
-            self.target_critic,
-            self.reward,
-            self.cfg.gamma,
-            self.anchor,
-            self.successor_features,
-        )
-        compiles = self.cfg.compile_losses and self.device.type == "cuda" and can_compile()
-
-        def compiled(loss: Loss) -> Loss:
-            return cast(Loss, torch.compile(loss, fullgraph=True, dynamic=False)) if compiles else loss
-
-        self._critic_loss, self._policy_loss = compiled(losses.critic), compiled(losses.policy)
-        self._successor_features_loss = compiled(losses.successor_features)
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
         self.ranks = ranks or Ranks()
@@ -111,27 +86,18 @@ class ResidualSAC:
         self._updates_due = 0.0
         self._has_enough = False
 
-        self._critic_params: list[torch.Tensor] = list(self.critic.parameters())
-        self._target_params: list[torch.Tensor] = list(self.target_critic.parameters())
-        self._follow = get_ema_multi_avg_fn(1.0 - self.cfg.target_rate)
-        self._temperature = torch.tensor(self.cfg.temperature, device=self.device)
-        self.log_temperature = self._temperature.log().requires_grad_()
-        # Averaging over ranks waits for the others, which is not for a graph.
-        self._is_recorded = self.device.type == "cuda" and self.ranks.world_size == 1
-
-        def optimizer(parameters: list[Any], learning_rate: float, fused: bool = True) -> Optimizer:
-            return Optimizer(parameters, learning_rate, self.ranks, self._is_recorded, fused)
-
-        self._optimizers = {
-            "policy": optimizer(list(self.policy.parameters()), self.cfg.learning_rate),
-            "critic": optimizer(self._critic_params, self.cfg.learning_rate),
-            "temperature": optimizer([self.log_temperature], self.cfg.temperature_learning_rate, fused=False),
-        }
-        if self.successor_features is not None:
-            self._psi_params: list[torch.Tensor] = list(self.successor_features.mlp.parameters())
-            self._psi_target_params: list[torch.Tensor] = list(self.successor_features.target_mlp.parameters())
-            self._optimizers["successor_features"] = optimizer(self._psi_params, self.cfg.learning_rate)
-        self._updates: dict[tuple[bool, ...], Callable[[], Stats]] = {}
+        self.updates = NetworkUpdates(
+            self.policy,
+            self.critic,
+            storage,
+            self.reward,
+            self.batch_size,
+            self.generator,
+            self.cfg,
+            self.anchor,
+            self.ranks,
+            self.successor_features,
+        )
         self._obs: torch.Tensor | None = None
         self._actions: torch.Tensor | None = None
 
@@ -143,7 +109,7 @@ class ResidualSAC:
     @property
     def temperature(self) -> torch.Tensor:
         """α̂, the temperature of the learned policy [reward/nat]. Shape: ()."""
-        return self._temperature if self.cfg.target_entropy is None else self.log_temperature.detach().exp()
+        return self.updates.temperature
 
     @torch.no_grad()
     def act(self, obs: TensorDict, guide: Guide | None = None) -> torch.Tensor:
@@ -191,7 +157,7 @@ class ResidualSAC:
         """Take over the weights of a trained policy and, where they are given, of its critics; they must fit."""
         self.policy.load_state_dict(policy.state_dict())
         if critic is not None:
-            for learned in (self.critic, self.target_critic):
+            for learned in (self.critic, self.updates.target_critic):
                 learned.load_state_dict(critic.state_dict())
 
     @property
@@ -220,48 +186,11 @@ class ResidualSAC:
         first, interval = self.num_updates, self.cfg.actor_interval
         moves_policy = tuple(number % interval == 0 for number in range(first, first + num_updates))
         self.num_updates += num_updates
-        if moves_policy not in self._updates:
-            self._updates[moves_policy] = self._make_updates(moves_policy)
-        return self._updates[moves_policy]()
+        return self.updates(moves_policy)
 
     def scale_learning_rate(self, scale: float) -> None:
         """Set the learning rates of policy and critics to a multiple of the configured one. Range: > 0."""
-        for name in ("policy", "critic"):
-            self._optimizers[name].scale(scale)
-
-    def _make_updates(self, moves_policy: Sequence[bool]) -> Callable[[], Stats]:
-        """Return what makes a series of updates, each of which moves the policy as well as the critics or does not."""
-        updates = partial(self._update_in_series, moves_policy)
-        return RecordedUpdates(updates, self.generator) if self._is_recorded and moves_policy else updates
-
-    def _update_in_series(self, moves_policy: Sequence[bool]) -> Stats:
-        history: dict[str, list[torch.Tensor]] = {}
-        for moves in moves_policy:
-            for name, value in self._update_once(moves).items():
-                history.setdefault(name, []).append(value)
-        return {name: torch.stack(values).mean() for name, values in history.items()}
-
-    def _update_once(self, moves_policy: bool) -> Stats:
-        sampled = self.storage.sample(self.batch_size, self.generator)
-        batch = {name: sampled[name] for name in self.storage.widths}
-        temperature = self.temperature
-        loss, stats = self._critic_loss(batch, self._noise(), temperature)
-        self._optimizers["critic"].step(loss)
-        if moves_policy:
-            loss, more = self._policy_loss(batch, self._noise(), temperature)
-            self._optimizers["policy"].step(loss)
-            stats |= more
-            if self.cfg.target_entropy is not None:
-                entropy_gap = stats["entropy"] - self.cfg.target_entropy
-                self._optimizers["temperature"].step(self.log_temperature * entropy_gap)
-                stats["temperature"] = self.temperature
-            if self.successor_features is not None:
-                loss, more = self._successor_features_loss(batch, self._noise())
-                self._optimizers["successor_features"].step(loss)
-                self._follow(self._psi_target_params, self._psi_params, 0)
-                stats |= more
-        self._follow(self._target_params, self._critic_params, 0)  # it does not count
-        return stats
+        self.updates.scale_learning_rate(scale)
 
     def _take_updates_due(self) -> int:
         if not self._has_enough:
@@ -275,10 +204,6 @@ class ResidualSAC:
         self._updates_due -= num_updates
         return num_updates
 
-    def _noise(self) -> torch.Tensor:
-        shape = (self.batch_size, self.policy.num_actions)
-        return torch.randn(shape, generator=self.generator, device=self.device)
-
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on as if never interrupted; the prior is not part of it.
 
@@ -287,14 +212,11 @@ class ResidualSAC:
         return {
             "policy": self.policy.state_dict(),
             "critic": self.critic.state_dict(),
-            "target_critic": self.target_critic.state_dict(),
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self._optimizers.items()},
-            "log_temperature": self.log_temperature.detach().clone(),
+            **self.updates.state_dict(),
             "generator": self.generator.get_state(),
             "num_updates": self.num_updates,
             "updates_due": self._updates_due,
             "reward": self.reward.state_dict(),
-            "successor_features": self.successor_features and self.successor_features.state_dict(),
             "storage": self.storage.state_dict(),
         }
 
@@ -302,16 +224,9 @@ class ResidualSAC:
         """Restore what :meth:`state_dict` returned."""
         self.policy.load_state_dict(state["policy"])
         self.critic.load_state_dict(state["critic"])
-        self.target_critic.load_state_dict(state["target_critic"])
-        for name, optimizer in self._optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
-        self._updates.clear()  # the state of the optimisers stands elsewhere in memory now
-        with torch.no_grad():
-            self.log_temperature.copy_(state["log_temperature"])
+        self.updates.load_state_dict(state)
         self.generator.set_state(state["generator"].cpu())
         self.num_updates = state["num_updates"]
         self._updates_due = state["updates_due"]
         self.reward.load_state_dict(state["reward"])
-        if self.successor_features is not None:
-            self.successor_features.load_state_dict(state["successor_features"])
         self.storage.load_state_dict(state["storage"])

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 
 from ..networks import CriticCfg, PolicyCfg
+from .precision import PRECISIONS
 
 
 @dataclass
@@ -131,6 +132,9 @@ class ResidualSACCfg:
     """Whether ``torch.compile`` joins the small kernels of the losses on a GPU, which needs Triton, a C compiler and
     the headers of Python; a CPU never compiles. Source: measurement (docs/scaling.md)."""
 
+    matmul_precision: str = "highest"
+    """With how many digits updates multiply matrices: a name of :obj:`PRECISIONS`."""
+
     learning_starts: int = 2_000
     """Transitions collected before the first update. Source: ours."""
 
@@ -149,6 +153,8 @@ class ResidualSACCfg:
         }
         if self.prior_from not in ("policy", "reward"):
             raise ValueError(f"unknown prior_from {self.prior_from!r}; choose policy or reward")
+        if self.matmul_precision not in PRECISIONS:
+            raise ValueError(f"unknown matmul_precision {self.matmul_precision!r}; choose {', '.join(PRECISIONS)}")
         for rule, holds in ranges.items():
             if not holds:
                 raise ValueError(f"residual SAC: needs {rule}, got {getattr(self, rule.split()[0])}")
