@@ -265,10 +265,13 @@ def test_misfits_are_refused():
         algorithm.process_env_step(env.get_observations(), torch.zeros(64), torch.zeros(64), {})
 
 
-@pytest.mark.parametrize(("precision", "rounds"), [("highest", False), ("high", False), ("medium", True)])
-def test_products_are_rounded_where_that_is_asked_for(precision, rounds):
+@pytest.mark.parametrize(
+    ("asked", "has_instructions", "rounds"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_products_are_rounded_where_that_is_asked_for_and_can_be_had(monkeypatch, asked, has_instructions, rounds):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_instructions})
     env, prior = LinearEnv(), linear_gaussian_policy(gain=0.8, offset=0.3, std=0.4)
-    algorithm = _build(env, prior, theta=(0.5, 0.0), matmul_precision=precision)
+    algorithm = _build(env, prior, theta=(0.5, 0.0), bfloat16=asked)
     seen = []
     algorithm.critic.mlps[0][0].register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
     _learn(algorithm, env, 20)
@@ -276,8 +279,3 @@ def test_products_are_rounded_where_that_is_asked_for(precision, rounds):
     assert set(seen) == {torch.bfloat16 if rounds else torch.float32}
     assert not torch.is_autocast_enabled("cpu")
     assert {param.dtype for param in algorithm.critic.parameters()} == {torch.float32}
-
-
-def test_an_unknown_precision_is_refused():
-    with pytest.raises(ValueError, match="matmul_precision 'half'; choose highest, high, medium"):
-        ResidualSACCfg(matmul_precision="half")

@@ -1,35 +1,24 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""With how many digits updates multiply matrices."""
+"""Products of matrices in bfloat16, where a processor has instructions for them."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 
 import torch
 
-PRECISIONS = ("highest", "high", "medium")
-"""``highest`` is float32. On a GPU these are the names of ``torch.set_float32_matmul_precision``: ``high`` is TF32 (10
-bits), ``medium`` may be bfloat16 (7 bits). On a CPU ``high`` is float32, ``medium`` bfloat16 save in last layers."""
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether a device is a CPU that multiplies in bfloat16 (x86-64 with AVX512-BF16 or AMX)."""
+    capabilities = torch.cpu.get_capabilities()
+    return device.type == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
-@contextlib.contextmanager
-def matmul_precision(precision: str, device: torch.device) -> Iterator[None]:
-    """Let products of matrices have a precision, and give those after it the one that they had.
+def rounded_products(is_rounded: bool) -> contextlib.AbstractContextManager:
+    """Let networks multiply matrices in bfloat16 on a CPU, save in their last layers, or let them be.
 
-    Args:
-        precision: One of :obj:`PRECISIONS`.
-        device: Where the products are made. PyTorch's setting is of the process: the simulation keeps its digits.
+    Weights, normalisation and everything else stay float32.
     """
-    if device.type == "cpu":
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "medium"):
-            yield
-        return
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+    return torch.autocast("cpu", torch.bfloat16) if is_rounded else contextlib.nullcontext()

@@ -19,7 +19,7 @@ from .anchor import PriorAnchor
 from .compiler import can_compile
 from .losses import ResidualLosses, Stats
 from .optimizer import Optimizer
-from .precision import matmul_precision
+from .precision import has_bfloat16, rounded_products
 from .recorded_updates import RecordedUpdates
 from .reward import LinearReward
 from .sac_cfg import ResidualSACCfg
@@ -72,6 +72,7 @@ class NetworkUpdates:
         self.target_critic.to(self._device).load_state_dict(critic.state_dict())
         self.target_critic.requires_grad_(False)
 
+        self._is_rounded = cfg.bfloat16 and has_bfloat16(self._device)
         losses = ResidualLosses(policy, critic, self.target_critic, reward, cfg.gamma, anchor, successor_features)
         compiles = cfg.compile_losses and self._device.type == "cuda" and can_compile()
 
@@ -150,9 +151,9 @@ class NetworkUpdates:
 
     def _descend(self, name: str, loss: Callable[..., tuple[torch.Tensor, Stats]], *inputs: Any) -> Stats:
         """Move a network down the gradient of its loss."""
-        with matmul_precision(self._cfg.matmul_precision, self._device):
+        with rounded_products(self._is_rounded):
             value, stats = loss(*inputs)
-            self.optimizers[name].step(value)
+        self.optimizers[name].step(value)
         return stats
 
     def _noise(self) -> torch.Tensor:
