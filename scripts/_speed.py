@@ -82,6 +82,7 @@ def _measure(
     command = ["--task", task, "--num_envs", str(robots), *(("--device", args.device) if args.device else ())]
     command += args.settings
     settings = resolve_task(*parse_task_args(parser, command))
+    cfg = MEReQCfg.from_dict(settings.agent)
     with contextlib.ExitStack() as cleanup:
         others = Ranks()
         if processes > 1:
@@ -98,7 +99,6 @@ def _measure(
             "stepping": lambda: torch.rand(shape, generator=generator, device=env.device) * 2 - 1,
             "policy": lambda: prior.policy.sample(env.get_observations()["policy"], generator)[0],
         }
-        cfg = MEReQCfg.from_dict(settings.agent)
         # Long enough that episodes have ended and robots touch things.
         warm_up_s = 2 * args.seconds
         found = []

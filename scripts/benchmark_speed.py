@@ -7,7 +7,7 @@ Examples:
     ./isaaclab.sh -p scripts/benchmark_speed.py --tasks Franka-Erase
     ./isaaclab.sh -p scripts/benchmark_speed.py --tasks all --robots 64 256 1024 --peer robosuite
     ./isaaclab.sh -p scripts/benchmark_speed.py --tasks Franka-Erase --robots 512 --device cpu --processes 1 2
-    ./isaaclab.sh -p scripts/benchmark_speed.py --tasks Franka-Erase --seconds 2 agent.sac.bfloat16=False
+    ./isaaclab.sh -p scripts/benchmark_speed.py --tasks Franka-Erase --seconds 2 agent.sac.bfloat16=True
 
 A step is one of 20 Hz, observations, rewards and resets included. It is measured with random actions, with those of the
 task's prior, and in MEReQ's inner loop, with the shares of the time that physics, the rest of the environment, replay

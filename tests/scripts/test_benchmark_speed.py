@@ -48,6 +48,7 @@ def test_more_robots_make_more_steps(tmp_path):
 
 def test_two_processes_are_measured_at_the_same_time_side_by_side_and_as_one(tmp_path):
     options = ["--robots", "16", "--processes", "2", "--parts", "training", "--repeats", "2", "--seconds", "0.5"]
+    options += ["agent.sac.bfloat16=True"]
     result = run_script(
         "benchmark_speed.py",
         *("--tasks", "Franka-Erase", *options, "--device", "cpu", "--output", str(tmp_path)),
@@ -85,6 +86,9 @@ def test_a_peer_that_cannot_be_fetched_is_told_of_before_anything_is_measured(tm
         ["--tasks", "Franka-Erasee"],
         ["--processes", "2", "--device", "cuda"],
         ["--robots", "1", "--processes", "2", "--device", "cpu"],
+        ["--second", "1"],
+        ["--tasks", "Franka-Erase", "agnet.sac.bfloat16=True"],
+        ["--tasks", "Franka-Erase", "--device", "cpu", "agent.sac.bfloat=True"],
     ],
 )
 def test_what_cannot_be_measured_is_refused(options):

@@ -134,7 +134,7 @@ class ResidualSACCfg:
     bfloat16: bool = False
     """Whether updates multiply matrices in bfloat16, last layers excepted, on a CPU that has instructions for it; on
     others and on a GPU it changes nothing. Source: measurement (Franka-Erase, docs/scaling.md): the inner loop is a
-    quarter to a third faster, and takes more expert samples."""
+    quarter to a third faster, and may take more expert samples."""
 
     learning_starts: int = 2_000
     """Transitions collected before the first update. Source: ours."""
