@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -20,10 +21,12 @@ class OutputLayer(nn.Linear):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return the output. Shapes: (..., num_inputs) to (..., num_outputs)."""
-        if not torch.is_autocast_enabled(input.device.type):
-            return super().forward(input)
-        with torch.autocast(input.device.type, enabled=False):
-            return super().forward(input.float())
+        # TorchScript, to which rsl_rl exports policies, knows neither of the two, and needs neither.
+        if not torch.jit.is_scripting():  # noqa: SIM102 (it leaves out what is below where this stands alone)
+            if torch.is_autocast_enabled(input.device.type):
+                with torch.autocast(input.device.type, enabled=False):
+                    return F.linear(input.float(), self.weight, self.bias)
+        return F.linear(input, self.weight, self.bias)
 
 
 def build_mlp(num_inputs: int, hidden_dims: Sequence[int], num_outputs: int, layer_norm: bool) -> nn.Sequential:
