@@ -21,8 +21,9 @@ class OutputLayer(nn.Linear):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return the output. Shapes: (..., num_inputs) to (..., num_outputs)."""
-        # TorchScript, to which rsl_rl exports policies, knows neither of the two, and needs neither.
-        if not torch.jit.is_scripting():  # noqa: SIM102 (it leaves out what is below where this stands alone)
+        # TorchScript, to which rsl_rl exports policies, knows nothing of autocast, and leaves out what is below such a
+        # condition where it stands alone.
+        if not torch.jit.is_scripting():  # noqa: SIM102 # pyright: ignore[reportPrivateImportUsage]
             if torch.is_autocast_enabled(input.device.type):
                 with torch.autocast(input.device.type, enabled=False):
                     return F.linear(input.float(), self.weight, self.bias)
