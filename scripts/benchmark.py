@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from _common import REPOSITORY, check_writable, one_line_errors
-from mereq_tasks.arguments import TaskUsageError, check_name, task_names
+from mereq_tasks.arguments import TaskUsageError, check_name, parse_settings, task_names
 
 if TYPE_CHECKING:
     from mereq_algo.benchmark import Job
+    from mereq_algo.irl import MaxEntIRLCfg
 
 FAST = ("agent.max_rounds=2", "agent.inner.max_steps=20", "agent.inner.min_steps=10", "agent.evaluation_episodes=4")
 FAST += ("agent.num_supervised=4", "agent.sac.learning_starts=64", "agent.cloning.updates_per_round=20")
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=REPOSITORY / "logs" / "benchmark", help="folder for everything")
     parser.add_argument("--search", action="store_true", help="instead try the values of each method's main knob")
     parser.add_argument("--fast", action="store_true", help="a few steps of a few robots: does everything work?")
-    args, settings = parser.parse_known_args()
+    args, settings = parse_settings(parser)
 
     for task in args.tasks:
         check_name("task", task, task_names())
@@ -64,7 +65,7 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
     """Returns all runs of the benchmark, or of the search.
 
     Raises:
-        TaskUsageError: There is no such method, or no search for it.
+        TaskUsageError: There is no such method, or no search for it, or on no task anything to run.
     """
     from mereq_algo.benchmark import ABLATIONS, Job, searched
     from mereq_algo.methods import METHODS
@@ -75,25 +76,34 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
         check_name("method", method, [*METHODS, *ABLATIONS, *groups])
         if args.search and method not in METHODS:
             raise TaskUsageError(f"there is no search for {method}; choose {', '.join(METHODS)}")
-    if not args.search:
-        # Seed by seed, so that what is done so far compares all methods on the same seeds.
-        order = itertools.product(args.tasks, range(args.seeds), methods)
-        return [Job(task, method, seed, settings) for task, seed, method in order]
-    rates = {task: theta_rate(task) for task in args.tasks}
-    return [
-        Job(task, method, FIRST_SEARCH_SEED + index, (setting, *settings))
-        for task, method in itertools.product(args.tasks, methods)
-        for setting in searched(method, rates[task])
-        for index in range(args.seeds)
-    ]
+    jobs = []
+    for task in args.tasks:
+        irl = inference(task, settings)
+        those = [method for method in methods if not (method == "mereq_np" and irl.objective == "actions")]
+        if len(those) < len(methods):
+            Console().print(f"{task}: no mereq_np, which is mereq where θ makes the person's actions likely")
+        if args.search:
+            values = ((method, setting) for method in those for setting in searched(method, irl.learning_rate))
+            order = itertools.product(values, range(FIRST_SEARCH_SEED, FIRST_SEARCH_SEED + args.seeds))
+            jobs += [Job(task, method, seed, (setting, *settings)) for (method, setting), seed in order]
+        else:
+            # Seed by seed, so that what is done so far compares all methods on the same seeds.
+            order = itertools.product(range(args.seeds), those)
+            jobs += [Job(task, method, seed, settings) for seed, method in order]
+    if not jobs:
+        raise TaskUsageError("methods: none of them is of use on any of the tasks")
+    return jobs
 
 
-def theta_rate(task: str) -> float:
-    """Returns a task's own step of θ."""
+def inference(task: str, settings: tuple[str, ...]) -> MaxEntIRLCfg:
+    """Returns how the reward is inferred on a task, with the command line's changes."""
+    from omegaconf import OmegaConf
+
     from mereq_algo.runner import MEReQCfg
     from mereq_tasks.launch import load_agent
 
-    return MEReQCfg.from_dict(load_agent(task)).irl.learning_rate
+    changes = [setting.removeprefix("agent.") for setting in settings if setting.startswith("agent.")]
+    return MEReQCfg.from_dict(OmegaConf.merge(load_agent(task), OmegaConf.from_dotlist(changes))).irl
 
 
 def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:

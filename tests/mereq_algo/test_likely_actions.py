@@ -140,6 +140,7 @@ def test_without_an_intervention_there_is_nothing_to_learn_from():
         ({"irl": {"objective": "states"}}, "unknown irl.objective 'states'; choose features or actions"),
         ({"irl": {"objective": "actions", "uncertainty": 1.0}}, "irl.uncertainty needs objective=features"),
         ({"irl": {"objective": "actions"}, "learner": "ppo"}, "irl.objective=actions needs learner=sac"),
+        ({"irl": {"objective": "actions"}, "method": "mereq_np"}, "mereq_np needs irl.objective=features"),
     ],
 )
 def test_what_does_not_go_together_is_refused(values, message):

@@ -47,7 +47,16 @@ def test_fast_search_tries_every_value_of_a_methods_main_knob(tmp_path):
     assert table.count("| Franka-Erase | hg_dagger_ft | `agent.cloning.learning_rate=") == 3
 
 
-def test_unknown_method_is_refused(tmp_path):
-    result = benchmark(tmp_path, "--methods", "mereqq")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--methods", "mereqq"), "unknown method 'mereqq'; did you mean mereq"),
+        (("--method", "mereq"), "unknown argument '--method'; did you mean --methods"),
+        (("--tasks", "Franka-PushBottle", "--methods", "mereq_np"), "none of them is of use on any of the tasks"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_run_is_refused(tmp_path, arguments, told):
+    result = benchmark(tmp_path, *arguments)
     assert result.returncode == 2
-    assert "unknown method 'mereqq'; did you mean mereq" in result.stderr and "Traceback" not in result.stderr
+    assert told in result.stderr and "Traceback" not in result.stderr

@@ -35,7 +35,11 @@ class ParcelGoal(mdp.TableGoal):
         self.proposal = torch.zeros(self.num_envs, device=self.device)
         """Proposed place along the parcel's own x axis, from its centre [m]; once gripped, where that was first.
         Shape: (num_envs,)"""
-        self._carried_steps = torch.zeros(self.num_envs, device=self.device)
+        self._way = torch.zeros(self.num_envs, device=self.device)
+        """How far the parcel has come over the table, whichever way [m]. Shape: (num_envs,)"""
+        self._way_in_air = torch.zeros(self.num_envs, device=self.device)
+        """How much of that it was gripped and in the air [m]. Shape: (num_envs,)"""
+        self._last_position = torch.zeros(self.num_envs, 2, device=self.device)
         self._rested_steps = torch.zeros(self.num_envs, device=self.device)
         self._gripped_steps = torch.zeros(self.num_envs, device=self.device)
         self._gripped_offset = torch.zeros(self.num_envs, device=self.device)
@@ -112,10 +116,10 @@ class ParcelGoal(mdp.TableGoal):
         super().refresh()
         speed = mdp.object_velocity(self._env, self.cfg.object_cfg).norm(dim=1)
         is_left = self.is_released() & self.is_down() & (speed < self.cfg.rest_speed)
+        self.metrics["carried"] = self._way_in_air / self._way.clamp(min=1e-6)
         # Dragged there it was not picked.
-        was_carried = self._carried_steps >= self.cfg.carried_steps
+        was_carried = self.metrics["carried"] > self.cfg.carried_share
         self.metrics["success"] *= (is_left & was_carried).float()
-        self.metrics["carried"] = self._carried_steps / self._env.max_episode_length
         self.metrics["grasp_offset"] = self._gripped_offset / self._gripped_steps.clamp(min=1.0)
 
     def _update_metrics(self) -> None:
@@ -125,7 +129,11 @@ class ParcelGoal(mdp.TableGoal):
         self.proposal = torch.where(is_found, self._along_own_axis(), self.proposal)
         self._gripped_steps += is_gripped
         self._gripped_offset += is_gripped * self.along_length().abs()
-        self._carried_steps += is_gripped & (self.clearance() > self.cfg.carried_clearance)
+        position = mdp.object_position(self._env, self.cfg.object_cfg)[:, :2]
+        step = (position - self._last_position).norm(dim=1)
+        self._last_position = position.clone()
+        self._way += step
+        self._way_in_air += step * (is_gripped & (self.clearance() > self.cfg.carried_clearance))
         super()._update_metrics()
         self._rested_steps = (self._rested_steps + 1.0) * self.metrics["success"]
 
@@ -133,7 +141,9 @@ class ParcelGoal(mdp.TableGoal):
         super()._resample_command(env_ids)
         self.proposal[env_ids] = self._propose()[env_ids]
         self._bring_near(torch.arange(self.num_envs, device=self.device)[env_ids])
-        self._carried_steps[env_ids] = 0.0
+        self._last_position[env_ids] = mdp.object_position(self._env, self.cfg.object_cfg)[env_ids, :2]
+        self._way[env_ids] = 0.0
+        self._way_in_air[env_ids] = 0.0
         self._rested_steps[env_ids] = 0.0
         self._gripped_steps[env_ids] = 0.0
         self._gripped_offset[env_ids] = 0.0
@@ -210,8 +220,9 @@ class ParcelGoalCfg(mdp.TableGoalCfg):
     carried_clearance: float = 0.002
     """Clearance from which the parcel is in the air [m]; one that rests settles by a tenth of it."""
 
-    carried_steps: int = 10
-    """Steps in the air, gripped, from which the parcel was picked."""
+    carried_share: float = 0.5
+    """Share of its way over the table that a parcel was in the air, gripped, above which it was picked; else it was
+    dragged. A number of steps in its place counts who is quick over a short way as dragging."""
 
     rest_speed: float = 0.05
     """Speed below which it rests [m/s]."""
