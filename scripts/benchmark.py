@@ -16,7 +16,7 @@ import argparse
 import itertools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -103,7 +103,8 @@ def inference(task: str, settings: tuple[str, ...]) -> MaxEntIRLCfg:
     from mereq_tasks.launch import load_agent
 
     changes = [setting.removeprefix("agent.") for setting in settings if setting.startswith("agent.")]
-    return MEReQCfg.from_dict(OmegaConf.merge(load_agent(task), OmegaConf.from_dotlist(changes))).irl
+    agent: Any = OmegaConf.merge(load_agent(task), OmegaConf.from_dotlist(changes))
+    return MEReQCfg.from_dict(agent).irl
 
 
 def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:
