@@ -70,6 +70,22 @@ def test_stills_and_an_animated_picture_come_with_it(film):
     assert files.animation.stat().st_size <= 4_000_000
 
 
+def test_a_still_is_taken_where_there_is_a_figure_to_show(tmp_path):
+    from PIL import Image
+
+    brief = episode(10)
+    brief.snapshots["trace"][[0, 1, 4, 5, 6, 7, 8, 9]] = float("nan")
+    panes = {"brief": [brief], "always": [episode(10)]}
+    files = make_film(
+        BarStage(SupervisedLinearEnv(num_envs=2), 2), panes, ("Bars", "Push the bars."), TRACE, STEP_DT, tmp_path
+    )
+    with Image.open(files.stills[0]) as still:
+        row = np.asarray(still.convert("L"))[300]
+    states = [2.0 * (half > 128).mean() - 1.0 for half in np.split(row, 2)]
+    # Between steps 3 and 4, which are -0.3 and -0.1; a little past the middle it is 0.1.
+    assert all(-0.3 < state < -0.1 for state in states), states
+
+
 def test_memory_does_not_grow_with_length(tmp_path):
     """Of the whole process, so that Pillow's and torch's own memory counts. 270 frames are 750 MB."""
     env = SupervisedLinearEnv(num_envs=1)

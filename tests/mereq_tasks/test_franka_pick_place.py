@@ -255,6 +255,22 @@ def test_an_episode_is_over_half_a_second_after_the_parcel_was_laid_down(gripper
     assert dones.all() and extras["time_outs"].all()
 
 
+def test_what_happens_after_the_task_was_done_takes_nothing_back(gripper):
+    """The step that ends an episode comes after the one in which the parcel had rested for long enough."""
+    gripper.start_over()
+    gripper.goal.command[:] = torch.tensor([0.45, 0.0])
+    gripper.place_parcel(0.45, 0.0)
+    gripper.goal._way[:] = gripper.goal._way_in_air[:] = 1.0
+    stay = torch.zeros(gripper.num, 5)
+    stay[:, 4] = OPEN
+    while not gripper.goal.has_rested().any():
+        gripper.env.step(stay)
+    gripper.place_parcel(0.45, 0.1)
+    _, _, dones, extras = gripper.env.step(stay)
+    names = gripper.unwrapped.observation_manager.active_terms["metrics"]
+    assert dones.all() and (extras["final_obs"]["metrics"][:, names.index("success")] == 1.0).all()
+
+
 @pytest.mark.parametrize(
     ("away", "height", "share"),
     [(0.2, 0.0, 0.5), (0.2, 0.005, 0.25), (0.2, 0.03, 0.0), (0.01, 0.0, 0.0)],

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from PIL import Image
 from tensordict import TensorDict
 
@@ -29,7 +30,7 @@ _UNFINISHED = ".unfinished_film_"
 """How the names of folders begin in which a film is being made."""
 
 STILL_AT = 0.55
-"""Share of an episode at which a still is taken: the arm is at work, and the curves have a shape."""
+"""Share of an episode near which a still is taken: the arm is at work, and the curves have a shape."""
 
 
 @dataclass
@@ -74,6 +75,18 @@ def _held_frames() -> int:
     return round(HOLD_S * FRAMES_PER_S)
 
 
+def _still_frame(scene: Sequence[FilmedEpisode], step_dt: float) -> int:
+    """Return the frame at which a still is taken: near :data:`STILL_AT`, where most panes have a figure to show."""
+    steps = max(episode.num_steps for episode in scene)
+    num_shown = torch.zeros(steps)
+    for episode in scene:
+        num_shown[: episode.num_steps] += torch.isfinite(episode.snapshots["trace"])
+    candidates = (num_shown == num_shown.max()).nonzero().flatten()
+    nearest = candidates[(candidates - STILL_AT * steps).abs().argmin()]
+    last = _moving_frames(scene, step_dt) - 1  # of which there is a still anyhow
+    return min(math.ceil(int(nearest) * step_dt * FRAMES_PER_S), last - 1)
+
+
 def make_film(
     stage: Stage,
     episodes: Mapping[str, Sequence[FilmedEpisode]],
@@ -112,7 +125,7 @@ def make_film(
         files = FilmFiles.inside(Path(unfinished))
         with VideoEncoder(files.video, WIDTH, HEIGHT, FRAMES_PER_S) as video:
             for number, scene in enumerate(scenes, start=1):
-                moving = _moving_frames(scene, step_dt)
+                moving, still = _moving_frames(scene, step_dt), _still_frame(scene, step_dt)
                 for index in range(moving):
                     time = index / FRAMES_PER_S
                     note = f"episode {number} of {len(scenes)} · {time:.1f} s"
@@ -120,7 +133,7 @@ def make_film(
                     frame = painter.paint(panes, note)
                     video.add(frame)
                     on_frame()
-                    if index in (int(STILL_AT * moving), moving - 1):
+                    if index in (still, moving - 1):
                         files.stills.append(Path(unfinished) / f"still_{len(files.stills) + 1}.png")
                         Image.fromarray(frame).save(files.stills[-1])
                 for _ in range(_held_frames()):

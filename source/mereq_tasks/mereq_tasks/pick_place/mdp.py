@@ -215,19 +215,15 @@ def placed(env: ManagerBasedRLEnv, width: float) -> torch.Tensor:
     return mdp.at_goal(env, width) * (goal.is_released() & goal.is_down())
 
 
-def task_done(env: ManagerBasedRLEnv, steps: int) -> torch.Tensor:
-    """Ends an episode whose parcel has been on its spot, flat and released, for a number of steps.
+def task_done(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Ends an episode whose parcel has been on its spot, flat and released, for half a second.
 
     What a hand does beside a parcel that lies where it should is nobody's business, and would be most of an episode.
-
-    Args:
-        env: The environment.
-        steps: How many.
 
     Returns:
         Shape: (num_envs,)
     """
-    return _goal(env).has_rested(steps)
+    return _goal(env).has_rested()
 
 
 def _goal(env: ManagerBasedRLEnv) -> ParcelGoal:

@@ -100,16 +100,9 @@ class ParcelGoal(mdp.TableGoal):
         """Returns whether the parcel lies on the table. Shape: (num_envs,)."""
         return self.height().abs() < self.cfg.down_height
 
-    def has_rested(self, steps: int) -> torch.Tensor:
-        """Returns whether the parcel was where it is to be, as it is to be, in each of the last steps.
-
-        Args:
-            steps: How many.
-
-        Returns:
-            Shape: (num_envs,)
-        """
-        return self._rested_steps >= steps
+    def has_rested(self) -> torch.Tensor:
+        """Returns whether the parcel was where it is to be, as it is to be, for half a second. Shape: (num_envs,)."""
+        return self._rested_steps >= self.cfg.rested_steps
 
     def refresh(self) -> None:
         """Brings the task's figures up to date."""
@@ -120,6 +113,8 @@ class ParcelGoal(mdp.TableGoal):
         # Dragged there it was not picked.
         was_carried = self.metrics["carried"] > self.cfg.carried_share
         self.metrics["success"] *= (is_left & was_carried).float()
+        # An episode ends with the step after: a finger that touches the parcel in that one takes nothing back.
+        self.metrics["success"] = torch.maximum(self.metrics["success"], self.has_rested().float())
         self.metrics["grasp_offset"] = self._gripped_offset / self._gripped_steps.clamp(min=1.0)
 
     def _update_metrics(self) -> None:
@@ -223,6 +218,9 @@ class ParcelGoalCfg(mdp.TableGoalCfg):
     carried_share: float = 0.5
     """Share of its way over the table that a parcel was in the air, gripped, above which it was picked; else it was
     dragged. A number of steps in its place counts who is quick over a short way as dragging."""
+
+    rested_steps: int = 10
+    """Steps that it lies on its spot, flat and released, after which the task is done."""
 
     rest_speed: float = 0.05
     """Speed below which it rests [m/s]."""

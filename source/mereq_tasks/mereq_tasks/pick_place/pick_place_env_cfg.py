@@ -273,7 +273,7 @@ class PickPlaceTerminationsCfg(TerminationsCfg):
     As a time-out, so that its value goes on: being done early must not be worth less than being done late.
     """
 
-    task_done = DoneTerm(func=mdp.task_done, time_out=True, params={"steps": 10})
+    task_done = DoneTerm(func=mdp.task_done, time_out=True)
 
 
 PREFERENCE = HumanPreference(

@@ -26,8 +26,9 @@ def push_height_cm(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 
 def near_the_base(env: ManagerBasedRLEnv) -> tuple[float, float]:
-    """Returns the lower third of the bottle's body [cm]; there no friction that the task draws tips it."""
-    return 0.0, 100.0 * BottleCfg().height / 3
+    """Returns the heights [cm] at which no friction μ that the task draws tips it: below its radius by μ."""
+    _, friction = env.event_manager.get_term_cfg("bottle_friction").params["static_friction_range"]
+    return 0.0, 100.0 * BottleCfg().radius / friction
 
 
 @configclass
