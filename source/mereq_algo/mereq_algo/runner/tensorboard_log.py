@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,9 @@ def log_video(folder: Path, video: Path) -> None:
         if index % every == 0
     ]
     clip = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).unsqueeze(0)
-    with SummaryWriter(str(folder)) as writer:
+    with SummaryWriter(str(folder)) as writer, warnings.catch_warnings():
+        # Python's, when it first reads the source of MoviePy, which this calls.
+        warnings.simplefilter("ignore", SyntaxWarning)
         writer.add_video("film/prior_aligned_expert", clip, fps=VIDEO_FRAMES_PER_S)
 
 

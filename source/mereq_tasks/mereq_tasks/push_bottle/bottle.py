@@ -12,6 +12,9 @@ from isaaclab.sim.spawners.shapes.shapes import spawn_geom_from_prim_type
 from isaaclab.sim.utils import clone
 from isaaclab.utils import configclass
 
+FRICTION = (0.2, 0.4)
+"""Range of its coefficient of friction on the table. Source: published values of PET on wood or laminate."""
+
 
 @clone
 def spawn_bottle(prim_path: str, cfg: BottleCfg, translation=None, orientation=None, **kwargs) -> Any:

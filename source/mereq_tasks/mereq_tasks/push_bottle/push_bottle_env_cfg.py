@@ -37,7 +37,7 @@ from ..task_env_cfg import (
     tool_steps,
 )
 from . import mdp
-from .bottle import BottleCfg
+from .bottle import FRICTION, BottleCfg
 
 TIP_OFFSET = (0.0, 0.0, 0.0)
 """Centre of the fingertips in their own frame [m]."""
@@ -208,7 +208,7 @@ class EventCfg:
         },
     )
     bottle_mass = mass_of(_bottle(), 0.6, 1.3)
-    bottle_friction = friction_of(_bottle(), 0.2, 0.4)  # PET on wood or laminate: published values are 0.2 to 0.4
+    bottle_friction = friction_of(_bottle(), *FRICTION)
     fingertip_friction = friction_of(_tool(), 0.6, 0.9)  # rubber pads
 
 

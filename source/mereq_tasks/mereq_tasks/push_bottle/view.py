@@ -14,7 +14,7 @@ from isaaclab.utils import configclass
 from ..view import TraceCfg, ViewCfg
 from ..view.spot import SPOT, place_spot
 from . import mdp
-from .bottle import BottleCfg
+from .bottle import FRICTION, BottleCfg
 
 
 def push_height_cm(env: ManagerBasedRLEnv) -> torch.Tensor:
@@ -27,8 +27,7 @@ def push_height_cm(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 def near_the_base(env: ManagerBasedRLEnv) -> tuple[float, float]:
     """Returns the heights [cm] at which no friction μ that the task draws tips it: below its radius by μ."""
-    _, friction = env.event_manager.get_term_cfg("bottle_friction").params["static_friction_range"]
-    return 0.0, 100.0 * BottleCfg().radius / friction
+    return 0.0, 100.0 * BottleCfg().radius / max(FRICTION)
 
 
 @configclass
