@@ -30,14 +30,15 @@ from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
 
 class InterruptIn:
-    """A listener that presses Ctrl-C in the middle of learning in one round."""
+    """A listener that presses Ctrl-C in the middle of learning in one round, or asks for the end in another way."""
 
-    def __init__(self, num_rounds: int) -> None:
+    def __init__(self, num_rounds: int, end: BaseException | None = None) -> None:
         self.num_rounds = num_rounds
+        self.end = end or KeyboardInterrupt()
 
     def update(self, record, phase, inner) -> None:
         if phase == "learning" and record.rounds == self.num_rounds:
-            raise KeyboardInterrupt
+            raise self.end
 
 
 def _build(root: Path, listeners=(), seed: int = 3, num_envs: int = 32, spec: TaskSpec = SPEC, **overrides):
@@ -98,12 +99,14 @@ def test_a_resumed_run_equals_one_that_was_never_interrupted(tmp_path, interrupt
     assert _figures(resumed.folder) == _figures(whole.folder)
 
 
-def test_an_interrupted_run_is_whole(tmp_path):
-    runner = _build(tmp_path, listeners=[InterruptIn(2)])
-    with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), SystemExit(143)], ids=["Ctrl-C", "asked to end"])
+def test_an_interrupted_run_is_whole(tmp_path, end):
+    runner = _build(tmp_path, listeners=[InterruptIn(2, end)])
+    with pytest.raises(type(end)):
         runner.learn()
 
     summary = json.loads(runner.folder.summary_file.read_text())
+    assert summary["status"] == "interrupted"
     # The second round's supervised rollout had been judged, but the round is not complete: it does not count.
     assert summary["rounds"] == 1
     load_checkpoint(runner.folder.policy_file, num_obs=1, num_actions=1, feature_names=["state", "push"])

@@ -119,7 +119,9 @@ class SupervisionRunner:
         except BaseException as error:
             # The round that was under way does not count: a resumed run does it again from its start.
             self.record = self._completed
-            self.record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            # Ctrl-C, or a request to end (SIGTERM), which scripts turn into an exit.
+            was_asked = isinstance(error, KeyboardInterrupt | SystemExit)
+            self.record.status = "interrupted" if was_asked else "failed"
             self._write_summary()
             raise
         self._write_summary()
