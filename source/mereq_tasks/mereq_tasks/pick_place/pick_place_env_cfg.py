@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import isaaclab.sim as sim_utils
 from isaaclab.assets import ArticulationCfg, RigidObjectCfg
-from isaaclab.managers import CurriculumTermCfg as CurrTerm
 from isaaclab.managers import EventTermCfg as EventTerm
 from isaaclab.managers import ObservationGroupCfg as ObsGroup
 from isaaclab.managers import ObservationTermCfg as ObsTerm
@@ -40,7 +39,7 @@ from ..task_env_cfg import (
 from . import mdp
 from .guide import PickPlaceGuide
 from .parcel_goal import ParcelGoalCfg
-from .starts import HIGH_POSE, fade_out, reset_arm_and_parcel
+from .starts import HIGH_POSE, TrainingCurriculumCfg, reset_arm_and_parcel
 
 PARCEL_SIZE = (0.18, 0.05, 0.04)
 """Length, width and height of the parcel [m]."""
@@ -245,25 +244,6 @@ class EventCfg:
     fingertip_friction = friction_of(  # rubber on cardboard: published values are 0.5 to 0.8
         SceneEntityCfg("robot", body_names="fr3_.*finger"), 0.5, 0.7
     )
-
-
-def _fading(name: str, start: float) -> CurrTerm:
-    return CurrTerm(
-        func=shared_mdp.modify_term_cfg,
-        params={
-            "address": f"events.reset_arm_and_parcel.params.{name}",
-            "modify_fn": fade_out,
-            "modify_params": {"start": start, "steps": 1000},
-        },
-    )
-
-
-@configclass
-class TrainingCurriculumCfg:
-    """Easier starts, fewer and fewer: grasping is found from what comes after it."""
-
-    in_hand = _fading("in_hand", 0.4)
-    at_parcel = _fading("at_parcel", 0.3)
 
 
 @configclass

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+from isaaclab.managers import CurriculumTermCfg as CurrTerm
 from isaaclab.managers import SceneEntityCfg
+from isaaclab.utils import configclass
 from isaaclab.utils.math import quat_from_euler_xyz, sample_uniform
 
 from .. import mdp
@@ -121,3 +123,22 @@ def _draw_on_table(
 def fade_out(env: ManagerBasedRLEnv, env_ids: Sequence[int], value: float, start: float, steps: int) -> float:
     """Curriculum: returns a share that falls from ``start`` to 0 over a number of steps of the environment."""
     return start * max(0.0, 1.0 - env.common_step_counter / steps)
+
+
+def _fading(name: str, start: float) -> CurrTerm:
+    return CurrTerm(
+        func=mdp.modify_term_cfg,
+        params={
+            "address": f"events.reset_arm_and_parcel.params.{name}",
+            "modify_fn": fade_out,
+            "modify_params": {"start": start, "steps": 1000},
+        },
+    )
+
+
+@configclass
+class TrainingCurriculumCfg:
+    """Easier starts, fewer and fewer: grasping is found from what comes after it."""
+
+    in_hand = _fading("in_hand", 0.4)
+    at_parcel = _fading("at_parcel", 0.3)
