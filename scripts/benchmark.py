@@ -22,6 +22,7 @@ from rich.console import Console
 
 from _common import REPOSITORY, check_writable, one_line_errors
 from mereq_tasks.arguments import TaskUsageError, check_name, parse_settings, task_names
+from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
     from mereq_algo.benchmark import Job
@@ -100,7 +101,9 @@ def inference(task: str, settings: tuple[str, ...]) -> MaxEntIRLCfg:
     from omegaconf import OmegaConf
 
     from mereq_algo.runner import MEReQCfg
-    from mereq_tasks.launch import load_agent
+
+    with quiet():
+        from mereq_tasks.launch import load_agent
 
     changes = [setting.removeprefix("agent.") for setting in settings if setting.startswith("agent.")]
     agent: Any = OmegaConf.merge(load_agent(task), OmegaConf.from_dotlist(changes))
