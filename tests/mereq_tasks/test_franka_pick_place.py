@@ -239,13 +239,19 @@ def _metrics_when_done(gripper: Gripper, at_centre: bool, seed: int) -> torch.Te
     return torch.cat(finals)
 
 
-def test_an_episode_is_over_half_a_second_after_the_parcel_was_laid_down(gripper):
+def _lay_down(gripper: Gripper) -> torch.Tensor:
+    """Leave the parcel on its spot, as if it had been carried there; return actions that stay. Shape: (robots, 5)."""
     gripper.start_over()
     gripper.goal.command[:] = torch.tensor([0.45, 0.0])
     gripper.place_parcel(0.45, 0.0)
     gripper.goal._way[:] = gripper.goal._way_in_air[:] = 1.0
     stay = torch.zeros(gripper.num, 5)
     stay[:, 4] = OPEN
+    return stay
+
+
+def test_an_episode_is_over_half_a_second_after_the_parcel_was_laid_down(gripper):
+    stay = _lay_down(gripper)
     num_steps = 0
     dones = torch.zeros(gripper.num)
     while not dones.any():
@@ -257,12 +263,7 @@ def test_an_episode_is_over_half_a_second_after_the_parcel_was_laid_down(gripper
 
 def test_what_happens_after_the_task_was_done_takes_nothing_back(gripper):
     """The step that ends an episode comes after the one in which the parcel had rested for long enough."""
-    gripper.start_over()
-    gripper.goal.command[:] = torch.tensor([0.45, 0.0])
-    gripper.place_parcel(0.45, 0.0)
-    gripper.goal._way[:] = gripper.goal._way_in_air[:] = 1.0
-    stay = torch.zeros(gripper.num, 5)
-    stay[:, 4] = OPEN
+    stay = _lay_down(gripper)
     while not gripper.goal.has_rested().any():
         gripper.env.step(stay)
     gripper.place_parcel(0.45, 0.1)
