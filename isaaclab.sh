@@ -105,8 +105,8 @@ find_python() {
 # What a half-made .venv already holds counts as free.
 check_disk() {
     local free_kb held_kb gb
-    free_kb="$(df -Pk "$VENV" | awk 'NR == 2 {print $4}')"
-    held_kb="$(du -sk "$VENV/" 2>/dev/null | cut -f1)"
+    free_kb="$(df -Pk "$VENV" | awk 'NR == 2 {print $4}')" || die "df cannot tell how much disk is free for $VENV"
+    held_kb="$({ du -sk "$VENV/" 2>/dev/null || true; } | cut -f1)" # a file that goes meanwhile is no reason to end
     gb="$(LC_ALL=C awk -v kb="$((free_kb + ${held_kb:-0}))" 'BEGIN {printf "%.1f", kb / 1048576}')"
     LC_ALL=C awk -v have="$gb" -v need="$MIN_DISK_GB" 'BEGIN {exit have < need}' ||
         die "$gb GB of disk free for $VENV, but setting up takes $MIN_DISK_GB GB: free some and start again"

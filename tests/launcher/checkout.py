@@ -43,7 +43,7 @@ class Checkout:
         assert done.returncode == 1, done
         assert done.stdout == ""
         last_line = done.stderr.splitlines()[-1]
-        assert last_line.startswith("isaaclab.sh: error: ")
+        assert last_line.startswith("isaaclab.sh: error: "), done.stderr
         assert done.stderr.count("isaaclab.sh: error: ") == 1
         return last_line
 
