@@ -16,12 +16,19 @@ import argparse
 import itertools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from _common import REPOSITORY, check_writable, one_line_errors
-from mereq_tasks.arguments import TaskUsageError, check_name, parse_settings, task_names
+from mereq_tasks.arguments import (
+    TaskUsageError,
+    add_task_args,
+    check_name,
+    parse_settings,
+    parse_task_args,
+    task_names,
+)
 from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
@@ -69,7 +76,7 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
         TaskUsageError: There is no such method, or no search for it, or on no task anything to run.
     """
     from mereq_algo.benchmark import ABLATIONS, Job, searched
-    from mereq_algo.methods import METHODS
+    from mereq_algo.methods import METHODS, is_distinct
 
     groups = {"all": list(METHODS), "ablations": list(ABLATIONS)}
     methods = [method for name in args.methods for method in groups.get(name, [name])]
@@ -80,7 +87,7 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
     jobs = []
     for task in args.tasks:
         irl = inference(task, settings)
-        those = [method for method in methods if not (method == "mereq_np" and irl.objective == "actions")]
+        those = [method for method in methods if is_distinct(method, irl.objective)]
         if len(those) < len(methods):
             Console().print(f"{task}: no mereq_np, which is mereq where θ makes the person's actions likely")
         if args.search:
@@ -97,17 +104,19 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
 
 
 def inference(task: str, settings: tuple[str, ...]) -> MaxEntIRLCfg:
-    """Returns how the reward is inferred on a task, with the command line's changes."""
-    from omegaconf import OmegaConf
+    """Returns how the reward is inferred on a task, with the command line's changes.
 
+    Raises:
+        TaskUsageError, ConfigError: The task has no such setting, or not with such a value.
+    """
     from mereq_algo.runner import MEReQCfg
 
     with quiet():
-        from mereq_tasks.launch import load_agent
+        from mereq_tasks.launch import resolve_task
 
-    changes = [setting.removeprefix("agent.") for setting in settings if setting.startswith("agent.")]
-    agent: Any = OmegaConf.merge(load_agent(task), OmegaConf.from_dotlist(changes))
-    return MEReQCfg.from_dict(agent).irl
+    parser = argparse.ArgumentParser()
+    add_task_args(parser)
+    return MEReQCfg.from_dict(resolve_task(*parse_task_args(parser, ["--task", task, *settings])).agent).irl
 
 
 def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:

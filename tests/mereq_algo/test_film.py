@@ -12,6 +12,7 @@ import imageio_ffmpeg
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from mereq_algo.film import FRAMES_PER_S, HEIGHT, WIDTH, make_film, num_frames
 
@@ -61,8 +62,6 @@ def test_motion_is_smooth_between_steps(film):
 
 
 def test_stills_and_an_animated_picture_come_with_it(film):
-    from PIL import Image
-
     _, files, _ = film
     assert len(files.stills) == 4 and all(Image.open(still).size == (WIDTH, HEIGHT) for still in files.stills)
     with Image.open(files.animation) as animation:
@@ -71,8 +70,6 @@ def test_stills_and_an_animated_picture_come_with_it(film):
 
 
 def test_a_still_is_taken_where_there_is_a_figure_to_show(tmp_path):
-    from PIL import Image
-
     brief = episode(10)
     brief.snapshots["trace"][[0, 1, 4, 5, 6, 7, 8, 9]] = float("nan")
     panes = {"brief": [brief], "always": [episode(10)]}

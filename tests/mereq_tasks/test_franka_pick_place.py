@@ -183,7 +183,7 @@ def test_a_parcel_is_carried_while_it_moves_through_the_air(gripper, lift, low, 
     up = torch.tensor([0.0, 0.0, lift]).repeat(gripper.num, 1)
     for _ in range(8):
         gripper.step(CLOSE, up)
-    towards_robot = up + torch.tensor([-0.8, 0.0, 0.0])  # which is away from nobody's edge
+    towards_robot = up + torch.tensor([-0.8, 0.0, 0.0])
     for _ in range(12):
         gripper.step(CLOSE, towards_robot)
     is_gripped = gripper.goal.is_gripped() & (gripper.goal._way > 0.05)

@@ -107,12 +107,6 @@ def resolve_task(args: argparse.Namespace, settings: Sequence[str]) -> TaskSetti
     return TaskSettings(args.task, env_cfg, agent)
 
 
-def load_agent(task: str) -> dict[str, Any]:
-    """Returns a task's own settings of the method."""
-    with quiet():
-        return load_cfg_from_registry(task, MEREQ_ENTRY_POINT)  # type: ignore[return-value]  # a file of the task
-
-
 def load_view(task: str) -> ViewCfg:
     """Returns how a task is looked at.
 

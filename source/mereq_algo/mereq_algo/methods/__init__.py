@@ -3,7 +3,7 @@
 
 """The methods of alignment: MEReQ, and those that it is measured against."""
 
-from .build import METHODS, build_learner
+from .build import METHODS, build_learner, is_distinct
 from .cloning import Clone, CloningCfg, CloningLearner, balanced_weights
 from .inner_loop import FeatureWindow, InnerLoopCfg, InnerLoopProgress, run_inner_loop
 from .jump_start import JumpStart
@@ -23,5 +23,6 @@ __all__ = [
     "RewardMatchingLearner",
     "balanced_weights",
     "build_learner",
+    "is_distinct",
     "run_inner_loop",
 ]

@@ -31,6 +31,14 @@ METHODS = {
 """What each method learns from."""
 
 
+def is_distinct(method: str, objective: str) -> bool:
+    """Return whether a method is one of its own, and no other name of ``mereq``, with an ``irl.objective``.
+
+    Untouched segments say nothing of the person's actions, so to leave them out changes nothing where those count.
+    """
+    return not (method == "mereq_np" and objective == "actions")
+
+
 def build_learner(
     cfg: MEReQCfg,
     env: VecEnv,

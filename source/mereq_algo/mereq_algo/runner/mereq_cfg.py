@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..intervention import HysteresisCfg
 from ..irl import MaxEntIRLCfg, TargetFeaturesCfg
-from ..methods import METHODS, CloningCfg, InnerLoopCfg
+from ..methods import METHODS, CloningCfg, InnerLoopCfg, is_distinct
 from ..residual import ResidualPPOCfg, ResidualSACCfg
 
 RULES = ("advantage_gap", "action_distance")
@@ -123,8 +123,10 @@ class MEReQCfg:
             raise ValueError("inner.guided_share needs learner=sac: PPO learns from steps of its own policy only")
         if self.learner == "ppo" and self.irl.objective == "actions":
             raise ValueError("irl.objective=actions needs learner=sac: PPO learns no Q")
-        if self.method == "mereq_np" and self.irl.objective == "actions":
-            raise ValueError("mereq_np needs irl.objective=features: what the person did leaves out the rest already")
+        if not is_distinct(self.method, self.irl.objective):
+            raise ValueError(
+                f"{self.method} needs irl.objective=features: what the person did leaves out the rest already"
+            )
         for name in ("max_rounds", "num_supervised", "num_alone", "episodes_per_robot"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
