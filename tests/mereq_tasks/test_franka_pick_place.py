@@ -85,7 +85,7 @@ def test_the_grasp_offset_is_where_the_parcel_is_gripped(gripper):
     assert (gripper.feature(obs, "grasp_offset") == 0.0).all() and (gripper.metric("grasp_offset_m") == 0.0).all()
 
 
-def test_the_proposed_place_is_where_the_parcel_was_first_gripped(gripper, monkeypatch):
+def test_the_proposed_place_is_where_the_parcel_was_first_gripped(gripper):
     gripper.start_over(2, at_parcel=1.0)
     elsewhere = gripper.goal.proposal.clone() + 0.04  # in such a start it is where the hand is
     gripper.goal.proposal[:] = elsewhere
@@ -102,15 +102,34 @@ def test_the_proposed_place_is_where_the_parcel_was_first_gripped(gripper, monke
         for _ in range(5):
             gripper.step(grip)
     assert torch.equal(gripper.goal.proposal[is_gripped], elsewhere[is_gripped])
-    # and of the parcel, not of what fingers that are away from it press on.
+
+
+def test_fingers_that_press_on_the_table_have_gripped_nothing(gripper, monkeypatch):
+    """The workspace keeps them off it: here it reaches below."""
+    tool = gripper.unwrapped.action_manager.get_term("tool")
+    monkeypatch.setattr(tool, "_workspace_low", torch.tensor([0.3, -0.32, -0.1]))
     gripper.start_over(2, at_parcel=1.0)
-    gripper.goal._gripped_steps[:] = 0.0
+    parcel = gripper.parcel.data.root_pose_w.torch.clone()
+    gripper.place_parcel(0.45, 0.3)
     elsewhere = gripper.goal.proposal.clone() + 0.04
     gripper.goal.proposal[:] = elsewhere
-    monkeypatch.setattr(gripper.goal, "_is_around", lambda: torch.zeros(gripper.num, dtype=torch.bool))
+    down = torch.tensor([0.0, 0.0, -1.0]).expand(gripper.num, 3)
+    for _ in range(15):
+        obs = gripper.step(OPEN, down)
+    assert gripper.goal.is_pressing().all() and not gripper.goal.is_gripped().any()
+    assert (gripper.feature(obs, "grasp_offset") == 0.0).all() and (gripper.metric("grasp_offset_m") == 0.0).all()
+    assert (mdp.gripped(gripper.unwrapped) == 0.0).all() and (mdp.grip_flag(gripper.unwrapped) == 1.0).all()
+    assert (mdp.distance_to_grasp(gripper.unwrapped) > 0.05).all(), "the parcel is still to be gripped"
+    # Nor was it the first grip, which is still to come.
+    for _ in range(15):
+        gripper.step(OPEN)
+    gripper.parcel.write_root_pose_to_sim_index(root_pose=parcel)
+    assert torch.equal(gripper.goal.proposal, elsewhere)
     for _ in range(10):
         gripper.step(CLOSE)
-    assert gripper.goal.is_gripped().any() and torch.equal(gripper.goal.proposal, elsewhere)
+    is_gripped = gripper.goal.is_gripped()
+    assert is_gripped.sum() > gripper.num / 2
+    assert gripper.goal.grasp_point_from_tool()[is_gripped].norm(dim=1).max() < 0.02
 
 
 def test_the_proposed_place_counts_while_the_parcel_is_to_be_gripped(gripper):

@@ -28,7 +28,7 @@ def finger_opening(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.T
 @measures("1", "none", 0.0, 1.0)
 def grip_flag(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns 1 where both fingers press on something, else 0; the arm itself knows. Shape: (num_envs, 1)."""
-    return _goal(env).is_gripped().float().unsqueeze(1)
+    return _goal(env).is_pressing().float().unsqueeze(1)
 
 
 @measures("1", "base", -1.0, 1.0)

@@ -76,9 +76,13 @@ class ParcelGoal(mdp.TableGoal):
         length, _, height = self.cfg.object_size
         return self.height() + 0.5 * height * (1.0 - (1.0 - slope**2).sqrt()) - 0.5 * length * slope
 
-    def is_gripped(self) -> torch.Tensor:
-        """Returns whether both fingers press on something. Shape: (num_envs,)."""
+    def is_pressing(self) -> torch.Tensor:
+        """Returns whether both fingers press on something: the parcel, or the table. Shape: (num_envs,)."""
         return self._finger_forces().amin(dim=0) > self.cfg.grip_force
+
+    def is_gripped(self) -> torch.Tensor:
+        """Returns whether both fingers press on the parcel. Shape: (num_envs,)."""
+        return self.is_pressing() & self._is_around(self.cfg.object_size[0])
 
     def is_first_grip(self) -> torch.Tensor:
         """Returns whether the parcel is gripped for the first time in its episode. Shape: (num_envs,)."""
@@ -119,9 +123,7 @@ class ParcelGoal(mdp.TableGoal):
 
     def _update_metrics(self) -> None:
         is_gripped = self.is_gripped()
-        # Fingers that press on the table have gripped nothing.
-        is_found = self._is_first(is_gripped) & self._is_around()
-        self.proposal = torch.where(is_found, self._along_own_axis(), self.proposal)
+        self.proposal = torch.where(self._is_first(is_gripped), self._along_own_axis(), self.proposal)
         self._gripped_steps += is_gripped
         self._gripped_offset += is_gripped * self.along_length().abs()
         position = mdp.object_position(self._env, self.cfg.object_cfg)[:, :2]
@@ -151,21 +153,25 @@ class ParcelGoal(mdp.TableGoal):
         """
         side = torch.randint(0, 2, (self.num_envs,), device=self.device) * 2 - 1
         drawn = side * sample_uniform(*self.cfg.proposed_offset, (self.num_envs,), self.device)
-        return torch.where(self._is_around(), self._along_own_axis(), drawn)
+        return torch.where(self._is_around(self.cfg.graspable_length), self._along_own_axis(), drawn)
 
     def _bring_near(self, env_ids: torch.Tensor) -> None:
         """Moves some spots under parcels that are held already (a start in training): letting go is what is left."""
-        is_held = self._is_around()[env_ids] & (self.height()[env_ids] > self.cfg.down_height)
+        is_held = self._is_around(self.cfg.graspable_length)[env_ids] & (self.height()[env_ids] > self.cfg.down_height)
         is_near = is_held & (torch.rand(len(env_ids), device=self.device) < self.cfg.near_share)
         below = mdp.object_position(self._env, self.cfg.object_cfg)[env_ids, :2]
         below = below + sample_uniform(-self.cfg.success_distance, self.cfg.success_distance, below.shape, self.device)
         self._position[env_ids] = torch.where(is_near.unsqueeze(1), below, self._position[env_ids])
 
-    def _is_around(self) -> torch.Tensor:
-        """Returns whether the fingertips are around the parcel, gripping or not. Shape: (num_envs,)."""
+    def _is_around(self, length: float) -> torch.Tensor:
+        """Returns whether the fingertips are around the middle part of the parcel of a length [m], gripping or not.
+
+        Returns:
+            Shape: (num_envs,)
+        """
         along = self._along_own_axis()
         aside = (self._from_parcel() - along.unsqueeze(1) * self._parcel_axis()).norm(dim=1)
-        return (aside < self.cfg.around_distance) & (along.abs() <= self.cfg.graspable_length / 2)
+        return (aside < self.cfg.around_distance) & (along.abs() <= length / 2)
 
     def _along_own_axis(self) -> torch.Tensor:
         """Returns how far from the centre the fingertips are along the parcel's own x axis [m]. Shape: (num_envs,)."""
