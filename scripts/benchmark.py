@@ -62,11 +62,15 @@ def main() -> None:
             raise TaskUsageError(f"{name} is {value}; at least 1 is needed")
     check_writable("output", args.output / "benchmark.csv")
 
-    jobs = plan(args, (*settings, *(FAST if args.fast else ())))
+    all_settings = (*settings, *(FAST if args.fast else ()))
+    jobs, runs = plan(args, all_settings), args.output / "runs"
     try:
-        carry_out(jobs, args.output / "runs", args.jobs)
+        carry_out(jobs, runs, args.jobs)
     finally:  # a run that failed takes nothing from the others
-        report(args.output, jobs, args.output / "runs", args.search)
+        if args.search:
+            report_search(args.output, jobs, runs)
+        else:
+            report(args.output, all_settings, runs)
 
 
 def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
@@ -131,27 +135,36 @@ def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:
     )
 
 
-def report(output: Path, jobs: list[Job], runs: Path, is_search: bool) -> None:
-    """Writes tables and plots of what is finished, and prints the tables."""
-    from mereq_algo.benchmark import as_csv, as_markdown, as_search_markdown, write_plots
+def report_search(output: Path, jobs: list[Job], runs: Path) -> None:
+    """Writes what each value came to, as far as it is finished, and prints it."""
+    from mereq_algo.benchmark import as_search_markdown
+
+    finished = [(job.settings[0], summary) for job in jobs if (summary := job.result(runs)) is not None]
+    if finished:
+        write_texts(output, {"search.md": as_search_markdown(finished)})
+
+
+def report(output: Path, settings: tuple[str, ...], runs: Path) -> None:
+    """Writes tables and plots of all that is finished in the folder, whichever call ran it, and prints the tables."""
+    from mereq_algo.benchmark import ABLATIONS, as_csv, as_markdown, finished_jobs, write_plots
+    from mereq_algo.methods import METHODS
+
+    methods = [*METHODS, *ABLATIONS]
+    summaries = [summary for job in finished_jobs(runs, methods, settings) if (summary := job.result(runs)) is not None]
+    if summaries:
+        write_plots(output, summaries, methods)
+        write_texts(output, {"benchmark.md": as_markdown(summaries, methods), "benchmark.csv": as_csv(summaries)})
+
+
+def write_texts(output: Path, texts: dict[str, str]) -> None:
+    """Writes texts into files, and prints those that are made to be read."""
     from mereq_algo.whole_file import write_whole
 
-    finished = [(job, summary) for job in jobs if (summary := job.result(runs)) is not None]
-    if not finished:
-        return
-    summaries = [summary for _, summary in finished]
-    if is_search:
-        tables = as_search_markdown([(job.settings[0], summary) for job, summary in finished])
-        texts = {"search.md": tables}
-    else:
-        methods = list(dict.fromkeys(job.method for job, _ in finished))
-        tables = as_markdown(summaries, methods)
-        texts = {"benchmark.csv": as_csv(summaries), "benchmark.md": tables}
-        write_plots(output, summaries, methods)
+    console = Console()
     for name, text in texts.items():
         write_whole(output / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
-    console = Console()
-    console.print(tables, markup=False, highlight=False, soft_wrap=True)
+        if name.endswith(".md"):
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
     console.print(f"benchmark: {output}")
 
 

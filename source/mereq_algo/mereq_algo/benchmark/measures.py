@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -56,34 +56,48 @@ def sample_counts(runs: Sequence[dict[str, Any]], threshold: float) -> list[Samp
     return [samples_to_threshold(run["rollout_intervention_rate"], run["expert_samples"], threshold) for run in runs]
 
 
-def median_count(counts: Sequence[SampleCount]) -> SampleCount:
-    """Return the median; censored where a censored run takes part in it: what the true median is at least, then.
+@dataclass(frozen=True)
+class Quartiles:
+    """Quartiles of sample counts; censored where a censored run takes part: what the true one is at least, then."""
 
-    A run that never got there would have needed more samples than it had, so the median of what all had is a bound.
+    low: SampleCount
+    median: SampleCount
+    high: SampleCount
+
+
+def quartiles(counts: Sequence[SampleCount]) -> Quartiles:
+    """Return the quartiles of what runs needed.
+
+    A run that never got there comes last, however few samples it had. It would have needed more than those, so the
+    quantile of what all had is a bound; and so is the quartile before.
     """
     ordered = sorted(counts, key=lambda count: (count.censored, count.samples))
-    middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
-    is_censored = any(count.censored for count in middle)
-    return SampleCount(round(median(count.samples for count in (counts if is_censored else middle))), is_censored)
+    found: list[SampleCount] = []
+    for share in (0.25, 0.5, 0.75):
+        is_censored = ordered[math.ceil(share * (len(ordered) - 1))].censored
+        samples = [count.samples for count in (counts if is_censored else ordered)]
+        value = np.quantile(samples, share) if is_censored else _interpolate(samples, share)
+        found.append(SampleCount(max(round(float(value)), *(count.samples for count in found), 0), is_censored))
+    return Quartiles(*found)
 
 
-def quartiles(counts: Sequence[SampleCount]) -> tuple[float, float]:
-    """Return the interquartile range of the counts, censored ones at what they had."""
-    low, high = np.percentile([count.samples for count in counts], (25, 75))
-    return float(low), float(high)
+def _interpolate(samples: Sequence[int], share: float) -> float:
+    """Return a quantile of counts that are in an order of their own."""
+    place = share * (len(samples) - 1)
+    low, high = samples[math.floor(place)], samples[math.ceil(place)]
+    return low + place % 1.0 * (high - low)
 
 
-def divergence_from_expert(evaluation: dict[str, Any], policy: str = "aligned") -> dict[str, float]:
-    """Return the Jensen-Shannon divergence of each feature's distribution over steps from the expert's.
+def divergence(found: dict[str, list[int]], wanted: dict[str, list[int]]) -> dict[str, float]:
+    """Return the Jensen-Shannon divergence of each feature's distribution over steps from another one.
 
     Args:
-        evaluation: Of a run's summary; holds the histograms of ``policy`` and ``expert``.
-        policy: Whose distribution.
+        found: Histograms by feature name.
+        wanted: Those that they are compared with.
 
     Returns:
         Divergence in bits, from 0 to 1, by feature name.
     """
-    found, wanted = evaluation[policy]["histograms"], evaluation["expert"]["histograms"]
     return {name: float(jensenshannon(found[name], wanted[name], base=2.0)) ** 2 for name in wanted}
 
 
@@ -96,7 +110,9 @@ def round_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one row for each round of a run: the rows of ``benchmark.csv``.
 
     The intervention rate is that with all robots that could be watched, fifty as a rule. What the person saw of it,
-    often five robots alone, is beside it: so few would say more of luck than of the method.
+    often one robot alone, is beside it, with the bound by which they are content: so few would say more of luck than of
+    the method. Success, return and what is lost of the prior's own are of the robots that ran alone in the round, and
+    the wall time is that at the end of its supervision, before anything is learned from it.
     """
     expert_return, prior_return = (
         summary["evaluation"][policy]["return_expert_reward"]["mean"] for policy in ("expert", "prior")
@@ -114,6 +130,7 @@ def round_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
             "intervention_rate": summary["rollout_intervention_rate"][index],
             "intervention_rate_upper": summary["rollout_intervention_rate_upper"][index],
             "watched_intervention_rate": summary["intervention_rate"][index],
+            "watched_intervention_rate_upper": summary["intervention_rate_upper"][index],
             "return_gap_closed": gap_closed(
                 summary["rollout_return_expert_reward"][index], prior_return, expert_return
             ),

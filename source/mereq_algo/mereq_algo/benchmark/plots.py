@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from .measures import THRESHOLDS, median_count, quartiles, sample_counts
+from .measures import THRESHOLDS, quartiles, sample_counts
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -54,21 +54,28 @@ def write_plots(folder: Path, summaries: Sequence[dict[str, Any]], methods: Sequ
 def _curves(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
     """Draw the intervention rate against expert samples: the median over seeds, and between which it varied.
 
-    A run has points where its rounds ended, elsewhere its rate is that of the round before.
+    A run has points where its rounds ended, elsewhere its rate is that of the round before, and after its end the last
+    one. Where more than half of the runs are over the median is dotted; with the longest run it ends.
     """
     figure, axis = plt.subplots(figsize=(7, 4.5))
     most = max(run["expert_samples"][-1] for found in runs.values() for run in found)
-    grid = np.linspace(0, most, 200)
     for method, found in runs.items():
+        ends = sorted(run["expert_samples"][-1] for run in found)
+        grid = np.linspace(0, ends[-1], 200)
         rates = np.array([_rate_at(grid, run) for run in found])
-        axis.plot(grid, 100 * np.median(rates, axis=0), color=colours[method], label=method)
+        middle, is_most = 100 * np.median(rates, axis=0), grid <= ends[(len(ends) - 1) // 2]
+        axis.plot(grid[is_most], middle[is_most], color=colours[method], label=method)
+        axis.plot(grid[~is_most], middle[~is_most], color=colours[method], linestyle=(0, (1, 2)))
         axis.fill_between(
             grid, 100 * rates.min(axis=0), 100 * rates.max(axis=0), color=colours[method], alpha=0.15, linewidth=0
         )
     for delta in THRESHOLDS:
         axis.axhline(100 * delta, color="0.6", linewidth=0.8, linestyle=":")
     axis.set(xlabel="expert samples [steps]", ylabel="intervention rate [%]", xlim=(0, most), ylim=(0, 100))
-    axis.set_title(f"{task}: median over seeds; bands from the lowest to the highest", fontsize=10)
+    axis.set_title(
+        f"{task}: median over seeds, dotted where most runs are over;\nbands from the lowest to the highest",
+        fontsize=10,
+    )
     axis.legend(frameon=False)
     return figure
 
@@ -81,28 +88,30 @@ def _rate_at(grid: np.ndarray, run: dict[str, Any]) -> np.ndarray:
 
 
 def _bars(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
-    """Draw samples to δ; hatched where the median is censored, so that the bar is a lower bound."""
+    """Draw samples to δ; hatched where the median is censored, and an arrow where the quartile is: lower bounds."""
     figure, axis = plt.subplots(figsize=(7, 4.5))
     width = 0.8 / len(runs)
     for index, (method, found) in enumerate(runs.items()):
         for place, delta in enumerate(THRESHOLDS):
-            counts = sample_counts(found, delta)
-            count, (low, high) = median_count(counts), quartiles(counts)
+            count = quartiles(sample_counts(found, delta))
+            x = place + (index - (len(runs) - 1) / 2) * width
             axis.bar(
-                place + (index - (len(runs) - 1) / 2) * width,
-                count.samples,
+                x,
+                count.median.samples,
                 width=0.9 * width,
                 color=colours[method],
-                hatch="//" if count.censored else None,
+                hatch="//" if count.median.censored else None,
                 edgecolor="white",
-                yerr=[[max(count.samples - low, 0)], [max(high - count.samples, 0)]],
-                error_kw={"linewidth": 0.8},
                 label=method if place == 0 else None,
             )
+            axis.vlines(x, count.low.samples, count.high.samples, color="black", linewidth=0.8)
+            if count.high.censored:
+                axis.plot(x, count.high.samples, marker="^", markersize=4, color="black")
     axis.set_xticks(range(len(THRESHOLDS)), [f"δ = {delta:.2f}" for delta in THRESHOLDS])
     axis.set(ylabel="expert samples [steps]")
     axis.set_title(
-        f"{task}: samples until the intervention rate stays below δ\nmedian and quartiles; hatched: never got there",
+        f"{task}: samples until the intervention rate stays below δ\n"
+        "median and quartiles; hatched, or with an arrow: at least so many",
         fontsize=10,
     )
     axis.set_ylim(0, 1.25 * axis.get_ylim()[1])  # room for the legend above the bars

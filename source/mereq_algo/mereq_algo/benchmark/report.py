@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
@@ -14,9 +15,8 @@ from typing import Any
 from .measures import (
     THRESHOLDS,
     SampleCount,
-    divergence_from_expert,
+    divergence,
     gap_closed,
-    median_count,
     quartiles,
     round_rows,
     sample_counts,
@@ -68,8 +68,8 @@ def _sample_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     counts = {method: {delta: sample_counts(found, delta) for delta in THRESHOLDS} for method, found in runs.items()}
     lines = [
         "Expert samples until the intervention rate stays below δ: median over seeds (interquartile range), and the"
-        " ratio of the median to MEReQ's. `>` marks a median that includes a run which never got there (censored); in"
-        " quartiles such a run counts with the samples that it had.",
+        " ratio of the median to MEReQ's. A run that never got there (censored) comes last; `>` marks what is at least"
+        " so many because of one.",
         "",
         "| method | seeds | " + " | ".join(f"δ = {delta:.2f} | ratio" for delta in THRESHOLDS) + " |",
         "|---|---:|" + "---:|---:|" * len(THRESHOLDS),
@@ -77,10 +77,9 @@ def _sample_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     for method, by_delta in counts.items():
         cells = []
         for delta in THRESHOLDS:
-            low, high = quartiles(by_delta[delta])
-            count = median_count(by_delta[delta])
-            reference = median_count(counts["mereq"][delta]) if "mereq" in counts else None
-            cells += [f"{count} ({low:.0f} to {high:.0f})", _ratio(count, reference)]
+            found = quartiles(by_delta[delta])
+            reference = quartiles(counts["mereq"][delta]).median if "mereq" in counts else None
+            cells += [f"{found.median} ({found.low} to {found.high})", _ratio(found.median, reference)]
         lines.append(f"| {method} | {len(runs[method])} | " + " | ".join(cells) + " |")
     return lines
 
@@ -93,36 +92,46 @@ def _ratio(count: SampleCount, reference: SampleCount | None) -> str:
 
 
 def _quality_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Return how good the last policies are."""
-    features = list(next(iter(runs.values()))[0]["evaluation"]["expert"]["histograms"])
+    """Return how good the last policies are, and beside them prior and expert, which tell what that is worth."""
+    reference = next(iter(runs.values()))
+    features = list(reference[0]["evaluation"]["expert"]["histograms"])
     lines = [
         "The last policy of each run over whole episodes: median over seeds. The last columns are the Jensen-Shannon"
-        " divergence of a feature's distribution from the expert's, in bits.",
+        " divergence of a feature's distribution from the expert's, in bits; the expert's own is that from another"
+        " seed's expert, below which nothing can be told.",
         "",
         "| method | gap in expert return closed | success | prior's own return lost | "
         + " | ".join(f"`{name}`" for name in features)
         + " |",
         "|---|---:|---:|---:|" + "---:|" * len(features),
     ]
-    for method, found in runs.items():
-        lost = [
-            run["evaluation"]["prior"]["return_prior_reward"]["mean"]
-            - run["evaluation"]["aligned"]["return_prior_reward"]["mean"]
-            for run in found
-        ]
-        divergences = [divergence_from_expert(run["evaluation"]) for run in found]
+    rows = {method: (found, "aligned") for method, found in runs.items()}
+    rows |= {policy: (reference, policy) for policy in ("prior", "expert")}
+    for name, (found, policy) in rows.items():
+        evaluations = [run["evaluation"] for run in found]
+        lost = [_own_return(evaluation, "prior") - _own_return(evaluation, policy) for evaluation in evaluations]
+        experts = [evaluation["expert"]["histograms"] for evaluation in evaluations]
+        if policy == "expert":
+            divergences = [divergence(*pair) for pair in itertools.combinations(experts, 2)]
+        else:
+            own = [evaluation[policy]["histograms"] for evaluation in evaluations]
+            divergences = [divergence(*pair) for pair in zip(own, experts, strict=True)]
         cells = [
-            f"{100 * median(_final_gap(run) for run in found):.0f} %",
-            f"{100 * median(run['success_rate'] for run in found):.0f} %",
+            f"{100 * median(_final_gap(run, policy) for run in found):.0f} %",
+            f"{100 * median(evaluation[policy]['success_rate']['mean'] for evaluation in evaluations):.0f} %",
             f"{median(lost):.1f}",
-            *(f"{median(divergence[name] for divergence in divergences):.3f}" for name in features),
+            *(f"{median(found[name] for found in divergences):.3f}" if divergences else "–" for name in features),
         ]
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
 
 
-def _final_gap(run: dict[str, Any]) -> float:
-    prior, aligned, expert = (
-        run["evaluation"][policy]["return_expert_reward"]["mean"] for policy in ("prior", "aligned", "expert")
-    )
-    return gap_closed(aligned, prior, expert)
+def _final_gap(run: dict[str, Any], policy: str = "aligned") -> float:
+    """Return how much of the gap in the person's reward a policy has closed at the end."""
+    returns = [run["evaluation"][name]["return_expert_reward"]["mean"] for name in (policy, "prior", "expert")]
+    return gap_closed(*returns)
+
+
+def _own_return(evaluation: dict[str, Any], policy: str) -> float:
+    """Return what a policy makes of the reward that the prior was trained for."""
+    return evaluation[policy]["return_prior_reward"]["mean"]

@@ -29,6 +29,11 @@ from .supervision import SupervisedRound, Supervision, begin_round
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
 
+EVALUATION_ROUND = 7
+"""Policies are compared at the end from where the robots would start in this round, whatever the method and however
+many rounds it may take: with one seed that is the same for all. (It comes after the last round of the tasks' defaults.)
+"""
+
 
 class SupervisionRunner:
     """Aligns a prior policy with a person from their interventions, by the method that the settings name.
@@ -230,7 +235,7 @@ class SupervisionRunner:
 
     def _evaluate(self) -> None:
         """Compare prior, aligned policy and expert side by side, exploration included, as they were trained."""
-        self._begin(self.cfg.max_rounds)
+        self._begin(EVALUATION_ROUND)
         self._notify("evaluation")
         policies = {"prior": self.prior.policy, "aligned": self.policy, "expert": self.expert.policy}
         generator = torch.Generator(self.env.device).manual_seed(self.seed)
