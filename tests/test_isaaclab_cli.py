@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mereq_tasks.arguments import task_names
+
 LAUNCHER = Path(__file__).parents[1] / "isaaclab.sh"
-TASKS = ("Franka-Erase", "Franka-PushBottle")
+TASKS = task_names()
 TASK = ("--task", "Franka-Erase", "--num_envs", "4")
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
@@ -44,7 +46,7 @@ def test_agents_without_a_policy_step_the_task(isaaclab, agent):
 
 @pytest.mark.parametrize(
     ("task", "agent"),
-    [*((task, "rsl_rl_cfg_entry_point") for task in TASKS), (TASKS[0], "rsl_rl_residual_cfg_entry_point")],
+    [*((task, "rsl_rl_cfg_entry_point") for task in TASKS), ("Franka-Erase", "rsl_rl_residual_cfg_entry_point")],
 )
 def test_rsl_rl_trains_on_the_task_and_saves_a_policy(isaaclab, tmp_path, task, agent):
     options = ("--task", task, "--num_envs", "4", "--max_iterations", "1", "--agent", agent)

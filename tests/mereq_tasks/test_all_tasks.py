@@ -13,11 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from isaaclab.managers import SceneEntityCfg
+from isaaclab_newton.physics import NewtonManager
 from tensordict import TensorDict
 
 from mereq_algo.networks import load_checkpoint
 from mereq_algo.residual import LinearReward
-from mereq_algo.runner import TaskSpec
+from mereq_algo.runner import MEReQCfg, TaskSpec
 from mereq_algo.storage import transition_from_step
 from mereq_tasks.arguments import add_task_args, parse_task_args, task_names
 from mereq_tasks.launch import load_view, resolve_task
@@ -62,7 +64,13 @@ def random_steps(any_task) -> list[tuple]:
         action = 2 * torch.rand(env.num_envs, env.num_actions) - 1
         obs, rewards, dones, extras = env.step(action)
         transition = transition_from_step(before["policy"], action, obs, rewards, dones, extras)
-        steps.append((obs.clone(), rewards.clone(), dones.clone(), extras["time_outs"].clone(), transition.clone()))
+        # An episode that ended shows in its last observation what it ended with; obs is of the next one already.
+        last = obs["features"].clone()
+        if dones.any():
+            last = torch.where(dones.bool().unsqueeze(1), extras["final_obs"]["features"], last)
+        steps.append(
+            (obs.clone(), rewards.clone(), dones.clone(), extras["time_outs"].clone(), transition.clone(), last)
+        )
     return steps
 
 
@@ -88,7 +96,7 @@ def test_random_actions_give_finite_numbers(random_steps):
 def test_random_actions_break_no_robot(random_steps, any_task):
     """All robots are reset together, by time, once an episode."""
     length = any_task.env.max_episode_length
-    for number, (_, _, dones, time_outs, _) in enumerate(random_steps, start=1):
+    for number, (_, _, dones, time_outs, *_) in enumerate(random_steps, start=1):
         assert dones.bool().all() if number % length == 0 else not dones.any()
         assert torch.equal(dones.bool(), time_outs)
 
@@ -127,6 +135,20 @@ def test_features_and_metrics_are_shares(random_steps):
     for obs, *_ in random_steps:
         for group in ("features", "metrics"):
             assert (obs[group] >= 0.0).all() and (obs[group] <= 1.0).all(), group
+
+
+def test_spaces_are_bounded_and_hold_all_that_is_seen(any_task, random_steps):
+    env = any_task.env.unwrapped
+    spaces = env.single_observation_space
+    for group in ("policy", "features"):
+        low, high = (torch.from_numpy(bound) for bound in (spaces[group].low, spaces[group].high))
+        assert torch.isfinite(low).all() and torch.isfinite(high).all() and (low < high).all(), group
+        for obs, *_ in random_steps:
+            # Directions are of length 1 but for rounding.
+            assert ((obs[group] >= low - 1e-4) & (obs[group] <= high + 1e-4)).all(), group
+    assert (spaces["features"].low == 0.0).all() and (spaces["features"].high == 1.0).all()
+    assert (env.single_action_space.low == -1.0).all() and (env.single_action_space.high == 1.0).all()
+    assert env.observation_space["policy"].shape == (env.num_envs, *spaces["policy"].shape)
 
 
 def test_policy_observations_are_of_order_one(random_steps):
@@ -190,14 +212,44 @@ def test_the_person_wishes_for_features_of_the_task(any_task):
 
 
 def test_the_experts_reward_is_the_tasks_and_what_the_person_wishes(any_task, random_steps):
-    """r + θ*ᵀf: r from the environment's own terms, f from the features of the same transition."""
+    """r + θ*ᵀf: r from the environment's own terms, f from the features of the same transition, its last one too."""
     spec = TaskSpec(**any_task.names)
     reward = LinearReward(1.0, spec.theta_star)
     weights = any_task.env.unwrapped.cfg.preference.weights
-    for obs, rewards, dones, _, transition in random_steps:
-        going_on = ~dones.bool()
-        wished = sum(w * obs["features"][:, spec.feature_names.index(name)] for name, w in weights.items())
-        torch.testing.assert_close(reward(transition)[going_on], (rewards + wished)[going_on])
+    assert any(dones.any() for _, _, dones, *_ in random_steps)
+    for _, rewards, _, _, transition, features in random_steps:
+        wished = sum(w * features[:, spec.feature_names.index(name)] for name, w in weights.items())
+        torch.testing.assert_close(reward(transition), rewards + wished)
+
+
+def test_masses_and_frictions_differ_between_robots_in_the_solver_as_the_events_say(any_task):
+    """Not only in Isaac Lab's own arrays: what counts is what the solver steps with, which has an order of its own."""
+    env = any_task.env.unwrapped
+    any_task.env.step(torch.zeros(env.num_envs, any_task.env.num_actions))
+    events = [getattr(env.cfg.events, name) for name in vars(env.cfg.events)]
+    drawn = [event.params for event in events if event.mode == "startup"]
+    assert drawn, "all robots have the same objects"
+    model = NewtonManager._solver.mjw_model
+    factors = [params["mass_distribution_params"] for params in drawn if "mass_distribution_params" in params]
+    frictions = {params["static_friction_range"] for params in drawn if "static_friction_range" in params}
+    masses = varied(model.body_mass.numpy())
+    assert len(masses) == len(factors)
+    for low, high in factors:
+        # The default is not known to the solver any more: of one mass all robots' are within the range's ratio.
+        assert any(high / low * 0.6 < column.max() / column.min() <= high / low + 1e-4 for column in masses)
+    found = {column: nearest(column, frictions) for column in varied(model.geom_friction.numpy()[..., 0])}
+    assert set(found.values()) == frictions
+    for column, (low, high) in found.items():
+        assert low <= column.min() < column.max() <= high
+
+
+def varied(values) -> list[torch.Tensor]:
+    """What differs between robots, of an array with a row for each of them."""
+    return [column for column in torch.from_numpy(values.copy()).T if column.std() > 0.0]
+
+
+def nearest(column: torch.Tensor, limits: set[tuple[float, float]]) -> tuple[float, float]:
+    return min(limits, key=lambda pair: abs(float(column.mean()) - sum(pair) / 2))
 
 
 def test_people_are_told_what_the_task_is(any_task):
@@ -217,20 +269,39 @@ def test_what_a_film_traces_fits_its_axis(any_task, random_steps):
 
 
 def test_train_and_play_see_the_same(any_task):
-    """One robot, as when a policy is played, has the groups, widths and limits that many have in training."""
+    """One robot, as when a policy is played, meets what many do in training: every setting but how many there are."""
     parser = argparse.ArgumentParser()
     add_task_args(parser)
     name = any_task.names["task"]
     one = resolve_task(*parse_task_args(parser, ["--task", name, "--num_envs", "1", "--device", "cpu"])).env_cfg
     many = any_task.env.unwrapped.cfg
+    for part in ("observations", "actions", "commands", "rewards", "terminations", "events", "decimation"):
+        ours, theirs = (_plain(getattr(cfg, part)) for cfg in (one, many))
+        assert ours == theirs, part
     for group in ("policy", "features", "metrics"):
-        ours, theirs = getattr(one.observations, group).to_dict(), getattr(many.observations, group).to_dict()
-        assert {term: (value or {}).get("clip") for term, value in ours.items() if isinstance(value, dict)} == {
-            term: (value or {}).get("clip") for term, value in theirs.items() if isinstance(value, dict)
-        }
         assert not getattr(one.observations, group).enable_corruption
-    assert one.actions.to_dict().keys() == many.actions.to_dict().keys()
     assert one.episode_length_s == many.episode_length_s
+    assert one.curriculum is None and many.curriculum is None, "easier starts are for learning from nothing alone"
+
+
+def _plain(value: object) -> object:
+    """A configuration as plain values; a scene entity as what it names, since an open task has looked it up."""
+    if isinstance(value, SceneEntityCfg):
+        return [value.name, value.body_names]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return _plain(vars(value)) if hasattr(value, "__dataclass_fields__") else repr(value)
+
+
+def test_the_main_job_has_settings_for_it(any_task):
+    """All of the task's own are known to the learner, and have values that it takes."""
+    parser = argparse.ArgumentParser()
+    add_task_args(parser)
+    command_line = ["--task", any_task.names["task"], "--device", "cpu"]
+    cfg = MEReQCfg.from_dict(resolve_task(*parse_task_args(parser, command_line)).agent)
+    assert cfg.method == "mereq" and cfg.intervention_threshold == 0.05
 
 
 def test_reset_forgets_the_episode(any_task):

@@ -6,9 +6,9 @@
 import pytest
 import torch
 
-from mereq_algo.networks import load_checkpoint
-from mereq_algo.runner import TaskSpec, evaluate
-from mereq_tasks.shipped import shipped_policy
+from mereq_algo.runner import TaskSpec
+
+from .shipped_policies import evaluate_shipped
 
 pytestmark = pytest.mark.sim
 
@@ -148,34 +148,8 @@ def test_observation_after_a_reset_within_a_step_shows_the_new_pose(eraser):
     assert (height > 0.0).all()
 
 
-def test_mass_and_friction_of_the_eraser_differ_between_robots_in_the_solver(erase_task):
-    """Not only in Isaac Lab's own arrays: what counts is what the solver steps with."""
-    from isaaclab_newton.physics import NewtonManager
-
-    unwrapped = erase_task.env.unwrapped
-    erase_task.env.step(torch.zeros(erase_task.env.num_envs, erase_task.env.num_actions))
-    model = NewtonManager._solver.mjw_model
-    body = unwrapped.scene["robot"].body_names.index("eraser")
-    wanted = unwrapped.scene["robot"].data.body_mass.torch[:, body]
-    # The solver has its own order of bodies and shapes; only those of the eraser differ.
-    for values, low, high in (
-        (model.body_mass.numpy(), 0.7 * 0.06, 1.5 * 0.06),
-        (model.geom_friction.numpy()[..., 0], 0.2, 0.4),
-    ):
-        varied = [column for column in torch.from_numpy(values).T if column.std() > 0]
-        (column,) = varied
-        assert ((low <= column) & (column <= high)).all() and len(column.unique()) == erase_task.env.num_envs
-    assert torch.equal(torch.from_numpy(model.body_mass.numpy()).std(dim=0).max(), wanted.std())
-
-
 def test_shipped_prior_leaves_ink_and_shipped_expert_does_not(erase_task):
     """The prior leaves at least 40 % of the ink, the expert at most 5 %; their cards have it over 100 episodes."""
-    env, spec = erase_task.env, TaskSpec(**erase_task.names)
-    files = {name: shipped_policy("Franka-Erase", name) for name in ("prior", "expert")}
-    assert all(file.stat().st_size < 2e6 for file in files.values())
-    torch.manual_seed(0)
-    env.reset()
-    policies = {name: load_checkpoint(file)[0] for name, file in files.items()}
-    found = evaluate(env, policies, spec, 32, torch.Generator().manual_seed(0))
+    found = evaluate_shipped(erase_task, 32)
     assert found["prior"].metrics["ink_removed"].mean <= 0.6
     assert found["expert"].metrics["ink_removed"].mean >= 0.95

@@ -12,6 +12,8 @@ from mereq_algo.storage import transition_from_step
 from mereq_tasks.push_bottle.bottle import BottleCfg
 from mereq_tasks.push_bottle.push_bottle_env_cfg import HIGH_POSE, LOW_POSE
 
+from .shipped_policies import evaluate_shipped
+
 pytestmark = pytest.mark.sim
 
 
@@ -168,6 +170,36 @@ def test_success_is_a_bottle_that_stands_on_its_spot(pusher, away, tilt, success
     metrics = pusher.unwrapped.observation_manager.compute_group("metrics")
     assert (metrics[:, names.index("success")] == success).all()
     assert (metrics[:, names.index("toppled")] == toppled).all()
+
+
+def test_a_script_pushes_the_bottle_to_its_spot(pusher):
+    """From behind and near the base: it stands within 3 cm of the spot, and the metrics call that a success."""
+    is_done = torch.zeros(pusher.env.num_envs, 1, dtype=torch.bool)
+    for _ in range(pusher.env.max_episode_length - 3):
+        place, way = pusher.position()[:, :2], pusher.goal.offset()
+        distance = way.norm(dim=1, keepdim=True)
+        is_done |= distance < 0.02
+        ahead = way / distance
+        from_tool = place - pusher.tool()[:, :2]
+        along = (from_tool * ahead).sum(dim=1, keepdim=True)
+        is_behind = (along > 0.0) & ((from_tool - along * ahead).norm(dim=1, keepdim=True) < 0.015)
+        gap = BottleCfg().radius + 0.012 - 0.03 * is_behind
+        target = torch.cat((place - gap * ahead, torch.full((len(place), 1), 0.03)), dim=1)
+        pusher.step_towards(torch.where(is_done, pusher.tool(), target))
+    names = pusher.unwrapped.observation_manager.active_terms["metrics"]
+    success = pusher.unwrapped.observation_manager.compute_group("metrics")[:, names.index("success")]
+    is_there = (pusher.position()[:, :2] - pusher.goal.command).norm(dim=1) < 0.03
+    is_upright = pusher.goal.tilt() < 0.1
+    assert torch.equal(success.bool(), is_there & is_upright)
+    assert is_done.float().mean() >= 0.5 and success[is_done.flatten()].all(), "the others are on their way"
+
+
+def test_shipped_policies_push_high_and_low(push_bottle_task):
+    """Of 32 episodes each; their cards have 200."""
+    found = evaluate_shipped(push_bottle_task, 32)
+    assert found["prior"].success_rate.mean >= 0.8 and found["expert"].success_rate.mean >= 0.95
+    heights = {name: evaluation.features["push_height"].mean for name, evaluation in found.items()}
+    assert heights["expert"] < 0.1 < heights["prior"]
 
 
 def test_reset_draws_bottle_spot_and_arm_within_their_ranges(pusher):

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from mereq_tasks.mdp import rotate
 from mereq_tasks.pick_place.pick_place_env_cfg import GRASPABLE_LENGTH, PARCEL_SIZE, REST_HEIGHT
-from mereq_tasks.pick_place.starts import fade_out
+from mereq_tasks.pick_place.starts import AZIMUTH, WRIST, fade_out
 
 pytestmark = pytest.mark.sim
 
@@ -25,6 +26,11 @@ def test_starts_are_within_their_ranges_and_easier_ones_are_what_they_say(grippe
         low, high = ranges[name]
         assert low - 1e-4 <= place[:, axis].min() < place[:, axis].max() <= high + 1e-4
     assert (place[:, 2] - REST_HEIGHT).abs().max() < 1e-4
+    axis = rotate(gripper.parcel.data.root_quat_w.torch, (1.0, 0.0, 0.0))
+    check_within(torch.atan2(axis[:, 1], axis[:, 0]), ranges["yaw"])
+    robot = gripper.unwrapped.scene["robot"]
+    for name, limits in (("fr3_joint1", AZIMUTH), ("fr3_joint7", WRIST)):
+        check_within(robot.data.joint_pos.torch[:, robot.joint_names.index(name)], limits)
     assert 0.09 < gripper.goal.tool()[:, 2].min() < gripper.goal.tool()[:, 2].max() < 0.19
     proposal = gripper.goal.proposal
     least, most = gripper.goal.cfg.proposed_offset
@@ -41,6 +47,13 @@ def test_starts_are_within_their_ranges_and_easier_ones_are_what_they_say(grippe
     assert gripper.goal.grasp_point_from_tool()[:, :2].norm(dim=1).max() < 1e-3
     opening = gripper.unwrapped.scene["robot"].data.joint_pos.torch[:, -2:].sum(dim=1)
     assert (opening > PARCEL_SIZE[1]).all()
+
+
+def check_within(values: torch.Tensor, limits: tuple[float, float]) -> None:
+    """All are within limits, and spread over half of what is between them at least."""
+    low, high = limits
+    assert low - 1e-4 <= values.min() and values.max() <= high + 1e-4
+    assert values.max() - values.min() > 0.5 * (high - low)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

@@ -17,6 +17,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mereq_algo.runner import TIMES
+from mereq_tasks.arguments import task_names
 
 from .conftest import OPTIONS, TINY, command, run_script
 
@@ -35,6 +36,18 @@ def test_a_run_leaves_what_the_design_promises(run_folder):
     for file in (*files, "report.html", "video/comparison.mp4"):
         assert (run_folder / file).is_file(), file
     assert list(run_folder.glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("task", [name for name in task_names() if name != "Franka-Erase"])
+def test_the_main_job_runs_on_every_other_task_as_it_is_configured(task, tmp_path):
+    result = run_script("train_mereq.py", *OPTIONS, "--logs", str(tmp_path), "--no-video", *TINY, task=task)
+    assert result.returncode == 0, result.stderr
+    (folder,) = (tmp_path / task).iterdir()
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["status"] in ("budget_spent", "converged") and summary["rounds"] >= 1
+    assert set(summary["evaluation"]) == {"prior", "aligned", "expert"}
+    assert len(summary["theta_history"]) == summary["rounds"] - 1 == len(summary["gradient_norm"])
+    assert (folder / "checkpoints" / "policy.safetensors").is_file() and (folder / "report.html").is_file()
 
 
 def test_tensorboard_has_curves_settings_results_and_the_film(run_folder):

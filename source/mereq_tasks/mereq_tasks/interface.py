@@ -22,6 +22,7 @@ from isaaclab.utils.math import quat_apply_inverse
 from . import mdp
 from .arguments import TaskUsageError
 from .quantity import Quantity
+from .spaces import each, term_bounds
 
 HAND = "fr3_hand"
 
@@ -70,10 +71,7 @@ def _observation(env: ManagerBasedRLEnv, step: mdp.ToolStepActionCfg, constants:
         if offset is not None and tuple(offset) != tuple(step.body_offset.pos):
             raise TaskUsageError(f"observation {name} cannot be exported: it is of another point than the tool's")
         width = math.prod(shape)
-        low, high = (_each(bound, width) for bound in (quantity.low, quantity.high))
-        scale = _each(1.0 if term.scale is None else term.scale, width)
-        if term.clip is not None:
-            low, high = ([min(max(value, term.clip[0]), term.clip[1]) for value in bound] for bound in (low, high))
+        low, high = term_bounds(term, width)
         found.append(
             {
                 "name": name,
@@ -82,9 +80,9 @@ def _observation(env: ManagerBasedRLEnv, step: mdp.ToolStepActionCfg, constants:
                 "unit": quantity.unit if isinstance(quantity.unit, str) else list(quantity.unit),
                 "frame": quantity.frame,
                 "clip": None if term.clip is None else list(term.clip),
-                "scale": scale,
-                "low": [value * factor for value, factor in zip(low, scale, strict=True)],
-                "high": [value * factor for value, factor in zip(high, scale, strict=True)],
+                "scale": each(1.0 if term.scale is None else term.scale, width),
+                "low": low,
+                "high": high,
                 "parameters": {**_needed_constants(constants), **_plain(term.params)},
                 "meaning": _first_sentence(term.func),
             }
@@ -127,9 +125,9 @@ def _action(name: str, cfg: Any) -> dict[str, Any]:
 
 def _controller(env: ManagerBasedRLEnv, step: mdp.ToolStepActionCfg) -> dict[str, Any]:
     gains = step.controller_cfg
-    stiffness = _each(gains.motion_stiffness_task, 6)
+    stiffness = each(gains.motion_stiffness_task, 6)
     # As Isaac Lab derives it from the ratio: 2 ζ √K.
-    ratios = _each(gains.motion_damping_ratio_task, 6)
+    ratios = each(gains.motion_damping_ratio_task, 6)
     robot: Any = env.scene["robot"]
     return {
         "type": "cartesian_impedance",
@@ -176,10 +174,6 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(value, (list, tuple)) and all(isinstance(item, (int, float)) for item in value):
             kept[name] = list(value)
     return kept
-
-
-def _each(value: float | tuple[float, ...] | list[float], width: int) -> list[float]:
-    return [float(value)] * width if isinstance(value, (int, float)) else [float(item) for item in value]
 
 
 def _rounded(values: torch.Tensor) -> list[float]:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import logging
 
+import gymnasium as gym
 import torch
 from isaaclab.envs import ManagerBasedRLEnv, ManagerBasedRLEnvCfg
 from isaaclab.envs.common import VecEnvStepReturn
+
+from .spaces import LEARNED_FROM, observation_space
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +29,17 @@ class TaskEnv(ManagerBasedRLEnv):
             logger.warning("device %s is not there: running on the CPU", cfg.sim.device)
             cfg.sim.device = "cpu"
         super().__init__(cfg, render_mode, **kwargs)
+
+    def _configure_gym_env_spaces(self):
+        """Configures spaces that say how large observations and actions can get, which Isaac Lab's do not."""
+        super()._configure_gym_env_spaces()
+        spaces: gym.spaces.Dict = self.single_observation_space  # type: ignore[assignment]  # None once it is closed
+        for group in LEARNED_FROM:
+            if group in spaces.spaces:
+                spaces[group] = observation_space(self.observation_manager, group)
+        self.single_action_space = gym.spaces.Box(-1.0, 1.0, self.single_action_space.shape)
+        self.observation_space = gym.vector.utils.batch_space(spaces, self.num_envs)
+        self.action_space = gym.vector.utils.batch_space(self.single_action_space, self.num_envs)
 
     def step(self, action: torch.Tensor) -> VecEnvStepReturn:
         """Steps all robots, and adds to ``extras`` what Isaac Lab keeps to itself.

@@ -184,6 +184,7 @@ def toppled(env: ManagerBasedRLEnv, command: str = "goal") -> torch.Tensor:
     return goal.tilt() > goal.cfg.toppled_tilt
 
 
+@measures("1", "none", 0.0, 1.0)
 def toppled_flag(env: ManagerBasedRLEnv, command: str = "goal") -> torch.Tensor:
     """Feature: 1 in the step in which the object falls over, else 0. Shape: (num_envs, 1).
 
