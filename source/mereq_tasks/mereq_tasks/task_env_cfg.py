@@ -80,7 +80,8 @@ def friction_of(asset_cfg: SceneEntityCfg, low: float, high: float) -> EventTerm
     """Returns an event that draws every robot's friction coefficient of a body once.
 
     Once, as Isaac Lab advises: the solver derives constants of the whole model from it, and with staggered episodes
-    some robot is reset in every step. Hundreds of robots hold as many different objects.
+    some robot is reset in every step. Hundreds of robots hold as many different objects. So it is there from the first
+    step of training on: a policy that learned to grasp one kind of object first was not needed for any task.
     """
     return EventTerm(
         func=mdp.randomize_rigid_body_material,

@@ -207,9 +207,11 @@ class EventCfg:
             "velocity_range": {},
         },
     )
-    bottle_mass = mass_of(_bottle(), 0.6, 1.3)
+    bottle_mass = mass_of(_bottle(), 0.6, 1.3)  # 0.24 to 0.52 kg: a half-litre bottle, from half full to full
     bottle_friction = friction_of(_bottle(), *FRICTION)
-    fingertip_friction = friction_of(_tool(), 0.6, 0.9)  # rubber pads
+    # Rubber pads on plastic. Source: ours, about what rubber has on dry cardboard or concrete (The Engineering ToolBox:
+    # 0.5 to 0.8 and 0.6 to 0.85).
+    fingertip_friction = friction_of(_tool(), 0.6, 0.9)
 
 
 @configclass

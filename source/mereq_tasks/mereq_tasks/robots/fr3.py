@@ -7,7 +7,7 @@
 * :obj:`FR3_ERASER_CFG`: the hand is closed on an eraser; only the arm moves.
 * :obj:`FR3_PUSHER_CFG`: the hand is closed; only the arm moves.
 
-Both are driven by joint torques from an operational-space controller, with gravity compensated, as libfranka's torque
+All are driven by joint torques from an operational-space controller, with gravity compensated, as libfranka's torque
 interface does on the arm.
 """
 

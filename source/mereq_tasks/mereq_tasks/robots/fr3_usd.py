@@ -31,7 +31,7 @@ def fr3_usd_path(tool: str) -> Path:
     and renamed, so that two processes that start at once never see half a robot.
 
     Args:
-        tool: ``"gripper"`` or ``"eraser"``.
+        tool: ``"gripper"``, ``"eraser"`` or ``"pusher"``.
     """
     urdf = fr3_description.to_bytes(fr3_description.build_urdf(tool))
     version = importlib.metadata.version("urdf-usd-converter")
@@ -76,4 +76,4 @@ class Fr3UsdCfg(UsdFileCfg):
     """Filled in at spawn time."""
 
     tool: str = "gripper"
-    """What the hand carries: ``"gripper"`` or ``"eraser"``."""
+    """What the hand is or carries: ``"gripper"``, ``"eraser"`` or ``"pusher"``."""
