@@ -10,7 +10,15 @@ import torch
 from tensordict import TensorDict
 
 from mereq_algo.intervention import SupervisedRollout
-from mereq_algo.irl import MaxEntIRL, MaxEntIRLCfg, TargetFeatures, TargetFeaturesCfg, feature_scale, split_segments
+from mereq_algo.irl import (
+    EpisodeMeans,
+    MaxEntIRL,
+    MaxEntIRLCfg,
+    TargetFeatures,
+    TargetFeaturesCfg,
+    feature_scale,
+    split_segments,
+)
 from mereq_algo.networks import CriticCfg, GaussianPolicy
 from mereq_algo.residual import LinearReward, ResidualSACCfg, UpdateScheduleCfg, build_residual_sac
 
@@ -67,8 +75,21 @@ def test_standard_error_of_the_target_is_that_between_episodes():
     # √(6/5 Σ w² d²) / Σ w = √(6/5 · 2.5) / 4.5.
     twice = _target(rollout, rollout, memory=0.5)
     assert float(twice.standard_error()) == pytest.approx(math.sqrt(1.2 * 2.5) / 4.5)
-    # One episode says nothing of how others would be.
-    assert _target(_rollout([0, 1], [1.0, 2.0])).standard_error().isinf().all()
+
+
+def test_how_sure_one_episode_is_comes_from_those_that_nobody_supervised():
+    target = _target(_rollout([0, 1], [1.0, 2.0]))
+    assert target.standard_error().isinf().all(), "it says nothing of how others would be"
+    means = torch.tensor([[1.0], [3.0], [5.0]])
+    target = TargetFeatures(1)
+    target.add_round(_rollout([0, 1], [1.0, 2.0]), episodes_alone=EpisodeMeans(means, means))
+    assert float(target.standard_error()) == pytest.approx(2.0)
+    # Of two episodes with means of 1 and 2 it is their own, in the same round or in another.
+    target.add_round(_rollout([0, 0], [1.0, 2.0], [0, 1]), episodes_alone=EpisodeMeans(means, means))
+    assert float(target.standard_error()) == pytest.approx(0.5)
+    restored = TargetFeatures(1)
+    restored.load_state_dict(target.state_dict())
+    assert torch.equal(restored.standard_error(), target.standard_error())
 
 
 def test_standard_error_is_that_of_repeated_rollouts():

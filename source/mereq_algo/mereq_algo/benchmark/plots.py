@@ -55,7 +55,7 @@ def _curves(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str,
     """Draw the intervention rate against expert samples: the median over seeds, and between which it varied.
 
     A run has points where its rounds ended, elsewhere its rate is that of the round before, and after its end the last
-    one. Where more than half of the runs are over the median is dotted; with the longest run it ends.
+    one. Where more than half of the runs are over the median is dotted and has no band; with the longest run it ends.
     """
     figure, axis = plt.subplots(figsize=(7, 4.5))
     most = max(run["expert_samples"][-1] for found in runs.values() for run in found)
@@ -66,9 +66,8 @@ def _curves(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str,
         middle, is_most = 100 * np.median(rates, axis=0), grid <= ends[(len(ends) - 1) // 2]
         axis.plot(grid[is_most], middle[is_most], color=colours[method], label=method)
         axis.plot(grid[~is_most], middle[~is_most], color=colours[method], linestyle=(0, (1, 2)))
-        axis.fill_between(
-            grid, 100 * rates.min(axis=0), 100 * rates.max(axis=0), color=colours[method], alpha=0.15, linewidth=0
-        )
+        low, high = 100 * rates.min(axis=0)[is_most], 100 * rates.max(axis=0)[is_most]
+        axis.fill_between(grid[is_most], low, high, color=colours[method], alpha=0.15, linewidth=0)
     for delta in THRESHOLDS:
         axis.axhline(100 * delta, color="0.6", linewidth=0.8, linestyle=":")
     axis.set(xlabel="expert samples [steps]", ylabel="intervention rate [%]", xlim=(0, most), ylim=(0, 100))

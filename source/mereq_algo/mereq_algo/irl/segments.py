@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from ..intervention import SupervisedRollout
-from .starts import StartEffect
+from .starts import EpisodeMeans, StartEffect
 
 
 @dataclass
@@ -76,7 +76,7 @@ class TargetFeatures:
 
     λ is the untouched share of the steps, so φ* is the mean feature over all steps that count, older rounds fading by
     ``memory``. Without pseudo-expert data λ is 0. Episodes are kept apart: only between them is there independence, so
-    their spread tells how sure φ* is.
+    their spread tells how sure φ* is. A single one has none, and then it is that of episodes which nobody supervised.
     """
 
     def __init__(self, num_features: int, cfg: TargetFeaturesCfg | None = None) -> None:
@@ -85,14 +85,23 @@ class TargetFeatures:
         self._sums = torch.zeros(0, num_features, dtype=torch.float64)
         self._counts = torch.zeros(0, dtype=torch.float64)
         self._weights = torch.zeros(0, dtype=torch.float64)
+        self._spread_alone = torch.full((num_features,), torch.inf)
 
-    def add_round(self, rollout: SupervisedRollout, start_effect: StartEffect | None = None) -> None:
+    def add_round(
+        self,
+        rollout: SupervisedRollout,
+        start_effect: StartEffect | None = None,
+        episodes_alone: EpisodeMeans | None = None,
+    ) -> None:
         """Take in the supervised rollout of one round.
 
         Args:
             rollout: The rollout.
             start_effect: What episodes under its policy owe to their starts; without one, features count as they are.
+            episodes_alone: Episodes of its policy that nobody supervised, two at least.
         """
+        if episodes_alone is not None:
+            self._spread_alone = episodes_alone.features.std(dim=0).cpu()
         segments = split_segments(rollout, self.cfg.reaction_steps)
         counts_as_wish = segments.person | segments.robot if self.cfg.pseudo_expert else segments.person
         names, sums, num_steps = rollout.sums_by_episode(rollout.transitions["features"].double(), counts_as_wish)
@@ -117,19 +126,28 @@ class TargetFeatures:
         """Return the standard error of φ*: the linearised one of a ratio, with episodes as clusters (Kish 1965).
 
         Returns:
-            On the CPU; infinite where fewer than two episodes count. Shape: (num_features,)
+            On the CPU; of a single episode the spread of those that nobody supervised, and infinite where there were
+            none or nothing counts. Shape: (num_features,)
         """
         num_episodes, value = int((self._weights > 0.0).sum()), self.value()
-        if num_episodes < 2 or value is None:
-            return torch.full(self._sums.shape[1:], torch.inf)
+        if value is None:
+            return torch.full_like(self._spread_alone, torch.inf)
+        if num_episodes < 2:
+            return self._spread_alone.clone()
         residual = self._weights.unsqueeze(1) * (self._sums - value.double() * self._counts.unsqueeze(1))
         variance = residual.square().sum(dim=0) * num_episodes / (num_episodes - 1)
         return (variance.sqrt() / self._total).float()
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return everything gathered so far."""
-        return {"sums": self._sums, "counts": self._counts, "weights": self._weights}
+        return {
+            "sums": self._sums,
+            "counts": self._counts,
+            "weights": self._weights,
+            "spread_alone": self._spread_alone,
+        }
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self._sums, self._counts, self._weights = state["sums"], state["counts"], state["weights"]
+        self._spread_alone = state["spread_alone"]

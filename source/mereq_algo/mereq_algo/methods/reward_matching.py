@@ -166,7 +166,7 @@ class RewardMatchingLearner(Learner):
         start_effect = None
         if self._target.cfg.adjust_for_starts:
             start_effect = StartEffect.fit(episodes_alone, transitions[0]["features"])
-        self._target.add_round(rollout, start_effect)
+        self._target.add_round(rollout, start_effect, episodes_alone)
         if self._irl_cfg.objective == "actions":
             self._corrections.add_round(rollout)
         if self._jump_start is not None:
