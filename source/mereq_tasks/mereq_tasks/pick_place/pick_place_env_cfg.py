@@ -114,7 +114,7 @@ class CommandsCfg:
 
     goal = ParcelGoalCfg(
         object_cfg=_parcel(),
-        distance=(0.14, 0.24),
+        distance=(0.10, 0.24),
         heading=(-3.14, 3.14),
         area=((0.36, -0.22), (0.58, 0.22)),
         tool_cfg=_hand(),
