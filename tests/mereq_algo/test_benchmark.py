@@ -176,6 +176,7 @@ def test_table_gives_medians_and_ratios_and_marks_what_is_censored():
     assert "| expert | 100 % | 100 % | 1.0 | 0.000 | 0.000 |" in table
     alone = as_markdown(RUNS[:1], ["mereq", "iwr_ft"])
     assert "| expert | 100 % | 100 % | 1.0 | – | – |" in alone, "there is no other expert to compare it with"
+    assert "| mereq | 1 | 100 | 1.00 |" in alone, "one run has no spread"
 
 
 def test_search_table_has_a_row_a_value():

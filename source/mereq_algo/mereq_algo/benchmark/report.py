@@ -79,7 +79,8 @@ def _sample_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
         for delta in THRESHOLDS:
             found = quartiles(by_delta[delta])
             reference = quartiles(counts["mereq"][delta]).median if "mereq" in counts else None
-            cells += [f"{found.median} ({found.low} to {found.high})", _ratio(found.median, reference)]
+            spread = f" ({found.low} to {found.high})" if len(runs[method]) > 1 else ""
+            cells += [f"{found.median}{spread}", _ratio(found.median, reference)]
         lines.append(f"| {method} | {len(runs[method])} | " + " | ".join(cells) + " |")
     return lines
 
