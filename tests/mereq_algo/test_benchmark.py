@@ -1,39 +1,29 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""How methods are judged: measures on numbers made by hand, and jobs that are not run twice."""
+"""How methods are judged: measures, tables and plots of numbers made by hand."""
 
 from __future__ import annotations
 
 import csv
 import io
 import itertools
-import json
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 from omegaconf import OmegaConf
 
 from mereq_algo.benchmark import (
     ABLATIONS,
-    Job,
-    JobError,
     SampleCount,
     as_csv,
     as_markdown,
     as_search_markdown,
     divergence,
-    finished_jobs,
     quartiles,
-    run_jobs,
     samples_to_threshold,
     searched,
     write_plots,
 )
-from mereq_algo.benchmark.jobs import FOUND_SETTINGS, OWN_SETTINGS
 from mereq_algo.benchmark.plots import _bars, _curves
 from mereq_algo.methods import METHODS
 from mereq_algo.runner import MEReQCfg
@@ -225,142 +215,3 @@ def test_plots_are_written_as_png_and_pdf(tmp_path):
     assert len(files) == 6
     assert {file.suffix for file in files} == {".png", ".pdf"}
     assert all(file.stat().st_size > 5_000 for file in files)
-
-
-PROGRAM = """
-import json, pathlib, sys
-arguments = dict(zip(sys.argv[1:-1:2], sys.argv[2::2]))
-if arguments["--seed"] == "13":
-    sys.exit(1)
-folder = pathlib.Path(arguments["--logs"]) / arguments["--task"] / ("date_" + arguments["--name"])
-folder.mkdir(parents=True, exist_ok="--resume" in sys.argv)
-command = " ".join(["./isaaclab.sh", "-p", *sys.argv])
-(folder / "summary.json").write_text(json.dumps({"status": "converged", "command": command}))
-"""
-
-
-@pytest.fixture
-def program(tmp_path) -> list[str]:
-    """Stands in for train_mereq.py: leaves a finished run that says how it was called."""
-    script = tmp_path / "train.py"
-    script.write_text(PROGRAM)
-    return [sys.executable, str(script)]
-
-
-def test_finished_runs_are_not_run_again(tmp_path, program):
-    jobs = [Job("T", "mereq", seed) for seed in range(3)]
-    done = []
-    run_jobs(jobs[:2], program, tmp_path / "runs", num_at_once=2, on_done=done.append)
-    assert sorted(done, key=lambda job: job.seed) == jobs[:2]
-    run_jobs(jobs, program, tmp_path / "runs", on_done=done.append)
-    assert done[2:] == [jobs[2]]
-    _, found = jobs[2].find(tmp_path / "runs")
-    assert "agent.method=mereq" in found["command"] and "--resume" not in found["command"]
-
-
-def test_interrupted_run_goes_on(tmp_path, program):
-    job = Job("T", "maxent", 0)
-    folder = tmp_path / "runs" / "T" / f"date_{job.name}"
-    (folder / "checkpoints").mkdir(parents=True)
-    (folder / "checkpoints" / "state.pt").touch()
-    (folder / "summary.json").write_text(json.dumps({"status": "interrupted", "command": "train"}))
-    assert not job.is_finished(tmp_path / "runs")
-    run_jobs([job], program, tmp_path / "runs")
-    arguments = job.find(tmp_path / "runs")[1]["command"].split()
-    assert arguments[arguments.index("--resume") + 1] == str(folder)
-
-
-def test_a_run_that_failed_before_its_first_round_hides_no_other(tmp_path, program):
-    """The oldest folder is a dead one, without a state to go on from."""
-    job = Job("T", "maxent", 0)
-    dead = tmp_path / "runs" / "T" / f"a_{job.name}"
-    dead.mkdir(parents=True)
-    (dead / "summary.json").write_text(json.dumps({"status": "failed", "command": "train"}))
-    assert not job.is_finished(tmp_path / "runs") and "--resume" not in job.command(program, tmp_path / "runs")
-    run_jobs([job], program, tmp_path / "runs")
-    assert job.is_finished(tmp_path / "runs")
-    folder, _ = job.find(tmp_path / "runs")
-    assert folder != dead
-
-
-SLEEPING = """
-import pathlib, sys, time
-(pathlib.Path(sys.argv[sys.argv.index("--logs") + 1]) / f"pid_{sys.argv[sys.argv.index('--seed') + 1]}").touch()
-time.sleep(60)
-"""
-
-
-def test_ctrl_c_ends_all_runs_and_begins_no_other(tmp_path):
-    script = tmp_path / "sleep.py"
-    script.write_text(SLEEPING)
-    runs = tmp_path / "runs"
-    code = (
-        "import sys, pathlib; from mereq_algo.benchmark import Job, run_jobs;"
-        f"run_jobs([Job('T', 'mereq', seed) for seed in range(4)], [sys.executable, {str(script)!r}],"
-        f" pathlib.Path({str(runs)!r}), num_at_once=2)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 240.0  # two more interpreters start, on a machine that may be busy
-    while len(list(runs.glob("pid_*"))) < 2 and time.monotonic() < end:
-        time.sleep(0.1)
-    started = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    assert "KeyboardInterrupt" in process.communicate(timeout=30)[1]
-    assert time.monotonic() - started < 20.0
-    assert len(list(runs.glob("pid_*"))) == 2
-
-
-def test_the_search_of_one_task_changes_no_other(tmp_path, program):
-    found = {task: Job(task, "maxent_ft", 0).command(program, tmp_path) for task in ("Franka-Erase", "T")}
-    assert found["Franka-Erase"][-1] == "agent.irl.learning_rate=0.02" and found["T"][-1] == "agent.method=maxent_ft"
-
-
-def test_failed_run_is_named_and_does_not_stop_the_others(tmp_path, program):
-    jobs, done = [Job("T", "mereq", seed) for seed in (13, 1)], []
-    with pytest.raises(JobError, match="T mereq_seed13"):
-        run_jobs(jobs, program, tmp_path / "runs", on_done=done.append)
-    assert done == [jobs[1]]
-    assert jobs[1].is_finished(tmp_path / "runs")
-
-
-def test_settings_are_part_of_a_runs_name():
-    plain, changed = Job("T", "mereq", 0), Job("T", "mereq", 0, ("agent.irl.learning_rate=0.02",))
-    assert plain.name == "mereq_seed0" and changed.name == "mereq_seed0_irl.learning_rate=0.02"
-    assert len(Job("T", "mereq", 0, ("agent.inner.max_steps=20",) * 20).name) < 40
-
-
-def test_a_run_whose_settings_have_a_meaning_in_file_patterns_is_found(tmp_path, program):
-    job = Job("T", "mereq", 0, ("agent.sac.critic.hidden_dims=[128,128]",))
-    run_jobs([job], program, tmp_path)
-    assert job.is_finished(tmp_path)
-
-
-def test_a_run_with_other_settings_than_those_that_a_search_found_is_none_of_the_job(tmp_path, program, monkeypatch):
-    job, plain = Job("Franka-Erase", "maxent_ft", 0), Job("Franka-Erase", "mereq", 0)
-    run_jobs([job, plain], program, tmp_path)
-    assert job.is_finished(tmp_path)
-    monkeypatch.setitem(FOUND_SETTINGS, ("Franka-Erase", "maxent_ft"), ("agent.irl.learning_rate=0.03",))
-    assert not job.is_finished(tmp_path) and plain.is_finished(tmp_path)
-    # More rounds for methods that take seconds for one undo none that are finished.
-    cloning = Job("Franka-Erase", "iwr_ft", 0)
-    run_jobs([cloning], program, tmp_path)
-    monkeypatch.setitem(OWN_SETTINGS, "iwr_ft", ("agent.max_rounds=3",))
-    assert cloning.is_finished(tmp_path)
-
-
-def test_all_that_is_finished_in_a_folder_is_found(tmp_path, program):
-    jobs = [Job("S", "maxent", 2), Job("T", "mereq", 0), Job("T", "iwr_ft", 0), Job("T", "mereq", 11)]
-    with_settings = Job("T", "mereq", 1, ("agent.irl.learning_rate=0.5",))
-    run_jobs([*jobs, with_settings], program, tmp_path)
-    assert finished_jobs(tmp_path, ["mereq", "iwr_ft", "maxent"]) == jobs
-    assert finished_jobs(tmp_path, ["mereq"], with_settings.settings) == [with_settings]
-
-
-@pytest.mark.parametrize("ablation", sorted(ABLATIONS))
-def test_ablation_is_mereq_with_other_settings_under_its_own_name(tmp_path, program, ablation):
-    job = Job("T", ablation, 0, ("agent.max_rounds=2",))
-    command = job.command(program, tmp_path)
-    assert command[-3:] == ["agent.method=mereq", *ABLATIONS[ablation], "agent.max_rounds=2"]
-    run_jobs([job], program, tmp_path)
-    found = job.find(tmp_path)
-    assert found is not None and found[1]["method"] == ablation and ablation in found[0].name

@@ -121,7 +121,7 @@ def _quality_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
             f"{100 * median(_final_gap(run, policy) for run in found):.0f} %",
             f"{100 * median(evaluation[policy]['success_rate']['mean'] for evaluation in evaluations):.0f} %",
             f"{median(lost):.1f}",
-            *(f"{median(found[name] for found in divergences):.3f}" if divergences else "–" for name in features),
+            *(f"{median(values[name] for values in divergences):.3f}" if divergences else "–" for name in features),
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines

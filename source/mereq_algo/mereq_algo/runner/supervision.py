@@ -32,6 +32,11 @@ from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
 
+EVALUATION_ROUND = 7
+"""Policies are compared at the end from where the robots would start in this round, whatever the method and however
+many rounds it may take: with one seed that is the same for all. (It comes after the last round of the tasks' defaults.)
+"""
+
 
 @dataclass
 class SupervisedRound:

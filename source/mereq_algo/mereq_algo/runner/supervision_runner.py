@@ -25,14 +25,9 @@ from .run_folder import RunFolder, interrupts_put_off
 from .run_listener import RunListener
 from .run_meter import RunMeter
 from .run_record import RunRecord
-from .supervision import SupervisedRound, Supervision, begin_round
+from .supervision import EVALUATION_ROUND, SupervisedRound, Supervision, begin_round
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
-
-EVALUATION_ROUND = 7
-"""Policies are compared at the end from where the robots would start in this round, whatever the method and however
-many rounds it may take: with one seed that is the same for all. (It comes after the last round of the tasks' defaults.)
-"""
 
 
 class SupervisionRunner:
