@@ -110,11 +110,14 @@ class PickPlaceSceneCfg(TaskSceneCfg):
 
 @configclass
 class CommandsCfg:
-    """Where the parcel is to go: to either side, as far as the arm reaches well."""
+    """Where the parcel is to go: to either side, as far as the arm reaches well.
+
+    One way in five leads out of the area either way, and is shorter for it: down to 4 cm.
+    """
 
     goal = ParcelGoalCfg(
         object_cfg=_parcel(),
-        distance=(0.10, 0.24),
+        distance=(0.14, 0.24),
         heading=(-3.14, 3.14),
         area=((0.36, -0.22), (0.58, 0.22)),
         tool_cfg=_hand(),
