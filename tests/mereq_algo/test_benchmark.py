@@ -199,6 +199,10 @@ def test_curves_are_dotted_where_most_runs_are_over_and_end_with_the_longest():
     assert rate[min(rate, key=lambda x: abs(x - 50))] == pytest.approx(30.0)
     assert rate[min(rate, key=lambda x: abs(x - 150))] == pytest.approx(20.0)
     assert dotted.get_ydata()[-1] == pytest.approx(10.0)
+    # Of four runs, three have to be over.
+    runs["iwr_ft"].append(summary("iwr_ft", 3, [0.3, 0.1], [100, 450]))
+    solid = _curves("T", runs, {"iwr_ft": "C0"}).axes[0].lines[0]
+    assert solid.get_xdata()[-1] == pytest.approx(450, abs=5)
     assert [line.get_ydata()[0] for line in deltas] == [15.0, 10.0, 5.0]
 
 

@@ -135,6 +135,14 @@ def test_a_run_with_other_settings_than_those_that_a_search_found_is_none_of_the
     run_jobs([cloning], program, tmp_path)
     monkeypatch.setitem(OWN_SETTINGS, "iwr_ft", ("agent.max_rounds=3",))
     assert cloning.is_finished(tmp_path)
+    # One that is not finished keeps its settings, so it cannot go on with others.
+    folder, summary = cloning.find(tmp_path)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "state.pt").touch()
+    (folder / "summary.json").write_text(json.dumps(summary | {"status": "interrupted"}))
+    assert cloning.find(tmp_path) is None and "--resume" not in cloning.command(program, tmp_path)
+    monkeypatch.undo()
+    assert cloning.command(program, tmp_path)[-4:-2] == ["--resume", str(folder)]
 
 
 def test_all_that_is_finished_in_a_folder_is_found(tmp_path, program):

@@ -90,6 +90,9 @@ def test_how_sure_one_episode_is_comes_from_those_that_nobody_supervised():
     restored = TargetFeatures(1)
     restored.load_state_dict(target.state_dict())
     assert torch.equal(restored.standard_error(), target.standard_error())
+    of_before = {name: value for name, value in target.state_dict().items() if name != "spread_alone"}
+    restored.load_state_dict(of_before)
+    assert torch.equal(restored.standard_error(), target.standard_error())
 
 
 def test_standard_error_is_that_of_repeated_rollouts():

@@ -226,17 +226,18 @@ def test_masses_and_frictions_differ_between_robots_in_the_solver_as_the_events_
     """Not only in Isaac Lab's own arrays: what counts is what the solver steps with, which has an order of its own."""
     env = any_task.env.unwrapped
     any_task.env.step(torch.zeros(env.num_envs, any_task.env.num_actions))
-    events = [getattr(env.cfg.events, name) for name in vars(env.cfg.events)]
-    drawn = [event.params for event in events if event.mode == "startup"]
+    manager, model = env.event_manager, NewtonManager._solver.mjw_model
+    drawn = [manager.get_term_cfg(name) for name in manager.active_terms["startup"]]
     assert drawn, "all robots have the same objects"
-    model = NewtonManager._solver.mjw_model
-    factors = [params["mass_distribution_params"] for params in drawn if "mass_distribution_params" in params]
-    frictions = {params["static_friction_range"] for params in drawn if "static_friction_range" in params}
     masses = varied(model.body_mass.numpy())
-    assert len(masses) == len(factors)
-    for low, high in factors:
-        # The default is not known to the solver any more: of one mass all robots' are within the range's ratio.
-        assert any(high / low * 0.6 < column.max() / column.min() <= high / low + 1e-4 for column in masses)
+    events = [event for event in drawn if "mass_distribution_params" in event.params]
+    assert len(masses) == len(events)
+    for event in events:
+        low, high = event.params["mass_distribution_params"]
+        default = event.func.default_mass[:, event.params["asset_cfg"].body_ids].flatten()
+        shares = torch.stack(masses) / default
+        assert ((low - 1e-4 <= shares) & (shares <= high + 1e-4)).all(dim=1).any()
+    frictions = {event.params["static_friction_range"] for event in drawn if "static_friction_range" in event.params}
     found = {column: nearest(column, frictions) for column in varied(model.geom_friction.numpy()[..., 0])}
     assert set(found.values()) == frictions
     for column, (low, high) in found.items():

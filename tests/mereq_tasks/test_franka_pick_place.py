@@ -10,6 +10,7 @@ import torch
 
 from mereq_tasks.pick_place import mdp
 from mereq_tasks.pick_place.guide import PickPlaceGuide
+from mereq_tasks.pick_place.view import grasp_offset_cm
 
 from .gripper import CLOSE, OPEN, Gripper
 
@@ -120,6 +121,7 @@ def test_fingers_that_press_on_the_table_have_gripped_nothing(gripper, monkeypat
     assert (gripper.feature(obs, "grasp_offset") == 0.0).all() and (gripper.metric("grasp_offset_m") == 0.0).all()
     assert (mdp.gripped(gripper.unwrapped) == 0.0).all() and (mdp.grip_flag(gripper.unwrapped) == 1.0).all()
     assert (mdp.distance_to_grasp(gripper.unwrapped) > 0.05).all(), "the parcel is still to be gripped"
+    assert grasp_offset_cm(gripper.unwrapped).isnan().all(), "a film has no figure of it"
     # Nor was it the first grip, which is still to come.
     for _ in range(15):
         gripper.step(OPEN)

@@ -66,8 +66,8 @@ def test_of_parcels_that_start_in_the_hand_some_have_their_spot_right_below(grip
     assert (gripper.goal.distance() > 0.035).all(), "what lies on the table is never there already"
 
 
-def test_spots_are_in_their_area_and_as_far_away_as_they_say(gripper):
-    """Ways are those that were asked for, but for the one in five that is cut off at the edge of the area."""
+def test_spots_are_in_their_area_and_ways_are_cut_off_at_its_edge_alone(gripper):
+    """Ways that lead out of the area either way are cut off at its edge: one in five comes out shorter than asked."""
     low, high = torch.tensor(gripper.goal.cfg.area)
     least, most = gripper.goal.cfg.distance
     distances, at_edge = [], []
@@ -79,7 +79,7 @@ def test_spots_are_in_their_area_and_as_far_away_as_they_say(gripper):
         at_edge.append(((spot == low) | (spot == high)).any(dim=1))
     distances, at_edge = torch.cat(distances), torch.cat(at_edge)
     assert distances.max() <= most + 1e-4 and distances[~at_edge].min() >= least - 1e-4
-    assert distances.min() > 0.035 and 0.05 < at_edge.float().mean() < 0.45
+    assert distances.min() > 0.035 and 0.05 < (distances < least).float().mean() < 0.4
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ class Job:
 
         A run that failed before its first round was over cannot go on, and leaves a folder beside that of the next
         attempt: the finished one counts, else the newest that can go on. One with other settings, of before a search
-        say, is none of this job.
+        say, is none of this job; that more rounds may be taken meanwhile undoes none that is finished.
 
         The summary's ``method`` is that of the job, which for an ablation is its name.
         """
@@ -101,11 +101,17 @@ class Job:
         found = [
             (folder, summary | {"method": self.method})
             for folder, summary in summaries
-            if _decisive(shlex.split(summary["command"])) == _decisive(self.all_settings)
+            if self._is_of(summary["command"], is_finished=summary["status"] in FINISHED)
         ]
         return min(
             found, key=lambda run: (run[1]["status"] not in FINISHED, not _state(run[0]).is_file()), default=None
         )
+
+    def _is_of(self, command: str, is_finished: bool) -> bool:
+        """Return whether a run has the settings of this job."""
+        found, wanted = _settings(shlex.split(command)), _settings(self.all_settings)
+        more_rounds = {setting for setting in found ^ wanted if setting.startswith("agent.max_rounds=")}
+        return found ^ wanted == (more_rounds if is_finished else set())
 
     def result(self, logs: Path) -> dict[str, Any] | None:
         """Return the summary of a run that needs nothing more, or None."""
@@ -204,10 +210,10 @@ def run_jobs(
         raise JobError(f"runs failed: {names}; what they printed is in {logs}")
 
 
-def _decisive(arguments: Iterable[str]) -> set[str]:
-    """Return the settings that tell a run from others of its name: of all but the method and the most rounds."""
+def _settings(arguments: Iterable[str]) -> set[str]:
+    """Return the settings of a command line that tell a run from others of its name: all but the method."""
     settings = (argument for argument in arguments if argument.startswith(("agent.", "env.", "physics=", "presets=")))
-    return {setting for setting in settings if not setting.startswith(("agent.method=", "agent.max_rounds="))}
+    return {setting for setting in settings if not setting.startswith("agent.method=")}
 
 
 def _state(folder: Path) -> Path:

@@ -63,7 +63,7 @@ def _curves(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str,
         ends = sorted(run["expert_samples"][-1] for run in found)
         grid = np.linspace(0, ends[-1], 200)
         rates = np.array([_rate_at(grid, run) for run in found])
-        middle, is_most = 100 * np.median(rates, axis=0), grid <= ends[(len(ends) - 1) // 2]
+        middle, is_most = 100 * np.median(rates, axis=0), grid <= ends[len(ends) // 2]
         axis.plot(grid[is_most], middle[is_most], color=colours[method], label=method)
         axis.plot(grid[~is_most], middle[~is_most], color=colours[method], linestyle=(0, (1, 2)))
         low, high = 100 * rates.min(axis=0)[is_most], 100 * rates.max(axis=0)[is_most]

@@ -150,4 +150,4 @@ class TargetFeatures:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self._sums, self._counts, self._weights = state["sums"], state["counts"], state["weights"]
-        self._spread_alone = state["spread_alone"]
+        self._spread_alone = state.get("spread_alone", torch.full_like(self._spread_alone, torch.inf))  # older runs

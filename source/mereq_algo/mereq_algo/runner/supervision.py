@@ -34,7 +34,10 @@ from .timed_env import TimedEnv
 
 EVALUATION_ROUND = 7
 """Policies are compared at the end from where the robots would start in this round, whatever the method and however
-many rounds it may take: with one seed that is the same for all. (It comes after the last round of the tasks' defaults.)
+many rounds it may take: with one seed that is the same for all.
+
+It comes after the last round of the tasks' defaults. Who takes more rounds has watched the first robots from there,
+which in the comparison run the prior: the aligned policy has others.
 """
 
 

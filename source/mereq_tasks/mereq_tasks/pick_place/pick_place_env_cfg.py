@@ -48,7 +48,7 @@ REST_HEIGHT = PARCEL_SIZE[2] / 2
 """Height of its middle on the table [m]."""
 
 GRASPABLE_LENGTH = 0.15
-"""Length along which it can be held [m]: its own less 1.5 cm at either end, where a pad (1.75 cm) would stand over."""
+"""Length along which it can be held [m]: its own less 1.5 cm at either end, half a pad's width and 6 mm."""
 
 TIP_OFFSET = (0.0, 0.0, 0.1036)
 """The point between the fingertips in the hand's frame [m]."""
@@ -112,7 +112,8 @@ class PickPlaceSceneCfg(TaskSceneCfg):
 class CommandsCfg:
     """Where the parcel is to go: to either side, as far as the arm reaches well.
 
-    One way in five leads out of the area either way, and is shorter for it: down to 4 cm.
+    Nearly half of the ways lead out of the area either way and are cut off at its edge; one in five comes out shorter
+    than 14 cm for it, down to 4 cm.
     """
 
     goal = ParcelGoalCfg(

@@ -18,7 +18,7 @@ from . import mdp
 def grasp_offset_cm(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Returns how far from its centre the parcel is gripped [cm]; NaN while it is not. Shape: (num_envs, 1)."""
     offset = 100.0 * mdp.grasp_offset_share(env, full_scale=1.0)
-    return torch.where(mdp.grip_flag(env) > 0.0, offset, torch.nan)
+    return torch.where(mdp.gripped(env).unsqueeze(1) > 0.0, offset, torch.nan)
 
 
 def at_the_centre(env: ManagerBasedRLEnv) -> tuple[float, float]:
