@@ -83,15 +83,16 @@ find_python_with_uv() {
 }
 
 find_python() {
-    local candidate without_venv=""
-    while read -r candidate; do
+    local candidate candidates without_venv=""
+    mapfile -t candidates < <(python_candidates) # all: who writes on when nobody reads any more complains after us
+    for candidate in "${candidates[@]}"; do
         if [[ ! -x $candidate || $candidate == "$VENV"/* ]] || ! runs_python312 "$candidate"; then continue; fi
         if "$candidate" -I -c 'import ensurepip, venv' </dev/null 2>/dev/null; then
             printf '%s\n' "$candidate"
             return
         fi
         without_venv="$candidate"
-    done < <(python_candidates)
+    done
     find_python_with_uv && return
     [[ -z $without_venv ]] || die "$without_venv cannot make a virtual environment: install its venv module" \
         "(on Debian and Ubuntu: apt install python3.12-venv) and start again"

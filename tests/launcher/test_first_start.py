@@ -24,6 +24,14 @@ def test_too_little_disk_is_named_with_what_is_free(checkout: Checkout):
     assert "takes 1000000 GB" in error
 
 
+def test_nothing_follows_the_line_with_which_it_gives_up(checkout: Checkout):
+    """Whatever still looks for Pythons by then: here a slow sort, and nobody whom a closed pipe ends."""
+    sort = Path(checkout.env["PATH"].split(":")[0]) / "sort"
+    sort.write_text('#!/bin/sh\nsleep 0.5\nexec /usr/bin/sort "$@"\n')
+    sort.chmod(0o755)
+    checkout.fails("-i", env={**checkout.env, "MEREQ_MIN_DISK_GB": "1000000"}, restore_signals=False)
+
+
 @pytest.fixture
 def readable_by_all(tools: Path, wheels: tuple[Path, str]) -> Iterator[Checkout]:
     """A checkout outside of pytest's own folders, which other accounts cannot enter."""
