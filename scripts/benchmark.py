@@ -146,11 +146,11 @@ def report_search(output: Path, jobs: list[Job], runs: Path) -> None:
 
 def report(output: Path, settings: tuple[str, ...], runs: Path) -> None:
     """Writes tables and plots of all that is finished in the folder, whichever call ran it, and prints the tables."""
-    from mereq_algo.benchmark import ABLATIONS, as_csv, as_markdown, finished_jobs, write_plots
+    from mereq_algo.benchmark import ABLATIONS, as_csv, as_markdown, finished_runs, write_plots
     from mereq_algo.methods import METHODS
 
     methods = [*METHODS, *ABLATIONS]
-    summaries = [summary for job in finished_jobs(runs, methods, settings) if (summary := job.result(runs)) is not None]
+    summaries = finished_runs(runs, methods, settings)
     if summaries:
         write_plots(output, summaries, methods)
         write_texts(output, {"benchmark.md": as_markdown(summaries, methods), "benchmark.csv": as_csv(summaries)})

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from mereq_algo.benchmark import ABLATIONS, Job, JobError, finished_jobs, run_jobs
+from mereq_algo.benchmark import ABLATIONS, Job, JobError, finished_runs, run_jobs
 from mereq_algo.benchmark.jobs import FOUND_SETTINGS, OWN_SETTINGS
 
 PROGRAM = """
@@ -149,8 +149,9 @@ def test_all_that_is_finished_in_a_folder_is_found(tmp_path, program):
     jobs = [Job("S", "maxent", 2), Job("T", "mereq", 0), Job("T", "iwr_ft", 0), Job("T", "mereq", 11)]
     with_settings = Job("T", "mereq", 1, ("agent.irl.learning_rate=0.5",))
     run_jobs([*jobs, with_settings], program, tmp_path)
-    assert finished_jobs(tmp_path, ["mereq", "iwr_ft", "maxent"]) == jobs
-    assert finished_jobs(tmp_path, ["mereq"], with_settings.settings) == [with_settings]
+    assert finished_runs(tmp_path, ["mereq", "iwr_ft", "maxent"]) == [job.result(tmp_path) for job in jobs]
+    assert finished_runs(tmp_path, ["mereq"], with_settings.settings) == [with_settings.result(tmp_path)]
+    assert finished_runs(tmp_path, ["mereq"]) != finished_runs(tmp_path, ["mereq"], with_settings.settings)
 
 
 @pytest.mark.parametrize("ablation", sorted(ABLATIONS))

@@ -53,7 +53,7 @@ def _figures(folder: RunFolder) -> dict:
 
 
 def test_the_policy_moves_towards_the_person_and_is_left_alone_more(tmp_path):
-    runner = _build(tmp_path, evaluation_episodes=200)
+    runner = _build(tmp_path, max_rounds=4, evaluation_episodes=200)
     record = runner.learn()
 
     assert record.intervention_rate[0] > 0.3
@@ -63,8 +63,7 @@ def test_the_policy_moves_towards_the_person_and_is_left_alone_more(tmp_path):
     # tanh(1) = 0.76 is the person's mean action, 0 the prior's.
     with torch.no_grad():
         assert float(runner.policy(torch.zeros(1, 1))) > 0.3
-    # Three rounds close half of the gap: 0.51 by two hundred episodes, 0.49 and 0.54 by a few.
-    assert record.expert_return_gap_closed is not None and record.expert_return_gap_closed > 0.4
+    assert record.expert_return_gap_closed is not None and record.expert_return_gap_closed > 0.5
     assert record.expert_samples == sorted(record.expert_samples)
 
 

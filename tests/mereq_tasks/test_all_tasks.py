@@ -234,14 +234,18 @@ def test_masses_and_frictions_differ_between_robots_in_the_solver_as_the_events_
     assert len(masses) == len(events)
     for event in events:
         low, high = event.params["mass_distribution_params"]
-        default = event.func.default_mass[:, event.params["asset_cfg"].body_ids].flatten()
-        shares = torch.stack(masses) / default
-        assert ((low - 1e-4 <= shares) & (shares <= high + 1e-4)).all(dim=1).any()
+        bodies = event.params["asset_cfg"].body_ids
+        mass, default = (
+            of[:, bodies].flatten() for of in (event.func.asset.data.body_mass.torch, event.func.default_mass)
+        )
+        assert any(torch.equal(column, mass) for column in masses)
+        assert ((low - 1e-4) * default <= mass).all() and (mass <= (high + 1e-4) * default).all()
+        assert len(mass.unique()) == env.num_envs
     frictions = {event.params["static_friction_range"] for event in drawn if "static_friction_range" in event.params}
     found = {column: nearest(column, frictions) for column in varied(model.geom_friction.numpy()[..., 0])}
     assert set(found.values()) == frictions
     for column, (low, high) in found.items():
-        assert low <= column.min() < column.max() <= high
+        assert low <= column.min() < column.max() <= high and len(column.unique()) == env.num_envs
 
 
 def varied(values) -> list[torch.Tensor]:

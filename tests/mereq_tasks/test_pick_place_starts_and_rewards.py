@@ -32,6 +32,7 @@ def test_starts_are_within_their_ranges_and_easier_ones_are_what_they_say(grippe
     for name, limits in (("fr3_joint1", AZIMUTH), ("fr3_joint7", WRIST)):
         check_within(robot.data.joint_pos.torch[:, robot.joint_names.index(name)], limits)
     assert 0.09 < gripper.goal.tool()[:, 2].min() < gripper.goal.tool()[:, 2].max() < 0.19
+    assert gripper.goal.distance().min() > 0.05
     proposal = gripper.goal.proposal
     least, most = gripper.goal.cfg.proposed_offset
     assert proposal.min() < 0.0 < proposal.max() and ((least <= proposal.abs()) & (proposal.abs() <= most)).all()
@@ -63,7 +64,7 @@ def test_of_parcels_that_start_in_the_hand_some_have_their_spot_right_below(grip
     is_below = gripper.goal.distance() < 1.5 * gripper.goal.cfg.success_distance
     assert (is_below == bool(share)).all()
     gripper.start_over(7)
-    assert (gripper.goal.distance() > 0.035).all(), "what lies on the table is never there already"
+    assert (gripper.goal.distance() > 0.05).all(), "what lies on the table is never there already"
 
 
 def test_spots_are_in_their_area_and_ways_are_cut_off_at_its_edge_alone(gripper):

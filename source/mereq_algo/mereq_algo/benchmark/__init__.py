@@ -6,7 +6,7 @@
 And the comparison of engines: how many steps of an environment a second.
 """
 
-from .jobs import ABLATIONS, Job, JobError, finished_jobs, run_jobs, searched
+from .jobs import ABLATIONS, Job, JobError, finished_runs, run_jobs, searched
 from .measures import (
     THRESHOLDS,
     SampleCount,
@@ -34,7 +34,7 @@ __all__ = [
     "as_markdown",
     "as_search_markdown",
     "divergence",
-    "finished_jobs",
+    "finished_runs",
     "gap_closed",
     "measure_stepping",
     "plot_speeds",

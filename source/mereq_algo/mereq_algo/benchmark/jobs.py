@@ -109,9 +109,8 @@ class Job:
 
     def _is_of(self, command: str, is_finished: bool) -> bool:
         """Return whether a run has the settings of this job."""
-        found, wanted = _settings(shlex.split(command)), _settings(self.all_settings)
-        more_rounds = {setting for setting in found ^ wanted if setting.startswith("agent.max_rounds=")}
-        return found ^ wanted == (more_rounds if is_finished else set())
+        differing = _settings(shlex.split(command)) ^ _settings(self.all_settings)
+        return all(is_finished and setting.startswith("agent.max_rounds=") for setting in differing)
 
     def result(self, logs: Path) -> dict[str, Any] | None:
         """Return the summary of a run that needs nothing more, or None."""
@@ -137,8 +136,8 @@ class Job:
         return [*command, *self.all_settings]
 
 
-def finished_jobs(logs: Path, methods: Sequence[str], settings: tuple[str, ...] = ()) -> list[Job]:
-    """Return the jobs of all runs that need nothing more, by task, seed and method.
+def finished_runs(logs: Path, methods: Sequence[str], settings: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Return the summaries of all runs that need nothing more, by task, seed and method.
 
     Args:
         logs: Where run folders are.
@@ -150,8 +149,8 @@ def finished_jobs(logs: Path, methods: Sequence[str], settings: tuple[str, ...] 
         for file in logs.glob("*/*/summary.json")
         for number in re.findall(r"_seed(\d+)", file.parent.name)
     }
-    jobs = [Job(task, method, seed, settings) for task, seed in sorted(seeds) for method in methods]
-    return [job for job in jobs if job.is_finished(logs)]
+    jobs = (Job(task, method, seed, settings) for task, seed in sorted(seeds) for method in methods)
+    return [summary for job in jobs if (summary := job.result(logs)) is not None]
 
 
 class JobError(ValueError):
