@@ -21,7 +21,7 @@ FINISHED = ("converged", "budget_spent")
 """What ``status`` says of a run that needs nothing more."""
 
 _THETA_FACTORS = (0.5, 1.0, 2.0)
-_CLONING_RATES = tuple(f"agent.cloning.learning_rate={rate:g}" for rate in (1e-4, 3e-4, 1e-3))
+_CLONING_RATES = tuple(f"agent.cloning.learning_rate={rate:g}" for rate in (3e-5, 1e-4, 3e-4))
 
 
 def searched(method: str, theta_rate: float) -> tuple[str, ...]:
