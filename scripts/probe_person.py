@@ -109,15 +109,15 @@ def main() -> None:
             has_succeeded = (rollout.metrics[:, :, spec.metric_names.index("success")] > 0.5) & rollout.valid
             steps = has_succeeded.int().argmax(dim=0)[has_succeeded.any(dim=0)] + 1.0
             times = [f"{float(steps.quantile(share)):.0f}" if len(steps) else "never" for share in (0.5, 0.95)]
-            return [*times, *(f"{float(minded.quantile(share)):.3f}" for share in QUANTILES)]
+            return [*times, f"{float(minded.mean()):.3f}", *(f"{float(minded.quantile(at)):.3f}" for at in QUANTILES)]
 
         lessons = Table("features", *spec.feature_names)
-        alike = Table("alone", "succeeds after", "95 % of them", *(f"{share:.0%}" for share in QUANTILES))
-        never = replace(usual, takeover_threshold=float("inf"))
+        alike = Table("alone", "succeeds after", "95 % of them", "mean", *(f"{share:.0%}" for share in QUANTILES))
+        never = replace(usual, takeover_threshold=float("inf"), cusum_limit=float("inf"))
         first = next(iter(files))
         start_effect = None
         rollouts: list[SupervisedRollout] = []
-        for name in dict.fromkeys((first, "expert")):
+        for name in dict.fromkeys((*files, "expert")):
             alone = watched(name, never)
             lessons.add_row(f"{name}, alone", *features_of(alone, None))
             alike.add_row(name, *alone_row(alone))
@@ -144,7 +144,7 @@ def main() -> None:
         )
     table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
     lessons.title = f"mean features a step ± standard error of {cfg.num_supervised} episodes"
-    alike.title = f"steps until success, and quantiles of what the person minds a step ({cfg.person.rule})"
+    alike.title = f"steps until success; mean and quantiles of what the person minds a step ({cfg.person.rule})"
     Console().print(table, alike, lessons, f"log π of {first} charges for the person's own actions, a step: {charges}")
 
 

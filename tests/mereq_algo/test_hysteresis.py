@@ -92,8 +92,50 @@ def test_disagreement_that_is_not_a_number_changes_nothing():
     assert _run(_build(), [2.0, 2.0] + [float("nan")] * 10) == [0] + [1] * 11
 
 
+def test_small_disagreement_adds_up():
+    # fmt: off
+    disagreement = [.6, .1, .6, .6, .6, .6, .6, .6, .6, .1, .1, .1, .1, .1]
+    # beyond 0.2:   .4  .3  .7 1.1 1.5 1.9 2.3!                             (more than 2: the person takes over)
+    # agree:        -   -   -   -   -   -   -   0   0   1   2   3!  -   -   (3 in a row: the robot is given back)
+    in_control   = [0,  0,  0,  0,  0,  0,  1,  1,  1,  1,  1,  0,  0,  0]
+    # fmt: on
+    assert _run(_build(cusum_reference=0.2, cusum_limit=2.0), disagreement) == in_control
+    assert sum(_run(_build(), disagreement)) == 0
+
+
+def test_what_adds_up_is_forgotten_below_the_reference_and_never_more_than_the_threshold_a_step():
+    hysteresis = _build(cusum_reference=0.2, cusum_limit=2.0)
+    assert sum(_run(hysteresis, [0.3, 0.1] * 100)) == 0
+    # Of 50 no more than 1 counts: 0.8 beyond the reference, three of which are needed.
+    assert _run(hysteresis, [50.0, 0.2, 50.0, 0.2, 50.0]) == [0, 0, 0, 0, 1]
+
+
+def test_agreement_that_is_up_to_the_reference_in_no_mean_gives_nothing_back():
+    hysteresis = _build(cusum_reference=0.2, cusum_limit=2.0)
+    _run(hysteresis, [2.0, 2.0])
+    assert _run(hysteresis, [0.4, 0.3, 0.1] * 5) == [1] * 15
+    # 0.2 in the mean of three, counted from the last that were too much.
+    assert _run(hysteresis, [0.4, 0.1, 0.1]) == [1, 1, 0]
+
+
+def test_reset_forgets_what_has_added_up():
+    hysteresis = _build(2, cusum_reference=0.0, cusum_limit=1.0)
+    hysteresis.update(torch.tensor([0.8, 0.8]))
+    hysteresis.reset(torch.tensor([1, 0]))
+    assert hysteresis.update(torch.tensor([0.8, 0.8])).tolist() == [False, True]
+
+
+def test_without_a_number_nothing_adds_up():
+    hysteresis = _build(cusum_reference=0.2, cusum_limit=2.0)
+    assert sum(_run(hysteresis, [0.9, float("nan")] * 2)) == 0
+    assert _run(hysteresis, [0.9]) == [1]  # 1.4 beyond the reference before, 2.1 now
+
+
 def test_settings_out_of_range_are_refused():
     with pytest.raises(ValueError, match="handback_threshold"):
         HysteresisCfg(takeover_threshold=0.5, handback_threshold=1.0)
     with pytest.raises(ValueError, match="patience"):
         HysteresisCfg(takeover_threshold=1.0, handback_threshold=0.5, patience_takeover=0)
+    for name, value in (("cusum_reference", -0.1), ("cusum_limit", 0.0), ("cusum_limit", float("nan"))):
+        with pytest.raises(ValueError, match="cusum"):
+            HysteresisCfg(takeover_threshold=1.0, handback_threshold=0.5, **{name: value})

@@ -21,7 +21,7 @@ def test_the_person_takes_over_from_the_prior_and_not_from_themselves():
     (row,) = (line for line in result.stdout.splitlines() if "takeovers" in line)
     prior, expert = (float(rate) for rate in re.findall(r"([\d.]+)% \(", row))
     assert prior > 20.0 and expert < 5.0
-    heads = [line.split("│")[1].strip() for line in result.stdout.splitlines() if line.count("│") == 9]
+    heads = [line.split("│")[1].strip() for line in result.stdout.splitlines() if line.count("│") == 10]
     assert heads == ["prior", "expert"], "one line each says what the person minds"
     prior, expert, target = (
         float(re.findall(r"([\d.]+) ±", line)[1]) for line in result.stdout.splitlines() if re.search(r"\d ±", line)

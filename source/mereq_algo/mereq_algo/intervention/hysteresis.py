@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +30,16 @@ class HysteresisCfg:
     """Consecutive steps of agreement before handing back, and so the shortest intervention. Range: >= 1. Source: ours,
     0.5 s at 20 Hz: nobody lets go of a device sooner."""
 
+    cusum_reference: float = 0.0
+    """Disagreement a step that the person does not mind, however long it lasts [unit of the rule]. Range: >= 0. Source:
+    ours, one for each task that has a ``cusum_limit``."""
+
+    cusum_limit: float = math.inf
+    """What disagreement may add up to beyond ``cusum_reference`` before the person takes over, no step of it counting
+    for more than ``takeover_threshold`` [unit of the rule times steps]: a robot that does nothing is never very wrong.
+    They then also give back only where the steps of agreement are up to ``cusum_reference`` in the mean. Range: > 0,
+    infinite where small disagreement never adds up. Source: ours (CUSUM, Page 1954), one for each task."""
+
     def __post_init__(self) -> None:
         """Check the ranges."""
         if self.handback_threshold > self.takeover_threshold:
@@ -38,14 +49,19 @@ class HysteresisCfg:
             )
         if min(self.patience_takeover, self.patience_handback) < 1:
             raise ValueError("hysteresis: patience_takeover and patience_handback must be at least 1 step")
+        if not (self.cusum_reference >= 0.0 and self.cusum_limit > 0.0):
+            raise ValueError("hysteresis: needs cusum_reference >= 0 and cusum_limit > 0")
 
 
 class Hysteresis:
     """Turns a disagreement for each step into who is in control, for all supervised robots at once.
 
     The person takes over on the ``patience_takeover``-th consecutive step above the high threshold, and the robot has
-    control again on the ``patience_handback``-th consecutive step up to the low one. What happens to one robot does
-    not depend on any other.
+    control again on the ``patience_handback``-th consecutive step up to the low one. With a ``cusum_limit`` they take
+    over as well once small disagreement has added up. What happens to one robot does not depend on any other.
+
+    Reference:
+        - Page. "Continuous inspection schemes." Biometrika 41 (1954): the cumulative sum that never falls below 0.
     """
 
     def __init__(self, num_robots: int, cfg: HysteresisCfg, device: torch.device | str = "cpu") -> None:
@@ -54,6 +70,8 @@ class Hysteresis:
         self.in_control = torch.zeros(num_robots, dtype=torch.bool, device=device)
         """Whether the person controls the robot. Shape: (num_robots,)"""
         self._streak = torch.zeros(num_robots, dtype=torch.long, device=device)
+        # Beyond the reference: since it last was 0 where the robot has control, over the streak where the person has.
+        self._excess = torch.zeros(num_robots, device=device)
 
     def update(self, disagreement: torch.Tensor) -> torch.Tensor:
         """Take in one step.
@@ -64,15 +82,22 @@ class Hysteresis:
         Returns:
             Whether the person controls the robot in this very step. Shape: (num_robots,)
         """
+        cfg = self.cfg
         argues_for_change = torch.where(
-            self.in_control,
-            disagreement <= self.cfg.handback_threshold,
-            disagreement > self.cfg.takeover_threshold,
+            self.in_control, disagreement <= cfg.handback_threshold, disagreement > cfg.takeover_threshold
         )
         self._streak = torch.where(argues_for_change, self._streak + 1, 0)
-        patience = torch.where(self.in_control, self.cfg.patience_handback, self.cfg.patience_takeover)
-        changes = self._streak >= patience
-        self._streak = torch.where(changes, 0, self._streak)
+        is_long = self._streak >= torch.where(self.in_control, cfg.patience_handback, cfg.patience_takeover)
+        changes = is_long
+        if math.isfinite(cfg.cusum_limit):
+            beyond = (disagreement.clamp(max=cfg.takeover_threshold) - cfg.cusum_reference).nan_to_num(0.0)
+            excess = self._excess + beyond
+            self._excess = torch.where(self.in_control, excess * argues_for_change, excess.clamp(min=0.0))
+            adds_up = self._excess > torch.where(self.in_control, 0.0, cfg.cusum_limit)
+            changes = torch.where(self.in_control, is_long & ~adds_up, is_long | adds_up)
+        is_over = changes | is_long
+        self._streak = torch.where(is_over, 0, self._streak)
+        self._excess = torch.where(is_over, 0.0, self._excess)
         self.in_control = self.in_control ^ changes
         return self.in_control
 
@@ -85,3 +110,4 @@ class Hysteresis:
         done = done.bool()
         self.in_control = self.in_control & ~done
         self._streak = torch.where(done, 0, self._streak)
+        self._excess = torch.where(done, 0.0, self._excess)

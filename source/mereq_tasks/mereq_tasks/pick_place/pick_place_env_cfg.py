@@ -110,11 +110,7 @@ class PickPlaceSceneCfg(TaskSceneCfg):
 
 @configclass
 class CommandsCfg:
-    """Where the parcel is to go: to either side, as far as the arm reaches well.
-
-    Nearly half of the ways lead out of the area either way and are cut off at its edge; one in five comes out shorter
-    than 14 cm for it, down to 4 cm.
-    """
+    """Where the parcel is to go: to either side, as far as the arm reaches well."""
 
     goal = ParcelGoalCfg(
         object_cfg=_parcel(),
