@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from _common import load_policy, policy_file
-from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
+from mereq_tasks.arguments import TaskUsageError
 from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
@@ -75,13 +75,10 @@ def _measure(
         from mereq_algo.benchmark import TrainingSpeed, measure_stepping
         from mereq_algo.ranks import ENVIRONMENT, Ranks, joined_ranks
         from mereq_algo.runner import MEReQCfg, TaskSpec
-        from mereq_tasks.launch import open_task, resolve_task
+        from mereq_tasks.launch import open_task, settings_of
 
-    parser = argparse.ArgumentParser()
-    add_task_args(parser)
-    command = ["--task", task, "--num_envs", str(robots), *(("--device", args.device) if args.device else ())]
-    command += args.settings
-    settings = resolve_task(*parse_task_args(parser, command))
+    device = ("--device", args.device) if args.device else ()
+    settings = settings_of(task, "--num_envs", str(robots), *device, *args.settings)
     cfg = MEReQCfg.from_dict(settings.agent)
     with contextlib.ExitStack() as cleanup:
         others = Ranks()

@@ -23,10 +23,8 @@ from rich.console import Console
 from _common import REPOSITORY, check_writable, one_line_errors
 from mereq_tasks.arguments import (
     TaskUsageError,
-    add_task_args,
     check_name,
     parse_settings,
-    parse_task_args,
     task_names,
 )
 from mereq_tasks.quiet import quiet
@@ -116,11 +114,9 @@ def inference(task: str, settings: tuple[str, ...]) -> MaxEntIRLCfg:
     from mereq_algo.runner import MEReQCfg
 
     with quiet():
-        from mereq_tasks.launch import resolve_task
+        from mereq_tasks.launch import settings_of
 
-    parser = argparse.ArgumentParser()
-    add_task_args(parser)
-    return MEReQCfg.from_dict(resolve_task(*parse_task_args(parser, ["--task", task, *settings])).agent).irl
+    return MEReQCfg.from_dict(settings_of(task, *settings).agent).irl
 
 
 def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:

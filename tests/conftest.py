@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import fcntl
 import os
@@ -106,15 +105,12 @@ class TaskOpener:
 
     def open(self, name: str) -> OpenTask:
         """A task with 16 robots on the CPU. Tests reset it themselves."""
-        from mereq_tasks.arguments import add_task_args, parse_task_args
-        from mereq_tasks.launch import open_task, resolve_task
+        from mereq_tasks.launch import open_task, settings_of
 
         if self._open is None or self._open[0] != name:
             self.close()
-            parser = argparse.ArgumentParser()
-            add_task_args(parser)
-            command_line = ["--task", name, "--num_envs", "16", "--device", "cpu", "--seed", "3"]
-            task = self._stack.enter_context(open_task(resolve_task(*parse_task_args(parser, command_line))))
+            settings = settings_of(name, "--num_envs", "16", "--device", "cpu", "--seed", "3")
+            task = self._stack.enter_context(open_task(settings))
             self._open = (name, task)
         return self._open[1]
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import math
 from collections.abc import Iterator
@@ -21,8 +20,8 @@ from mereq_algo.networks import load_checkpoint
 from mereq_algo.residual import LinearReward
 from mereq_algo.runner import MEReQCfg, TaskSpec
 from mereq_algo.storage import transition_from_step
-from mereq_tasks.arguments import add_task_args, parse_task_args, task_names
-from mereq_tasks.launch import load_view, resolve_task
+from mereq_tasks.arguments import task_names
+from mereq_tasks.launch import load_view, settings_of
 
 pytestmark = pytest.mark.sim
 
@@ -275,10 +274,7 @@ def test_what_a_film_traces_fits_its_axis(any_task, random_steps):
 
 def test_train_and_play_see_the_same(any_task):
     """One robot, as when a policy is played, meets what many do in training: every setting but how many there are."""
-    parser = argparse.ArgumentParser()
-    add_task_args(parser)
-    name = any_task.names["task"]
-    one = resolve_task(*parse_task_args(parser, ["--task", name, "--num_envs", "1", "--device", "cpu"])).env_cfg
+    one = settings_of(any_task.names["task"], "--num_envs", "1", "--device", "cpu").env_cfg
     many = any_task.env.unwrapped.cfg
     for part in ("observations", "actions", "commands", "rewards", "terminations", "events", "decimation"):
         ours, theirs = (_plain(getattr(cfg, part)) for cfg in (one, many))
@@ -302,10 +298,7 @@ def _plain(value: object) -> object:
 
 def test_the_main_job_has_settings_for_it(any_task):
     """All of the task's own are known to the learner, and have values that it takes."""
-    parser = argparse.ArgumentParser()
-    add_task_args(parser)
-    command_line = ["--task", any_task.names["task"], "--device", "cpu"]
-    cfg = MEReQCfg.from_dict(resolve_task(*parse_task_args(parser, command_line)).agent)
+    cfg = MEReQCfg.from_dict(settings_of(any_task.names["task"], "--device", "cpu").agent)
     assert cfg.method == "mereq" and cfg.intervention_threshold == 0.05
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from dataclasses import replace
 
@@ -14,8 +13,7 @@ import torch
 
 from mereq_algo.networks import TrainedPolicy, load_checkpoint
 from mereq_algo.runner import MEReQCfg, make_person
-from mereq_tasks.arguments import add_task_args, parse_task_args
-from mereq_tasks.launch import resolve_task
+from mereq_tasks.launch import settings_of
 from mereq_tasks.shipped import shipped_policy
 
 from .gripper import OPEN
@@ -32,9 +30,7 @@ def test_the_person_takes_over_from_robots_that_stand_still(gripper):
     Half of the robots act as the person, the others only until they are above the parcel. Of those the person takes
     over three of four, and one of four if nothing adds up.
     """
-    parser = argparse.ArgumentParser()
-    add_task_args(parser)
-    cfg = MEReQCfg.from_dict(resolve_task(*parse_task_args(parser, ["--task", TASK, "--device", "cpu"])).agent).person
+    cfg = MEReQCfg.from_dict(settings_of(TASK, "--device", "cpu").agent).person
     expert = TrainedPolicy(*load_checkpoint(shipped_policy(TASK, "expert")))
     lenient = replace(cfg, hysteresis=replace(cfg.hysteresis, cusum_limit=math.inf))
     persons = [make_person(each, expert, gripper.num, 0, "cpu") for each in (cfg, lenient)]

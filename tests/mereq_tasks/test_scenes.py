@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 import pytest
 import torch
 
-from mereq_tasks.arguments import add_task_args, parse_task_args, task_names
-from mereq_tasks.launch import load_view, open_task, resolve_task
+from mereq_tasks.arguments import task_names
+from mereq_tasks.launch import load_view, open_task, settings_of
 from mereq_tasks.view import Stage, add_view
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
@@ -30,9 +28,7 @@ SEEN = {
 @pytest.mark.parametrize("task", sorted(task_names()))
 def test_a_picture_shows_what_the_task_is_about(task, task_opener):
     task_opener.close()  # one simulation at a time
-    parser = argparse.ArgumentParser()
-    add_task_args(parser)
-    settings = resolve_task(*parse_task_args(parser, ["--task", task, "--device", "cpu", "--num_envs", "2"]))
+    settings = settings_of(task, "--device", "cpu", "--num_envs", "2")
     view = load_view(task)
     add_view(settings.env_cfg, view, *SIZE)
     with open_task(settings) as opened:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
-
 import gymnasium as gym
 import pytest
 import torch
@@ -14,9 +12,9 @@ from tensordict import TensorDict
 
 from mereq_algo.film import film_episodes
 from mereq_algo.networks import load_checkpoint
-from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args, task_names
+from mereq_tasks.arguments import TaskUsageError, task_names
 from mereq_tasks.erase.view import EraseViewCfg, place_ink
-from mereq_tasks.launch import load_view, resolve_task
+from mereq_tasks.launch import load_view, settings_of
 from mereq_tasks.shipped import shipped_policy
 from mereq_tasks.view import Stage, add_view
 
@@ -62,9 +60,7 @@ def test_every_policy_is_filmed_from_the_same_states_and_marks(erase_task):
 @pytest.mark.parametrize("task", task_names())
 def test_every_task_can_be_filmed_and_its_scene_is_only_drawn(task):
     """What a film adds to a scene can be touched by nothing, so it cannot change what is filmed."""
-    parser = argparse.ArgumentParser()
-    add_task_args(parser)
-    settings = resolve_task(*parse_task_args(parser, ["--task", task, "--device", "cpu"]))
+    settings = settings_of(task, "--device", "cpu")
     before = set(vars(settings.env_cfg.scene))
     view = load_view(task)
     add_view(settings.env_cfg, view, 420, 470)

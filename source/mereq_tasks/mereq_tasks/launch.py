@@ -26,7 +26,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from .arguments import MEREQ_ENTRY_POINT, TaskUsageError, check_name
+from .arguments import MEREQ_ENTRY_POINT, TaskUsageError, add_task_args, check_name, parse_task_args
 from .physics import check_physics
 from .preference import HumanPreference
 from .quiet import quiet
@@ -72,6 +72,21 @@ def check_device(device: str) -> None:
     if parsed.type == "cuda" and (parsed.index or 0) >= count:
         there = f"cpu and {', '.join(f'cuda:{i}' for i in range(count))}" if count else "cpu only"
         raise TaskUsageError(f"device {device!r} is not there; this machine has {there}")
+
+
+def settings_of(task: str, *command_line: str) -> TaskSettings:
+    """Reads a task's settings as every script does, where they come from no command line of a user.
+
+    Args:
+        task: Id of the task.
+        command_line: Arguments and settings beside it, as scripts take them.
+
+    Raises:
+        TaskUsageError: See :func:`~mereq_tasks.arguments.parse_task_args` and :func:`resolve_task`.
+    """
+    parser = argparse.ArgumentParser()
+    add_task_args(parser)
+    return resolve_task(*parse_task_args(parser, ["--task", task, *command_line]))
 
 
 def resolve_task(args: argparse.Namespace, settings: Sequence[str]) -> TaskSettings:
