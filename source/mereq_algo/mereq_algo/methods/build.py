@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 METHODS = {
     "mereq": "residual reward from the person's and the untouched segments",
     "mereq_np": "the same without the untouched segments (no pseudo-expert data)",
-    "maxent": "full reward, policy from scratch",
+    "maxent": "full reward, policy from scratch: the first that is watched is untrained",
     "maxent_ft": "full reward, policy fine-tuned from the prior",
     "hg_dagger_ft": "cloning of the person's segments, from the prior",
     "iwr_ft": "cloning of all segments, the person's weighing half, from the prior",
@@ -85,6 +85,7 @@ def build_learner(
         seed,
         anchored=cfg.method in ("mereq", "mereq_np"),
         from_prior=cfg.method != "maxent",
+        watches_prior_first=cfg.method != "maxent" or cfg.maxent_watches_prior_first,
         ranks=ranks,
         ppo=cfg.ppo if cfg.learner == "ppo" else None,
         jump_start=jump_start,

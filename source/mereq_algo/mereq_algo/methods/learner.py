@@ -28,7 +28,12 @@ class Learner(ABC):
     @property
     @abstractmethod
     def policy(self) -> GaussianPolicy:
-        """The policy as aligned so far; before anything was learned, the prior."""
+        """The policy as aligned so far; before anything was learned, what the method starts from."""
+
+    @property
+    def begins_as_prior(self) -> bool:
+        """Whether the first policy that the person watches is the prior."""
+        return True
 
     @property
     @abstractmethod

@@ -39,16 +39,23 @@ from .jump_start import JumpStart
 from .learner import Learner
 
 
+def _untrained(prior: GaussianPolicy, seed: int, device: str) -> GaussianPolicy:
+    """Return a policy of the prior's shape that has learned nothing, and leave torch's global generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return GaussianPolicy(prior.num_obs, prior.num_actions, prior.cfg).to(device).eval()
+
+
 class RewardMatchingLearner(Learner):
     """Max-ent IRL around an actor-critic that learns with reward θᵀf.
 
-    =============  ==========  ============
-    method         anchored    from_prior
-    =============  ==========  ============
-    MEReQ          yes         (implied)
-    MaxEnt-FT      no          yes
-    MaxEnt         no          no
-    =============  ==========  ============
+    =============  ==========  ============  ================
+    method         anchored    from_prior    first watched
+    =============  ==========  ============  ================
+    MEReQ          yes         (implied)     the prior
+    MaxEnt-FT      no          yes           the prior
+    MaxEnt         no          no            itself, untrained
+    =============  ==========  ============  ================
 
     Anchored means that θᵀf is the *residual* beyond the prior's reward, for which log π stands where it is unknown
     (``sac.prior_from``); otherwise θᵀf is all the reward there is. With a known reward, policy and critics go on from
@@ -69,11 +76,12 @@ class RewardMatchingLearner(Learner):
         seed: int = 0,
         anchored: bool = True,
         from_prior: bool = True,
+        watches_prior_first: bool = True,
         ranks: Ranks | None = None,
         ppo: ResidualPPOCfg | None = None,
         jump_start: JumpStart | None = None,
     ) -> None:
-        """Start from the prior; networks are made once the spread of the features is known.
+        """Choose what the person watches first; what learns is made once the spread of the features is known.
 
         Args:
             env: Where the policy learns.
@@ -88,6 +96,8 @@ class RewardMatchingLearner(Learner):
             seed: Seed of everything that is drawn.
             anchored: Whether θᵀf comes on top of the prior's own reward.
             from_prior: Whether a policy that is not anchored starts as a copy of the prior.
+            watches_prior_first: Whether the person watches the prior in the first round even where nothing starts from
+                it, and not the untrained policy.
             ranks: Processes that learn as one, of an anchored method: a policy from scratch learns the scale of its
                 observations as well, which is not shared.
             ppo: Settings of residual PPO, which then learns in the place of residual SAC.
@@ -104,23 +114,30 @@ class RewardMatchingLearner(Learner):
         self._env = env
         self._prior = prior
         self._prior_critic = prior_critic
+        self._start = prior if anchored or from_prior else _untrained(prior, seed, env.device)
+        self._first = prior if watches_prior_first else self._start
         sac.prior_temperature = prior_temperature
         self._sac_cfg, self._ppo_cfg, self._irl_cfg = sac, ppo, irl
         self._inner_cfg = inner if ppo is None else replace(inner, theta_interval=ppo.theta_interval)
         self._feature_names = feature_names
         self._jump_start = jump_start
         self._seed = seed
-        self._anchored, self._from_prior = anchored, from_prior
+        self._anchored = anchored
         self._target = TargetFeatures(len(feature_names), target)
         self._corrections = Corrections()
-        # Both need the spread of the features under the prior, which the first supervised rollout shows.
+        # Both need the spread of the features, which the first supervised rollout shows.
         self._irl: MaxEntIRL | None = None
         self._algorithm: ResidualSAC | OnPolicyLearning | None = None
 
     @property
     def policy(self) -> GaussianPolicy:
         """The policy as aligned so far."""
-        return self._prior if self._algorithm is None else self._algorithm.policy
+        return self._first if self._algorithm is None else self._algorithm.policy
+
+    @property
+    def begins_as_prior(self) -> bool:
+        """Whether the first policy that the person watches is the prior."""
+        return self._first is self._prior
 
     @property
     def critic(self) -> TwinCritic:
@@ -179,13 +196,8 @@ class RewardMatchingLearner(Learner):
         reward = LinearReward(self._sac_cfg.prior_weight if knows_reward else 0.0, self._irl.theta, scale)
         is_anchored = self._anchored and not knows_reward
         if self._ppo_cfg is not None:
-            start = self._prior
-            if not self._anchored and not self._from_prior:
-                with torch.random.fork_rng(devices=[]):
-                    torch.manual_seed(self._seed)
-                    start = GaussianPolicy(start.num_obs, start.num_actions, start.cfg)
             self._algorithm = OnPolicyLearning(
-                self._env, reward, self._ppo_cfg, self._sac_cfg, start, is_anchored, self._seed
+                self._env, reward, self._ppo_cfg, self._sac_cfg, self._start, is_anchored, self._seed
             )
             return
         anchor = self._prior if is_anchored else None
@@ -202,8 +214,8 @@ class RewardMatchingLearner(Learner):
             ranks=self._ranks,
             learns_successor_features=self._irl_cfg.objective == "actions",
         )
-        if not is_anchored and self._from_prior:
-            self._algorithm.start_from(self._prior, self._prior_critic if knows_reward else None)
+        if not is_anchored:
+            self._algorithm.start_from(self._start, self._prior_critic if knows_reward else None)
         if knows_reward:
             self._algorithm.policy.normalizer.eval()  # the prior's scale stays, as where log π stands for its reward
 

@@ -188,7 +188,7 @@ class SupervisionRunner:
         if record.rounds:  # in the first, kernels are loaded or even compiled
             record.raw_sim_time_s += shown.seconds
             record.raw_env_steps += shown.env_steps
-        if "prior" not in record.feature_expectation:
+        if not record.rounds and self.learner.begins_as_prior:
             record.feature_expectation["prior"] = self._named(shown.window.mean_here())
         record.note_rollout(shown.alone, self._bound(shown.all_watchable, 0.0))
 
