@@ -8,7 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import math
+import random
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
@@ -24,7 +27,8 @@ from mereq_algo.benchmark import (
     searched,
     write_plots,
 )
-from mereq_algo.benchmark.plots import _bars, _curves
+from mereq_algo.benchmark.measures import gap_closed
+from mereq_algo.benchmark.plots import PALETTE, _bars, _curves
 from mereq_algo.methods import METHODS
 from mereq_algo.runner import MEReQCfg
 
@@ -51,15 +55,17 @@ def median_of(counts: list[SampleCount]) -> SampleCount:
     return quartiles(counts).median
 
 
-def test_median_is_censored_where_a_censored_run_decides_it():
+def test_median_is_censored_where_a_censored_run_may_decide_it():
     done, censored = [SampleCount(10), SampleCount(30)], SampleCount(20, censored=True)
-    # A censored run needs more than it had, so it comes last however few those were.
-    assert median_of([*done, censored]) == SampleCount(30)
+    # A censored run needs more than it had, so the median is 20 at least, and 30 at most.
+    assert median_of([*done, censored]) == SampleCount(20, censored=True)
     assert median_of([done[0], censored, censored]) == SampleCount(20, censored=True)
     assert median_of(done) == SampleCount(20)
     # Of 15 and more, 40, and 50 and more the median is 40 at least.
     few, many = SampleCount(15, censored=True), SampleCount(50, censored=True)
     assert median_of([few, SampleCount(40), many]) == SampleCount(40, censored=True)
+    # However many more than 50 it takes, of 30, 40, and 50 and more the median is known.
+    assert median_of([SampleCount(30), SampleCount(40), many]) == SampleCount(40)
 
 
 @pytest.mark.parametrize(
@@ -67,15 +73,13 @@ def test_median_is_censored_where_a_censored_run_decides_it():
     [
         ([10, 20, 30, 40, 50], "20", "40"),
         ([10, 30], "15", "25"),
-        # In order 47, 384, 639, and two that come last: the third quartile is one of them, and not below the median.
+        # The first quartile is below all that is open; the third is one that needed more than 639, or than 626.
         (["> 777", 639, "> 626", 47, 384], "384", "> 639"),
-        # Between 1101 and one that never got there lies something above 1101, though that one had 1028.
-        (["> 1028", 915, 1101], "1008", "> 1101"),
+        (["> 1028", 915, 1101], "> 972", "> 1064"),
         (["> 30", "> 10", "> 20"], "> 15", "> 25"),
-        # One that got there late says nothing of the others, who had less: of those the quantiles are bounds.
         (["> 654", "> 777", "> 816", 921, "> 824"], "> 777", "> 824"),
-        # Bounds of a few samples are none where others needed many.
-        ([100, 900, "> 10", "> 20", "> 30"], "900", "> 900"),
+        # Whoever was stopped after 10 may have needed 11: with those in front, the quartile is 20 at least.
+        ([100, 900, "> 10", "> 20", "> 30"], "> 20", "> 100"),
     ],
 )
 def test_quartiles_are_open_where_a_censored_run_takes_part(counts, low, high):
@@ -83,6 +87,17 @@ def test_quartiles_are_open_where_a_censored_run_takes_part(counts, low, high):
     found = quartiles(counts)
     assert (str(found.low), str(found.high)) == (low, high)
     assert found.low.samples <= found.median.samples <= found.high.samples
+
+
+def test_quartiles_hold_however_many_samples_censored_runs_would_have_needed():
+    draw = random.Random(0)
+    for _ in range(500):
+        counts = [SampleCount(draw.randint(1, 1000), draw.random() < 0.4) for _ in range(draw.randint(1, 6))]
+        needed = [count.samples + count.censored * draw.choice((1, 50, 10_000)) for count in counts]
+        found = quartiles(counts)
+        for share, quartile in zip((0.25, 0.5, 0.75), (found.low, found.median, found.high), strict=True):
+            true = round(float(np.quantile(needed, share)))
+            assert quartile.samples <= true if quartile.censored else quartile.samples == true
 
 
 def test_divergence_is_zero_for_the_same_and_one_bit_for_disjoint_distributions():
@@ -212,6 +227,14 @@ def test_bars_are_hatched_where_the_median_is_a_bound():
     hatches = [container[0].get_hatch() for container in axis.containers if len(container) == 1]
     assert heights == [[150], [150], [150], [425], [425], [450]]
     assert hatches == [None] * 3 + ["//"] * 3
+
+
+def test_every_method_and_ablation_has_a_colour_of_its_own():
+    assert len(set(PALETTE)) == len(PALETTE) >= len(METHODS) + len(ABLATIONS)
+
+
+def test_no_gap_is_no_share_of_one():
+    assert math.isnan(gap_closed(1.0, 2.0, 2.0)) and gap_closed(1.0, 0.0, 2.0) == 0.5
 
 
 def test_plots_are_written_as_png_and_pdf(tmp_path):

@@ -104,6 +104,21 @@ def test_the_search_of_one_task_changes_no_other(tmp_path, program):
     assert found["Franka-Erase"][-1] == "agent.irl.learning_rate=0.02" and found["T"][-1] == "agent.method=maxent_ft"
 
 
+def test_what_a_search_tries_is_said_once_whatever_it_found(tmp_path, program, monkeypatch):
+    tried = Job("Franka-Erase", "maxent_ft", 0, ("agent.irl.learning_rate=0.005",))
+    command = tried.command(program, tmp_path)
+    assert [word for word in command if word.startswith("agent.irl.")] == ["agent.irl.learning_rate=0.005"]
+    run_jobs([tried], program, tmp_path)
+    monkeypatch.setitem(FOUND_SETTINGS, ("Franka-Erase", "maxent_ft"), ("agent.irl.learning_rate=0.005",))
+    assert tried.is_finished(tmp_path)
+
+
+def test_ablations_have_what_the_search_found_for_mereq(tmp_path, program, monkeypatch):
+    monkeypatch.setitem(FOUND_SETTINGS, ("T", "mereq"), ("agent.irl.learning_rate=0.07",))
+    for ablation in ABLATIONS:
+        assert "agent.irl.learning_rate=0.07" in Job("T", ablation, 0).command(program, tmp_path)
+
+
 def test_failed_run_is_named_and_does_not_stop_the_others(tmp_path, program):
     jobs, done = [Job("T", "mereq", seed) for seed in (13, 1)], []
     with pytest.raises(JobError, match="T mereq_seed13"):

@@ -81,11 +81,17 @@ class Job:
 
     @property
     def all_settings(self) -> tuple[str, ...]:
-        """All settings beyond the task's own: the method's, what the search found, and :attr:`settings`."""
-        if self.method in ABLATIONS:
-            return ("agent.method=mereq", *ABLATIONS[self.method], *self.settings)
-        own = (*OWN_SETTINGS.get(self.method, ()), *FOUND_SETTINGS.get((self.task, self.method), ()))
-        return (f"agent.method={self.method}", *own, *self.settings)
+        """All settings beyond the task's own: the method's, what the search found, and :attr:`settings`.
+
+        What :attr:`settings` say themselves, as a search does, the others leave to them: so that the runs of a search
+        remain what they are when its result is noted.
+        """
+        method = "mereq" if self.method in ABLATIONS else self.method
+        own = (*OWN_SETTINGS.get(method, ()), *FOUND_SETTINGS.get((self.task, method), ()))
+        own += ABLATIONS.get(self.method, ())
+        said = {_name(setting) for setting in self.settings}
+        own = tuple(setting for setting in own if _name(setting) not in said)
+        return (f"agent.method={method}", *own, *self.settings)
 
     def find(self, logs: Path) -> tuple[Path, dict[str, Any]] | None:
         """Return the folder of this job's run and its summary, or None if it has not got that far.
@@ -207,6 +213,10 @@ def run_jobs(
     if failed:
         names = ", ".join(f"{job.task} {job.name}" for job in failed)
         raise JobError(f"runs failed: {names}; what they printed is in {logs}")
+
+
+def _name(setting: str) -> str:
+    return setting.partition("=")[0]
 
 
 def _settings(arguments: Iterable[str]) -> set[str]:

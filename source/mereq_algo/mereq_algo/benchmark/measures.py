@@ -16,6 +16,9 @@ from scipy.spatial.distance import jensenshannon
 THRESHOLDS = (0.15, 0.10, 0.05)
 """δ of the intervention rate. Source: paper."""
 
+NEVER = 1e12
+"""More samples than anybody will ever show."""
+
 
 @dataclass(frozen=True)
 class SampleCount:
@@ -68,24 +71,16 @@ class Quartiles:
 def quartiles(counts: Sequence[SampleCount]) -> Quartiles:
     """Return the quartiles of what runs needed.
 
-    A run that never got there comes last, however few samples it had. It would have needed more than those, so the
-    quantile of what all had is a bound; and so is the quartile before.
+    A censored run would have needed more than it had, nobody knows how many. So a quartile is between the one where it
+    took what it had, and the one where it never gets there; where they are the same it is known.
     """
-    ordered = sorted(counts, key=lambda count: (count.censored, count.samples))
-    found: list[SampleCount] = []
+    at_least = [count.samples for count in counts]
+    at_most = [NEVER if count.censored else count.samples for count in counts]
+    found = []
     for share in (0.25, 0.5, 0.75):
-        is_censored = ordered[math.ceil(share * (len(ordered) - 1))].censored
-        samples = [count.samples for count in (counts if is_censored else ordered)]
-        value = np.quantile(samples, share) if is_censored else _interpolate(samples, share)
-        found.append(SampleCount(max(round(float(value)), *(count.samples for count in found), 0), is_censored))
+        low, high = (np.quantile(samples, share) for samples in (at_least, at_most))
+        found.append(SampleCount(round(float(low)), censored=bool(low != high)))
     return Quartiles(*found)
-
-
-def _interpolate(samples: Sequence[int], share: float) -> float:
-    """Return a quantile of counts that are in an order of their own."""
-    place = share * (len(samples) - 1)
-    low, high = samples[math.floor(place)], samples[math.ceil(place)]
-    return low + place % 1.0 * (high - low)
 
 
 def divergence(found: dict[str, list[int]], wanted: dict[str, list[int]]) -> dict[str, float]:
@@ -102,8 +97,8 @@ def divergence(found: dict[str, list[int]], wanted: dict[str, list[int]]) -> dic
 
 
 def gap_closed(value: float, prior: float, expert: float) -> float:
-    """Return the closed share of the gap between prior and expert, in percent of 1."""
-    return (value - prior) / (expert - prior)
+    """Return the closed share of the gap between prior and expert, in percent of 1; NaN where there is no gap."""
+    return (value - prior) / (expert - prior) if expert != prior else math.nan
 
 
 def round_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,6 +18,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+PALETTE = (*matplotlib.colormaps["tab10"].colors, *matplotlib.colormaps["Dark2"].colors)  # type: ignore[attr-defined]
+"""As many colours as there are methods and ablations, and more: matplotlib's own cycle repeats after ten."""
+
 
 def write_plots(folder: Path, summaries: Sequence[dict[str, Any]], methods: Sequence[str]) -> list[Path]:
     """Draw all plots of a benchmark.
@@ -36,7 +39,7 @@ def write_plots(folder: Path, summaries: Sequence[dict[str, Any]], methods: Sequ
             method: [summary for summary in summaries if (summary["task"], summary["method"]) == (task, method)]
             for method in methods
         }
-        colours = {method: f"C{index}" for index, method in enumerate(methods)}
+        colours = dict(zip(methods, PALETTE, strict=False))
         runs = {method: found for method, found in runs.items() if found}
         for name, figure in (
             ("intervention_rate", _curves(task, runs, colours)),
@@ -51,7 +54,7 @@ def write_plots(folder: Path, summaries: Sequence[dict[str, Any]], methods: Sequ
     return files
 
 
-def _curves(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
+def _curves(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, Any]) -> Figure:
     """Draw the intervention rate against expert samples: the median over seeds, and between which it varied.
 
     A run has points where its rounds ended, elsewhere its rate is that of the round before, and after its end the last
@@ -86,7 +89,7 @@ def _rate_at(grid: np.ndarray, run: dict[str, Any]) -> np.ndarray:
     return np.array(run["rollout_intervention_rate"])[index]
 
 
-def _bars(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
+def _bars(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, Any]) -> Figure:
     """Draw samples to δ; hatched where the median is censored, and an arrow where the quartile is: lower bounds."""
     figure, axis = plt.subplots(figsize=(7, 4.5))
     width = 0.8 / len(runs)
