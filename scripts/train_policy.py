@@ -11,6 +11,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -93,6 +94,8 @@ def main() -> None:
             algorithm = train_policy(env, theta, args.steps, cfg, args.seed, start, on_step, guide)
         minutes = (time.perf_counter() - started_at) / 60
 
+        # What is judged is the task as it is: what fades out with the steps of training is over, however few they were.
+        task.env.unwrapped.common_step_counter = sys.maxsize
         torch.manual_seed(args.seed + 1)
         env.reset()
         generator = torch.Generator(env.device).manual_seed(args.seed)

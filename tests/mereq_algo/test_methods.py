@@ -123,6 +123,26 @@ def test_methods_differ_in_where_they_start_and_what_anchors_them(method, starts
     assert learner._algorithm.prior_temperature == (0.1 if is_anchored else 0.0)
 
 
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_what_the_person_watches_first_is_the_prior_or_of_who_starts_from_scratch_untrained(method):
+    prior, obs = trained(0.4), torch.linspace(-1.0, 1.0, 9).unsqueeze(-1)
+    cfg, env = small_cfg(method=method), SupervisedLinearEnv(num_envs=16)
+    torch.manual_seed(7)
+    drawn = torch.rand(3)
+    torch.manual_seed(7)
+    learner = build_learner(cfg, env, prior, SPEC.feature_names, seed=0)
+    assert torch.equal(torch.rand(3), drawn), "nobody else's random numbers have changed"
+    with torch.no_grad():
+        first, priors = learner.policy(obs), prior.policy(obs)
+    assert torch.equal(first, priors) == learner.begins_as_prior == (method != "maxent")
+    if method == "maxent":
+        learner.observe(rollout(10, 2, 2), [], alone())
+        assert torch.equal(learner.policy(obs), first), "what was watched is what learns on"
+        cfg.maxent_watches_prior_first = True
+        learner = build_learner(cfg, env, prior, SPEC.feature_names, seed=0)
+        assert learner.begins_as_prior and torch.equal(learner.policy(obs), priors)
+
+
 def test_a_known_reward_of_the_prior_takes_the_place_of_log_pi():
     prior, env = trained(0.4), SupervisedLinearEnv(num_envs=16)
     with torch.no_grad():

@@ -64,11 +64,13 @@ def random_steps(any_task) -> list[tuple]:
         obs, rewards, dones, extras = env.step(action)
         transition = transition_from_step(before["policy"], action, obs, rewards, dones, extras)
         # An episode that ended shows in its last observation what it ended with; obs is of the next one already.
+        terms = env.unwrapped.termination_manager
+        ends = {name: terms.get_term(name).clone() for name in terms.active_terms}
         last = obs["features"].clone()
         if dones.any():
             last = torch.where(dones.bool().unsqueeze(1), extras["final_obs"]["features"], last)
         steps.append(
-            (obs.clone(), rewards.clone(), dones.clone(), extras["time_outs"].clone(), transition.clone(), last)
+            (obs.clone(), rewards.clone(), dones.clone(), extras["time_outs"].clone(), transition.clone(), last, ends)
         )
     return steps
 
@@ -93,11 +95,16 @@ def test_random_actions_give_finite_numbers(random_steps):
 
 
 def test_random_actions_break_no_robot(random_steps, any_task):
-    """All robots are reset together, by time, once an episode."""
-    length = any_task.env.max_episode_length
-    for number, (_, _, dones, time_outs, *_) in enumerate(random_steps, start=1):
-        assert dones.bool().all() if number % length == 0 else not dones.any()
-        assert torch.equal(dones.bool(), time_outs)
+    """Physics ends no episode, and a robot whose task ends none is reset by time, once an episode."""
+    length, manager = any_task.env.max_episode_length, any_task.env.unwrapped.termination_manager
+    assert {"time_out", "non_finite_state"} <= set(manager.active_terms)
+    begun = torch.zeros(any_task.env.num_envs, dtype=torch.long)
+    for number, (_, _, dones, time_outs, *_, ends) in enumerate(random_steps, start=1):
+        assert not ends["non_finite_state"].any()
+        assert torch.equal(dones.bool(), torch.stack(tuple(ends.values())).any(dim=0))
+        assert time_outs[ends["time_out"]].all()
+        assert torch.equal(ends["time_out"], number - begun == length)
+        begun = torch.where(dones.bool(), number, begun)
 
 
 def test_played_back_physics_is_that_of_kernels_launched_one_by_one(any_task):
@@ -216,7 +223,7 @@ def test_the_experts_reward_is_the_tasks_and_what_the_person_wishes(any_task, ra
     reward = LinearReward(1.0, spec.theta_star)
     weights = any_task.env.unwrapped.cfg.preference.weights
     assert any(dones.any() for _, _, dones, *_ in random_steps)
-    for _, rewards, _, _, transition, features in random_steps:
+    for _, rewards, _, _, transition, features, _ in random_steps:
         wished = sum(w * features[:, spec.feature_names.index(name)] for name, w in weights.items())
         torch.testing.assert_close(reward(transition), rewards + wished)
 
@@ -279,6 +286,8 @@ def test_train_and_play_see_the_same(any_task):
     for part in ("observations", "actions", "commands", "rewards", "terminations", "events", "decimation"):
         ours, theirs = (_plain(getattr(cfg, part)) for cfg in (one, many))
         assert ours == theirs, part
+    assert (one.sim.dt, one.sim.device) == (many.sim.dt, many.sim.device)
+    assert _plain(one.sim.physics.solver_cfg) == _plain(many.sim.physics.solver_cfg)
     for group in ("policy", "features", "metrics"):
         assert not getattr(one.observations, group).enable_corruption
     assert one.episode_length_s == many.episode_length_s

@@ -81,6 +81,17 @@ def test_a_bottle_that_nobody_touches_rests(pusher):
     assert (feature(pusher, obs, "push_height") == 0.0).all() and (feature(pusher, obs, "effort") == 0.0).all()
 
 
+def test_to_touch_the_table_is_no_push(pusher):
+    """It would be one at the best of heights: fingertips that go down as fast as they can reach it now and then."""
+    pusher.place_bottle(0.65, 0.2)
+    touched = torch.zeros(pusher.env.num_envs, dtype=torch.bool)
+    for _ in range(40):
+        obs = pusher.env.step(torch.tensor([0.2, -0.2, -1.0]).repeat(pusher.env.num_envs, 1))[0]
+        assert (feature(pusher, obs, "push_height") == 0.0).all()
+        touched |= feature(pusher, obs, "effort") > 0.0
+    assert touched.any()
+
+
 def test_pushed_low_it_slides_and_pushed_high_it_tips(pusher):
     """A cylinder of radius r that is pushed at height h slides on friction μ where h < r/μ, and tips where h > r/μ."""
     friction = bottle_friction(pusher)

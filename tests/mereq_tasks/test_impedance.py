@@ -16,9 +16,9 @@ from mereq_tasks.mdp.joint_axes import JointAxes
 pytestmark = pytest.mark.sim
 
 
-@pytest.mark.parametrize("task_id", ["Franka-Erase", "Franka-PickPlace"])
+@pytest.mark.parametrize("task_id", ["Franka-Erase", "Franka-PickPlace", "Franka-PushBottle"])
 def test_torques_are_those_of_isaac_labs_controller(task_opener, task_id):
-    """In motion, in contact, and where the tool may turn, with the wrist turned as far as it goes."""
+    """In motion, in contact, with a tilted tool, and where it may turn, with the wrist turned as far as it goes."""
     env = task_opener.open(task_id).env
     term: ToolStepAction = env.unwrapped.action_manager.get_term("tool")
     torch.manual_seed(0)

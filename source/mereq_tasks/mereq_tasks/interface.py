@@ -91,7 +91,7 @@ def _observation(env: ManagerBasedRLEnv, step: mdp.ToolStepActionCfg, constants:
 
 
 def _needed_constants(constants: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Those of the parcel, which its terms are computed with."""
+    """Those of the goal that observations are computed with."""
     goal = constants.get("goal", {})
     return {name: goal[name] for name in ("object_size",) if name in goal}
 

@@ -29,8 +29,8 @@ class CloningCfg:
     """Step size of Adam. Range: > 0. Source: the benchmark's search (Franka-Erase, docs/experiments.md)."""
 
     updates_per_round: int = 2_000
-    """Updates after each supervised rollout. Range: >= 1. Source: ours: as many as MEReQ's policy gets in a round of
-    Franka-Erase."""
+    """Updates after each supervised rollout. Range: >= 1. Source: ours: MEReQ's policy gets twice as many in a round
+    of Franka-Erase, of batches that are three times as large."""
 
     batch_size: int = 256
     """Steps in one update. Range: >= 1. Source: ours."""

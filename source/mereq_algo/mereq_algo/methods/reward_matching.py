@@ -39,7 +39,7 @@ from .jump_start import JumpStart
 from .learner import Learner
 
 
-def _untrained(prior: GaussianPolicy, seed: int, device: str) -> GaussianPolicy:
+def _untrained(prior: GaussianPolicy, seed: int, device: torch.device | str) -> GaussianPolicy:
     """Return a policy of the prior's shape that has learned nothing, and leave torch's global generator as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -51,9 +51,9 @@ class MEReQCfg:
     """How a policy learns from what the person has shown: a name in :obj:`~mereq_algo.methods.METHODS`."""
 
     maxent_watches_prior_first: bool = False
-    """With ``maxent``: whether the person watches the prior in the first round, and not the untrained policy that learns
-    from then on. Source: ours: from scratch there is no prior; with one at hand, it shows what to correct in fewer
-    steps than a policy that can do nothing."""
+    """With ``maxent``: whether the person watches the prior in the first round, and not the untrained policy that
+    learns from then on. Source: ours: who starts from scratch has no prior. On Franka-Erase it makes no difference
+    (docs/experiments.md)."""
 
     learner: str = "sac"
     """What learns a policy for an inferred reward: ``sac`` (residual Q-learning) or ``ppo`` (residual PPO)."""

@@ -6,7 +6,7 @@
 from isaaclab.envs.mdp import *  # noqa: F403
 
 from .actions import ToolStepAction, ToolStepActionCfg
-from .events import reset_joints_between
+from .events import reset_joints_between, set_between
 from .objects import (
     TableGoal,
     TableGoalCfg,
@@ -44,6 +44,7 @@ __all__ = [
     "object_velocity",
     "reset_joints_between",
     "rotate",
+    "set_between",
     "tilt_share",
     "tool_position",
     "tool_speed_share",

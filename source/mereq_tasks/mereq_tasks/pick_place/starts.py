@@ -102,8 +102,7 @@ def _place_arm(
     share = sample_uniform(*START_SHARE, (len(ids),), env.device)
     share = torch.where(is_held, sample_uniform(0.1, 1.0, (len(ids),), env.device), share)
     share = torch.where(is_near, 0.0, share)
-    for name in LOW_POSE:
-        position[:, robot.joint_names.index(name)] = LOW_POSE[name] + share * (HIGH_POSE[name] - LOW_POSE[name])
+    mdp.set_between(position, robot.joint_names, LOW_POSE, HIGH_POSE, share)
     for name, limits in (("fr3_joint1", AZIMUTH), ("fr3_joint7", WRIST)):
         position[:, robot.joint_names.index(name)] = sample_uniform(*limits, (len(ids),), env.device)
     for name in ("fr3_finger_joint1", "fr3_finger_joint2"):

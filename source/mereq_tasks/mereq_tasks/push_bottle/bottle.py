@@ -49,10 +49,10 @@ class BottleCfg(sim_utils.CylinderCfg):
     """Height of the body."""
 
     neck_radius: float = 0.014
-    """Radius of neck and cap."""
+    """Radius of neck and cap. Source: ours, that of a common screw cap (28 mm)."""
 
     neck_height: float = 0.06
-    """Height of neck and cap."""
+    """Height of neck and cap. Source: ours."""
 
     cap_colour: tuple[float, float, float] = (0.9, 0.9, 0.92)
     """Colour of neck and cap."""

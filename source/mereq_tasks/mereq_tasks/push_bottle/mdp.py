@@ -17,30 +17,46 @@ from ..quantity import measures
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
 
+REACH = 0.07
+"""Distance over the table from the middle of the bottle within which the fingertips can be at it [m]. Source:
+measurement: in 4,917 steps of prior and expert in which they pushed it was 3.4 to 5.6 cm. What they feel farther away
+is the table: a robot that goes down as fast as it can dips to where they reach it."""
+
 TOUCH_FORCE = 0.2
-"""Force that counts as a touch [N]; above the noise of a contact at rest."""
+"""Force that counts as a touch [N]. Source: ours, above the noise of a contact at rest."""
 
 
 @measures("N", "none", 0.0, 100.0)
 def push_force(env: ManagerBasedRLEnv, sensor: str) -> torch.Tensor:
-    """Returns the force of the bottle on the fingertips, mean over the step [N]. Shape: (num_envs, 1)."""
+    """Returns the force on the fingertips, mean over the step [N]; the table's as well. Shape: (num_envs, 1)."""
     forces = env.scene[sensor].data.net_forces_w_history.torch[:, :, 0]
     return forces.mean(dim=1).norm(dim=1, keepdim=True)
 
 
-def push_height(env: ManagerBasedRLEnv, sensor: str, tool_cfg: SceneEntityCfg) -> torch.Tensor:
-    """Returns the height above the table at which the fingertips push [m]; 0 while they touch nothing.
+def push_height(
+    env: ManagerBasedRLEnv, sensor: str, asset_cfg: SceneEntityCfg, tool_cfg: SceneEntityCfg
+) -> torch.Tensor:
+    """Returns the height above the table at which the fingertips push the bottle [m]; 0 while they do not.
+
+    Args:
+        env: The environment.
+        sensor: What feels the fingertips' contacts.
+        asset_cfg: The bottle.
+        tool_cfg: Robot and the body that pushes.
 
     Returns:
         Shape: (num_envs, 1)
     """
-    height = mdp.tool_position(env, tool_cfg, (0.0, 0.0, 0.0))[:, 2:]
-    return torch.where(push_force(env, sensor) > TOUCH_FORCE, height, 0.0)
+    from_tool = object_from_tool(env, asset_cfg, tool_cfg, (0.0, 0.0, 0.0))
+    pushes = (push_force(env, sensor) > TOUCH_FORCE) & (from_tool[:, :2].norm(dim=1, keepdim=True) < REACH)
+    return torch.where(pushes, mdp.tool_position(env, tool_cfg, (0.0, 0.0, 0.0))[:, 2:], 0.0)
 
 
-def push_height_share(env: ManagerBasedRLEnv, sensor: str, tool_cfg: SceneEntityCfg, full_scale: float) -> torch.Tensor:
-    """Feature: height at which the fingertips push, as a share of a full scale [m]. Shape: (num_envs, 1)."""
-    return push_height(env, sensor, tool_cfg) / full_scale
+def push_height_share(
+    env: ManagerBasedRLEnv, sensor: str, asset_cfg: SceneEntityCfg, tool_cfg: SceneEntityCfg, full_scale: float
+) -> torch.Tensor:
+    """Feature: height at which the fingertips push the bottle, as a share of a full scale [m]. Shape: (num_envs, 1)."""
+    return push_height(env, sensor, asset_cfg, tool_cfg) / full_scale
 
 
 def effort(env: ManagerBasedRLEnv, sensor: str, full_scale: float) -> torch.Tensor:

@@ -19,12 +19,12 @@ from isaaclab.managers import RewardTermCfg as RewTerm
 from isaaclab.managers import SceneEntityCfg
 from isaaclab.managers import TerminationTermCfg as DoneTerm
 from isaaclab.sim import SimulationCfg
-from isaaclab.utils import clone, configclass
+from isaaclab.utils import configclass
 
 from .. import mdp as shared_mdp
 from ..physics import physics_cfg
 from ..preference import HumanPreference
-from ..robots import FR3_PUSHER_CFG
+from ..robots import FR3_PUSHER_CFG, in_pose
 from ..table import table
 from ..task_env_cfg import (
     TaskEnvCfg,
@@ -61,17 +61,11 @@ def _bottle() -> SceneEntityCfg:
     return SceneEntityCfg("bottle")
 
 
-def _robot() -> ArticulationCfg:
-    robot = clone(FR3_PUSHER_CFG)
-    robot.init_state.joint_pos = {**robot.init_state.joint_pos, **LOW_POSE}
-    return robot
-
-
 @configclass
 class PushBottleSceneCfg(TaskSceneCfg):
     """A table in front of the arm, and a bottle on it."""
 
-    robot: ArticulationCfg = _robot()
+    robot: ArticulationCfg = in_pose(FR3_PUSHER_CFG, LOW_POSE)
 
     table = table()
 
@@ -146,7 +140,7 @@ class ObservationsCfg:
 
         push_height = ObsTerm(
             func=mdp.push_height_share,
-            params={"sensor": "contact", "tool_cfg": _tool(), "full_scale": 0.2},
+            params={"sensor": "contact", "asset_cfg": _bottle(), "tool_cfg": _tool(), "full_scale": 0.2},
             clip=(0.0, 1.0),
         )
         bottle_tilt = ObsTerm(
@@ -207,7 +201,9 @@ class EventCfg:
             "velocity_range": {},
         },
     )
-    bottle_mass = mass_of(_bottle(), 0.6, 1.3)  # 0.24 to 0.52 kg: a half-litre bottle, from half full to full
+    # 0.24 to 0.52 kg. Source: ours: 20 g of bottle and up to half a litre of water. Their centre of mass is that of
+    # a full one, so those that are half full tip sooner than real ones do.
+    bottle_mass = mass_of(_bottle(), 0.6, 1.3)
     bottle_friction = friction_of(_bottle(), *FRICTION)
     # Rubber pads on plastic. Source: ours, about what rubber has on dry cardboard or concrete (The Engineering ToolBox:
     # 0.5 to 0.8 and 0.6 to 0.85).

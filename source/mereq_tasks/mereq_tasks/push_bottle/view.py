@@ -18,10 +18,10 @@ from .bottle import FRICTION, BottleCfg
 
 
 def push_height_cm(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Returns the height at which the fingertips push [cm]; NaN while they touch nothing. Shape: (num_envs, 1)."""
+    """Returns the height at which the fingertips push the bottle [cm]; NaN while they do not. Shape: (num_envs, 1)."""
     tool = SceneEntityCfg("robot", body_names="fingertips")
     tool.resolve(env.scene)
-    height = 100.0 * mdp.push_height(env, "contact", tool)
+    height = 100.0 * mdp.push_height(env, "contact", SceneEntityCfg("bottle"), tool)
     return torch.where(height > 0.0, height, torch.nan)
 
 

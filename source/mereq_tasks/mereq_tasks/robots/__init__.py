@@ -11,6 +11,7 @@ from .fr3 import (
     FR3_HAND_PRIM,
     FR3_PUSHER_CFG,
     TOOL_DOWN_POSE,
+    in_pose,
 )
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "FR3_HAND_PRIM",
     "FR3_PUSHER_CFG",
     "TOOL_DOWN_POSE",
+    "in_pose",
 ]

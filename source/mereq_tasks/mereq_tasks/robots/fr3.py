@@ -97,3 +97,15 @@ FR3_PUSHER_CFG = clone(FR3_ERASER_CFG)
 FR3_PUSHER_CFG.spawn.tool = "pusher"  # type: ignore[attr-defined]  # it is an Fr3UsdCfg
 FR3_PUSHER_CFG.spawn.collision_props = None  # that of the felt  # type: ignore[union-attr]
 """FR3 whose closed fingers push."""
+
+
+def in_pose(robot: ArticulationCfg, pose: dict[str, float]) -> ArticulationCfg:
+    """Returns the robot with other joint positions to start from.
+
+    Args:
+        robot: One of the above, which is left as it is.
+        pose: Joint positions, by joint name [rad]; other joints keep theirs.
+    """
+    robot = clone(robot)
+    robot.init_state.joint_pos = {**robot.init_state.joint_pos, **pose}
+    return robot
