@@ -255,13 +255,19 @@ class InterruptIn:
 
 
 def run(
-    root, method: str, listeners=(), learner: str = "sac", prior_from: str = "policy", objective: str = "features"
+    root,
+    method: str,
+    listeners=(),
+    learner: str = "sac",
+    prior_from: str = "policy",
+    objective: str = "features",
+    guided: float = 0.0,
 ) -> SupervisionRunner:
     # The prior, which pushes by 0, is the best there is for this reward.
     env = TimedEnv(SupervisedLinearEnv(num_envs=32, reward=lambda s, u, n: -(u**2)))
     ppo = {"num_steps_per_env": 8, "learning_rate": 5e-3}
     cfg = small_cfg(method=method, learner=learner, ppo=ppo, cloning={"learning_rate": 1e-2, "updates_per_round": 200})
-    cfg.sac.prior_from, cfg.irl.objective = prior_from, objective
+    cfg.sac.prior_from, cfg.irl.objective, cfg.inner.guided_share = prior_from, objective, guided
     if objective == "actions":
         cfg.irl.learning_rate = 0.3
     return SupervisionRunner(
@@ -295,22 +301,23 @@ def test_every_method_brings_the_policy_nearer_to_the_person(tmp_path, method, l
 
 
 @pytest.mark.parametrize(
-    ("method", "learner", "prior_from", "objective"),
+    ("method", "learner", "prior_from", "objective", "guided"),
     [
-        ("maxent", "sac", "policy", "features"),
-        ("mereq", "sac", "reward", "features"),
-        ("mereq", "sac", "reward", "actions"),
-        ("mereq", "ppo", "policy", "features"),
-        ("iwr_ft", "sac", "policy", "features"),
+        ("maxent", "sac", "policy", "features", 0.0),
+        ("mereq", "sac", "reward", "features", 0.0),
+        ("mereq", "sac", "reward", "features", 0.25),
+        ("mereq", "sac", "reward", "actions", 0.0),
+        ("mereq", "ppo", "policy", "features", 0.0),
+        ("iwr_ft", "sac", "policy", "features", 0.0),
     ],
 )
-def test_every_kind_of_method_resumes_exactly(tmp_path, method, learner, prior_from, objective):
-    whole = run(tmp_path / "whole", method, (), learner, prior_from, objective)
+def test_every_kind_of_method_resumes_exactly(tmp_path, method, learner, prior_from, objective, guided):
+    whole = run(tmp_path / "whole", method, (), learner, prior_from, objective, guided)
     whole.learn()
-    interrupted = run(tmp_path / "part", method, [InterruptIn(2)], learner, prior_from, objective)
+    interrupted = run(tmp_path / "part", method, [InterruptIn(2)], learner, prior_from, objective, guided)
     with pytest.raises(KeyboardInterrupt):
         interrupted.learn()
-    resumed = run(tmp_path / "other", method, (), learner, prior_from, objective)
+    resumed = run(tmp_path / "other", method, (), learner, prior_from, objective, guided)
     resumed.folder = RunFolder.open(interrupted.folder.path, "Linear")
     resumed.resume()
     resumed.learn()

@@ -68,8 +68,8 @@ def _sample_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     counts = {method: {delta: sample_counts(found, delta) for delta in THRESHOLDS} for method, found in runs.items()}
     lines = [
         "Expert samples until the intervention rate stays below δ: median over seeds (interquartile range), and the"
-        " ratio of the median to MEReQ's. A run that never got there (censored) comes last; `>` marks what is at least"
-        " so many because of one.",
+        " ratio of the median to MEReQ's. A run that never got there (censored) would have needed more than it had, and"
+        " `>` marks what is at least so many because of one.",
         "",
         "| method | seeds | " + " | ".join(f"δ = {delta:.2f} | ratio" for delta in THRESHOLDS) + " |",
         "|---|---:|" + "---:|---:|" * len(THRESHOLDS),
