@@ -53,6 +53,7 @@ OWN_SETTINGS: dict[str, tuple[str, ...]] = dict.fromkeys(("hg_dagger_ft", "iwr_f
 same for all, ends the run. (Of one robot a round on Franka-Erase twenty rounds were half of it.)"""
 
 FOUND_SETTINGS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("Franka-Erase", "maxent"): ("agent.irl.learning_rate=0.005",),
     ("Franka-Erase", "maxent_ft"): ("agent.irl.learning_rate=0.02",),
 }
 """By task and method, the value that the search found where it is not the task's own."""
