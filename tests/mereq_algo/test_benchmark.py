@@ -184,6 +184,11 @@ def test_table_gives_medians_and_ratios_and_marks_what_is_censored():
     assert "| mereq | 1 | 100 | 1.00 |" in alone, "one run has no spread"
 
 
+def test_table_says_which_code_made_the_runs():
+    runs = [RUNS[0] | {"versions": {"revision": "abc"}}, RUNS[1] | {"versions": {"revision": "abc"}}, RUNS[2]]
+    assert "by revision and number of runs: abc (2), not known (1)." in as_markdown(runs, ["mereq", "iwr_ft"])
+
+
 def test_search_table_has_a_row_a_value():
     table = as_search_markdown([("agent.irl.learning_rate=0.02", RUNS[2])])
     # Prior -50, aligned 40, expert 50: nine tenths of the gap.

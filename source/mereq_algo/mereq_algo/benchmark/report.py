@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
@@ -42,7 +43,7 @@ def as_markdown(summaries: Sequence[dict[str, Any]], methods: Sequence[str]) -> 
             for method in methods
         }
         runs = {method: found for method, found in runs.items() if found}
-        parts += [f"## {task}", "", *_sample_table(runs), "", *_quality_table(runs), ""]
+        parts += [f"## {task}", "", *_sample_table(runs), "", *_quality_table(runs), "", _code_of(runs), ""]
     return "\n".join(parts)
 
 
@@ -125,6 +126,13 @@ def _quality_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
+
+
+def _code_of(runs: dict[str, list[dict[str, Any]]]) -> str:
+    """Return which code made the runs: those that are finished count as such whatever has changed since."""
+    revisions = (run.get("versions", {}).get("revision", "not known") for run in itertools.chain(*runs.values()))
+    counts = ", ".join(f"{revision} ({number})" for revision, number in Counter(revisions).most_common())
+    return f"Code that made them, by revision and number of runs: {counts}."
 
 
 def _final_gap(run: dict[str, Any], policy: str = "aligned") -> float:
