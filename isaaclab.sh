@@ -129,7 +129,7 @@ logged() {
 report_size() {
     local started=$SECONDS
     while sleep 10 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
-        say "  $(du -sh "$VENV/" 2>/dev/null | cut -f1) of about 8 GB after $((SECONDS - started)) s"
+        say "  $(du -sh "$VENV/" 2>/dev/null | cut -f1) so far, at most $MIN_DISK_GB GB, after $((SECONDS - started)) s"
     done
 }
 
@@ -231,7 +231,7 @@ set_up() {
     if is_whole; then
         say "the pinned packages have changed: updating .venv"
     else
-        say "first start: setting up .venv takes a few minutes and about 8 GB (log: $SETUP_LOG)"
+        say "first start: setting up .venv takes a minute or more and $MIN_DISK_GB GB, of which 9 stay (log: $SETUP_LOG)"
         make_venv
     fi
     rm -f "$STAMP"

@@ -18,10 +18,10 @@ class CriticCfg:
     """Shape of a :class:`TwinCritic`."""
 
     hidden_dims: tuple[int, ...] = (256, 256)
-    """Width of each hidden layer. Source: measurement (design.md 3, erasing task)."""
+    """Width of each hidden layer. Source: measurement (erasing, before this repository)."""
 
     layer_norm: bool = True
-    """Whether hidden layers are normalised. Source: measurement (design.md 3)."""
+    """Whether hidden layers are normalised. Source: measurement (erasing, before this repository)."""
 
     def __post_init__(self) -> None:
         """Accept a list from a YAML file."""

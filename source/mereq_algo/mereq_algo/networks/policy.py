@@ -21,10 +21,10 @@ class PolicyCfg:
     """Shape of a :class:`GaussianPolicy`."""
 
     hidden_dims: tuple[int, ...] = (256, 256)
-    """Width of each hidden layer. Source: measurement (design.md 3, erasing task)."""
+    """Width of each hidden layer. Source: measurement (erasing, before this repository)."""
 
     layer_norm: bool = True
-    """Whether hidden layers are normalised. Source: measurement (design.md 3)."""
+    """Whether hidden layers are normalised. Source: measurement (erasing, before this repository)."""
 
     min_log_std: float = -3.0
     """Smallest log standard deviation before squashing. Range: below ``max_log_std``. Source: ours. A prior that is

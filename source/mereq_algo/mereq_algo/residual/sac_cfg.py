@@ -32,7 +32,7 @@ class UpdateScheduleCfg:
     A constant ratio means that a policy has learned as much from its millionth transition with 16 robots as with
     16,384, so no robot count is silently left untrained. Growing only the batch would leave large counts with too few
     updates; growing only the updates would leave the device idle. All of it is ours; the row for 256 is measured
-    (design.md 3).
+    (erasing, before this repository).
     """
 
     reference_num_envs: int = 256
@@ -80,10 +80,11 @@ class ResidualSACCfg:
     """Batch size and updates as a function of the number of robots."""
 
     gamma: float = 0.97
-    """Discount γ of one step. Range: [0, 1). Source: measurement (design.md 3): 1.7 s of horizon at 20 Hz."""
+    """Discount γ of one step. Range: [0, 1). Source: measurement (erasing, before this repository): 1.7 s of horizon at
+    20 Hz."""
 
     temperature: float = 0.02
-    """Temperature α̂ of the policy [reward/nat]. Range: > 0. Source: measurement (design.md 3)."""
+    """Temperature α̂ of the policy [reward/nat]. Range: > 0. Source: measurement (erasing, before this repository)."""
 
     prior_temperature: float = 0.02
     """Temperature α at which the prior is max-ent optimal [reward/nat]; unused without a prior. Source: the value it
