@@ -10,10 +10,13 @@ import subprocess
 from _common import script_command
 from mereq_algo.report import VIDEO
 from mereq_algo.runner import RunFolder, log_video
+from mereq_tasks.shipped import shipped_policy
 
 
 def film_run(folder: RunFolder) -> bool:
-    """Films prior, aligned policy and expert of a run, in a process of its own: a simulator that learns has no camera.
+    """Films prior, aligned policy and expert of a run, if there is one, in a process of its own.
+
+    A simulator that learns has no camera.
 
     Returns:
         Whether there is a film. If not, ``compare.py`` has printed why; the run is none the worse for it.
@@ -23,15 +26,9 @@ def film_run(folder: RunFolder) -> bool:
     """
     kept = folder.read_params("arguments")
     prior = kept["prior"] if kept["prior"] == "prior" else f"prior:{kept['prior']}"
-    command = [
-        *script_command("compare.py"),
-        "--task",
-        folder.read_summary()["task"],
-        "--policies",
-        prior,
-        f"aligned:{folder.path}",
-        "expert",
-    ]
+    task = folder.read_summary()["task"]
+    expert = ["expert"] if shipped_policy(task, "expert").is_file() else []
+    command = [*script_command("compare.py"), "--task", task, "--policies", prior, f"aligned:{folder.path}", *expert]
     command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", kept["device"]]
     command += ["--output", str((folder.path / VIDEO).parent), *kept["settings"]]
     if _run(command) != 0:

@@ -41,8 +41,10 @@ from _live import add_live_args, check_live_args, export_run, fill_in_address, s
 from _resume import keep_arguments, kept_arguments
 from mereq_tasks.arguments import TaskUsageError, add_task_args, check_settings, parse_task_args
 from mereq_tasks.quiet import quiet
+from mereq_tasks.shipped import shipped_policy
 
 if TYPE_CHECKING:
+    from mereq_algo.networks import TrainedPolicy
     from mereq_algo.recording import RecordedEpisode
 
 
@@ -129,7 +131,11 @@ def main() -> None:
     is_live = args.person != "synthetic"
     if is_live and (args.distributed or recordings is not None):
         raise TaskUsageError("a live person supervises a run of one process, and not one of recordings")
-    files = {name: policy_file(args.task, policy) for name, policy in (("prior", args.prior), ("expert", "expert"))}
+    prior_file = policy_file(args.task, args.prior)
+    # A synthetic person is the expert. Everybody else is only compared with it, if there is one.
+    is_synthetic = not is_live and recordings is None
+    has_expert = is_synthetic or shipped_policy(args.task, "expert").is_file()
+    expert_file = policy_file(args.task, "expert") if has_expert else None
 
     from mereq_algo.ranks import Ranks, joined_ranks
     from mereq_algo.recording import RecordingError
@@ -164,9 +170,13 @@ def main() -> None:
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         spec.check(env)
         num_obs = env.get_observations()["policy"].shape[1]
-        prior, expert = (load_policy(file, spec, num_obs, env.num_actions, env.device) for file in files.values())
+
+        def load(file: Path) -> TrainedPolicy:
+            return load_policy(file, spec, num_obs, env.num_actions, env.device)
+
+        prior, expert = load(prior_file), load(expert_file) if expert_file is not None else None
         if not ranks.is_first:
-            follower = Follower(env, spec, prior, expert, cfg, args.seed, ranks)
+            follower = Follower(env, spec, prior, cfg, args.seed, ranks)
             follower.follow(RunFolder(Path(ranks.from_first())), args.resume is not None)
             return
         if folder is None:
@@ -205,7 +215,7 @@ def main() -> None:
             log.close(runner.record, cfg.to_dict())
             with told_in_one_line("no report"):
                 write_report(folder)
-    console.print(evaluation_table(record.evaluation, f"{spec.task}: prior, aligned and expert"))
+    console.print(evaluation_table(record.evaluation, f"{spec.task}: {', '.join(record.evaluation)}"))
     console.print(f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}")
     if process is not None and process.ending() == "finish":
         export_run(folder)

@@ -83,15 +83,14 @@ def test_alone_nothing_changes():
 def _run(ranks: Ranks, folder: Path, guided_share: float = 0.0, objective: str = "features") -> dict[str, Any]:
     env, cfg = TimedEnv(SupervisedLinearEnv(num_envs=NUM_ENVS)), small_cfg(max_rounds=2)
     cfg.inner.guided_share, cfg.irl.objective = guided_share, objective
-    parts = (env, SPEC, trained(0.0), trained(1.0), cfg)
     if ranks.is_first:
         run = RunFolder.create(folder, "Linear", "test")
-        runner = SupervisionRunner(*parts, run, 3, (), ranks)
+        runner = SupervisionRunner(env, SPEC, trained(0.0), trained(1.0), cfg, run, 3, (), ranks)
         ranks.from_first(str(run.path))
         record, learner = runner.learn(), runner.learner
         figures = {"samples": record.expert_samples, "env_steps": record.env_steps, "world_size": record.world_size}
     else:
-        follower = Follower(*parts, 3, ranks)
+        follower = Follower(env, SPEC, trained(0.0), cfg, 3, ranks)
         follower.follow(RunFolder(Path(ranks.from_first())))
         learner, figures = follower.learner, {}
     assert learner.theta is not None
@@ -150,7 +149,7 @@ def test_both_ranks_have_the_clone_of_the_person_that_one_of_them_has_seen(tmp_p
 def test_methods_that_learn_in_one_process_are_refused(method, tmp_path):
     env, cfg = TimedEnv(SupervisedLinearEnv(num_envs=NUM_ENVS)), small_cfg(method=method)
     with pytest.raises(ConfigError, match="learn"):
-        Follower(env, SPEC, trained(0.0), trained(1.0), cfg, 0, Ranks(1, 2))
+        Follower(env, SPEC, trained(0.0), cfg, 0, Ranks(1, 2))
 
 
 DYING = """

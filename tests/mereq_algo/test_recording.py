@@ -34,7 +34,8 @@ from mereq_algo.recording import (
 )
 from mereq_algo.recording.lerobot import export_lerobot
 from mereq_algo.recording.robomimic import export_robomimic
-from mereq_algo.runner import RecordedRunner, RunFolder, SupervisionRunner, TimedEnv, make_person
+from mereq_algo.report import write_report
+from mereq_algo.runner import ConfigError, RecordedRunner, RunFolder, SupervisionRunner, TimedEnv, make_person
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
@@ -300,6 +301,21 @@ def test_a_run_keeps_its_episodes_and_another_one_learns_from_them(tmp_path):
     assert learned.theta["push"] > 0.0
     assert learned.expert_return_gap_closed is not None and learned.expert_return_gap_closed > 0.3
     assert runner.folder.policy_file.is_file()
+
+
+def test_who_supervises_in_person_needs_no_expert(tmp_path):
+    """What they want need not have been said to anybody: there is nothing to train an expert with."""
+    parts = list(_parts(tmp_path))
+    parts[3] = None
+    runner = RecordedRunner(_episodes(), *parts)
+    record = runner.learn()
+    assert (record.status, record.person) == ("learned", "recorded")
+    assert list(record.evaluation) == ["prior", "aligned"] and record.expert_return_gap_closed is None
+    runner.folder.write_params("arguments", {"settings": []})
+    page = write_report(runner.folder).read_text(encoding="utf-8")
+    assert "Recorded episodes show where a person took over" in page and "<em>expert</em>" not in page
+    with pytest.raises(ConfigError, match="needs an expert policy, and there is none"):
+        SupervisionRunner(*parts)
 
 
 def test_recordings_of_another_task_are_refused(tmp_path):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import html
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -101,6 +102,20 @@ def test_a_report_says_what_its_method_does(tmp_path, method, text):
     page = report(tmp_path, summary() | {"method": method, "confidence": 0.9})
     assert text in page and ("residual reward was" in page) == (method == "mereq")
     assert "(90 % upper bound" in page and "up to its 90 % bound" in page
+
+
+@pytest.mark.parametrize(
+    ("person", "watched", "expert"),
+    [
+        ("synthetic", "A synthetic person watched it", "is the person's own policy"),
+        ("live", "Somebody watched it in a browser", "of the task's synthetic person, who need not want the same"),
+        ("recorded", "Recorded episodes show", "of the task's synthetic person, who need not want the same"),
+    ],
+)
+def test_a_report_says_who_supervised(tmp_path, person, watched, expert):
+    page = report(tmp_path, summary() | {"person": person})
+    assert watched in page and html.unescape(page).count(expert) == 1
+    assert ("gap in the synthetic person" in page) == (person != "synthetic")
 
 
 def test_every_method_has_something_to_say():

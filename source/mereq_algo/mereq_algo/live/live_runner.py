@@ -30,6 +30,8 @@ class LiveRunner(SupervisionRunner):
     While they watch a few robots at the pace of time, all robots here run the same policy alone.
     """
 
+    person = "live"
+
     def __init__(self, process: LiveProcess, *args: Any, **kwargs: Any) -> None:
         """Put the parts together.
 

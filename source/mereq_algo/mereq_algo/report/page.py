@@ -34,8 +34,15 @@ LEARNED = {
 }
 """What a method made of what the person showed."""
 
+WATCHED = {
+    "synthetic": "A synthetic person watched it, took over where it did not act as they like, and gave back.",
+    "live": "Somebody watched it in a browser, took over where it did not act as they like, and gave back.",
+    "recorded": "Recorded episodes show where a person took over, and what they did.",
+}
+"""Who supervised."""
+
 NOT_NOTED: dict[str, Any] = {
-    **{"theta_star": {}, "texts": {}, "versions": {}, "hardware": {}},
+    **{"person": "synthetic", "theta_star": {}, "texts": {}, "versions": {}, "hardware": {}},
     **{"command": "", "confidence": 0.95},
 }
 """What runs of earlier versions did not note."""
@@ -68,6 +75,7 @@ def write_report(folder: RunFolder) -> Path:
         run=summary,
         name=folder.path.name,
         made=time.strftime("%Y-%m-%d"),
+        watched=WATCHED[summary["person"]],
         learned=LEARNED[summary["method"]],
         settings=folder.read_params("arguments")["settings"],
         texts=summary["texts"],

@@ -27,7 +27,6 @@ class Follower:
         env: TimedEnv,
         spec: TaskSpec,
         prior: TrainedPolicy,
-        expert: TrainedPolicy,
         cfg: MEReQCfg,
         seed: int,
         ranks: Ranks,
@@ -38,7 +37,6 @@ class Follower:
             env: The environment: as many robots as on rank 0.
             spec: Names of the task.
             prior: The policy to be aligned.
-            expert: Unused but for being what rank 0 has, too.
             cfg: Settings of the run.
             seed: Seed of the run; what is drawn here differs from what other ranks draw.
             ranks: Which rank this is.
@@ -48,7 +46,7 @@ class Follower:
         """
         spec.check(env)
         self._env, self._seed, self._ranks = env, seed, ranks
-        self._supervision = Supervision(env, spec, expert, cfg, ranks)
+        self._supervision = Supervision(env, spec, None, cfg, ranks)
         self.learner = make_learner(cfg, env, prior, spec, seed, ranks)
 
     def follow(self, folder: RunFolder, resume: bool = False) -> None:

@@ -20,6 +20,8 @@ class RecordedRunner(SupervisionRunner):
     Nobody judges the policy that comes out; ``summary.json`` has the intervention rate of the recordings.
     """
 
+    person = "recorded"
+
     def __init__(self, episodes: Sequence[RecordedEpisode], *args: Any, **kwargs: Any) -> None:
         """Check that the recordings are of this task.
 

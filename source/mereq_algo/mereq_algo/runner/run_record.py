@@ -41,6 +41,9 @@ class RunRecord:
     """δ of the stop rule."""
 
     feature_names: list[str]
+    person: str = "synthetic"
+    """Who supervised: ``synthetic``, ``live`` or ``recorded``."""
+
     world_size: int = 1
     """Processes that learned as one, each with ``num_envs`` robots."""
 
@@ -117,10 +120,10 @@ class RunRecord:
     """Steps of all robots in that time."""
 
     evaluation: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """``prior``, ``aligned`` and ``expert``, side by side; see :meth:`Evaluation.as_dict`."""
+    """``prior``, ``aligned`` and, where there is one, ``expert``, side by side; see :meth:`Evaluation.as_dict`."""
 
     expert_return_gap_closed: float | None = None
-    """(R_aligned − R_prior) / (R_expert − R_prior), with returns of r + θ*ᵀf."""
+    """(R_aligned − R_prior) / (R_expert − R_prior), with returns of r + θ*ᵀf; None without an expert."""
 
     success_rate: float | None = None
     """Of the aligned policy."""

@@ -94,14 +94,14 @@ class Supervision:
     """
 
     def __init__(
-        self, env: TimedEnv, spec: TaskSpec, expert: TrainedPolicy, cfg: MEReQCfg, ranks: Ranks | None = None
+        self, env: TimedEnv, spec: TaskSpec, expert: TrainedPolicy | None, cfg: MEReQCfg, ranks: Ranks | None = None
     ) -> None:
         """Decide who is in which group.
 
         Args:
             env: The environment.
             spec: Names of the task.
-            expert: Stands for the person.
+            expert: Stands for the person; None where :meth:`run` is always told who else does.
             cfg: Settings of the run.
             ranks: Processes that learn as one.
 
@@ -133,6 +133,10 @@ class Supervision:
             seed: Seed of the person's and of the policy's actions.
             person: Who watches; the synthetic person when left out.
         """
+        if person is None:
+            assert self._expert is not None, "the synthetic person is the expert"
+            device = str(self._env.device)
+            person = make_person(self._cfg.person, self._expert, self.num_watchable, seed, device)
         env, cfg = self._env, self._cfg
         window = FeatureWindow(cfg.inner.window, self.staggered, self._ranks)
         num_alone = self.alone.stop - self.alone.start
@@ -149,7 +153,7 @@ class Supervision:
         everything = collect_supervised_rollout(
             env,
             policy,
-            person or make_person(cfg.person, self._expert, self.num_watchable, seed, str(env.device)),
+            person,
             self.num_watchable,
             cfg.episodes_per_robot,
             torch.Generator(env.device).manual_seed(seed),

@@ -37,12 +37,15 @@ class SupervisionRunner:
         - "MEReQ: max-ent residual-Q inverse RL for sample-efficient alignment from intervention." CoRL 2025, PMLR 305.
     """
 
+    person = "synthetic"
+    """Who supervises, as reports name them: ``synthetic``, ``live`` or ``recorded``."""
+
     def __init__(
         self,
         env: TimedEnv,
         spec: TaskSpec,
         prior: TrainedPolicy,
-        expert: TrainedPolicy,
+        expert: TrainedPolicy | None,
         cfg: MEReQCfg,
         folder: RunFolder,
         seed: int = 0,
@@ -55,7 +58,8 @@ class SupervisionRunner:
             env: The environment. Its robots learn; the first few of them are supervised.
             spec: Names and true weights of the task; the weights are for reports only.
             prior: The policy to be aligned.
-            expert: Stands for the person.
+            expert: Stands for the person, and is what the aligned policy is compared with. None where somebody else is
+                the person, and the task has no expert.
             cfg: Settings.
             folder: Where the run goes.
             seed: Seed of everything that is drawn.
@@ -64,9 +68,12 @@ class SupervisionRunner:
 
         Raises:
             TaskError: The task does not keep what it promises.
-            ConfigError: Fewer robots than supervised ones, or several processes and a method that learns in one.
+            ConfigError: Fewer robots than supervised ones, several processes and a method that learns in one, or nobody
+                to be the person.
         """
         spec.check(env)
+        if expert is None and self.person == "synthetic":
+            raise ConfigError("the synthetic person needs an expert policy, and there is none")
         self.env = env
         self.spec = spec
         self.prior = prior
@@ -79,6 +86,7 @@ class SupervisionRunner:
         self.record = RunRecord(
             task=spec.task,
             method=cfg.method,
+            person=self.person,
             seed=seed,
             device=str(env.device),
             num_envs=env.num_envs,
@@ -229,17 +237,19 @@ class SupervisionRunner:
             record.theta_history.append(self._named(self.learner.theta))
 
     def _evaluate(self) -> None:
-        """Compare prior, aligned policy and expert side by side, exploration included, as they were trained."""
+        """Compare prior, aligned policy and expert, if any, side by side, exploration included, as trained."""
         self._begin(EVALUATION_ROUND)
         self._notify("evaluation")
-        policies = {"prior": self.prior.policy, "aligned": self.policy, "expert": self.expert.policy}
+        policies = {"prior": self.prior.policy, "aligned": self.policy}
+        if self.expert is not None:
+            policies["expert"] = self.expert.policy
         generator = torch.Generator(self.env.device).manual_seed(self.seed)
         evaluations = evaluate(self.env, policies, self.spec, self.cfg.evaluation_episodes, generator)
         returns = {name: evaluation.return_expert_reward.mean for name, evaluation in evaluations.items()}
         record = self.record
         record.evaluation = {name: evaluation.as_dict() for name, evaluation in evaluations.items()}
         record.success_rate = evaluations["aligned"].success_rate.mean
-        gap = returns["expert"] - returns["prior"]
+        gap = returns.get("expert", returns["prior"]) - returns["prior"]
         record.expert_return_gap_closed = (returns["aligned"] - returns["prior"]) / gap if gap else None
         self._note_progress()
 
