@@ -10,13 +10,10 @@ import subprocess
 from _common import script_command
 from mereq_algo.report import VIDEO
 from mereq_algo.runner import RunFolder, log_video
-from mereq_tasks.shipped import shipped_policy
 
 
 def film_run(folder: RunFolder) -> bool:
-    """Films prior, aligned policy and expert of a run, if there is one, in a process of its own.
-
-    A simulator that learns has no camera.
+    """Films the policies that a run has compared, in a process of its own: a simulator that learns has no camera.
 
     Returns:
         Whether there is a film. If not, ``compare.py`` has printed why; the run is none the worse for it.
@@ -26,9 +23,10 @@ def film_run(folder: RunFolder) -> bool:
     """
     kept = folder.read_params("arguments")
     prior = kept["prior"] if kept["prior"] == "prior" else f"prior:{kept['prior']}"
-    task = folder.read_summary()["task"]
-    expert = ["expert"] if shipped_policy(task, "expert").is_file() else []
-    command = [*script_command("compare.py"), "--task", task, "--policies", prior, f"aligned:{folder.path}", *expert]
+    run = folder.read_summary()
+    arguments = {"prior": prior, "aligned": f"aligned:{folder.path}", "expert": "expert"}
+    command = [*script_command("compare.py"), "--task", run["task"], "--policies"]
+    command += [arguments[name] for name in run["evaluation"]]
     command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", kept["device"]]
     command += ["--output", str((folder.path / VIDEO).parent), *kept["settings"]]
     if _run(command) != 0:

@@ -44,7 +44,6 @@ from mereq_tasks.quiet import quiet
 from mereq_tasks.shipped import shipped_policy
 
 if TYPE_CHECKING:
-    from mereq_algo.networks import TrainedPolicy
     from mereq_algo.recording import RecordedEpisode
 
 
@@ -131,11 +130,11 @@ def main() -> None:
     is_live = args.person != "synthetic"
     if is_live and (args.distributed or recordings is not None):
         raise TaskUsageError("a live person supervises a run of one process, and not one of recordings")
-    prior_file = policy_file(args.task, args.prior)
+    named = {"prior": args.prior}
     # A synthetic person is the expert. Everybody else is only compared with it, if there is one.
-    is_synthetic = not is_live and recordings is None
-    has_expert = is_synthetic or shipped_policy(args.task, "expert").is_file()
-    expert_file = policy_file(args.task, "expert") if has_expert else None
+    if (not is_live and recordings is None) or shipped_policy(args.task, "expert").is_file():
+        named["expert"] = "expert"
+    files = {name: policy_file(args.task, policy) for name, policy in named.items()}
 
     from mereq_algo.ranks import Ranks, joined_ranks
     from mereq_algo.recording import RecordingError
@@ -170,11 +169,8 @@ def main() -> None:
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         spec.check(env)
         num_obs = env.get_observations()["policy"].shape[1]
-
-        def load(file: Path) -> TrainedPolicy:
-            return load_policy(file, spec, num_obs, env.num_actions, env.device)
-
-        prior, expert = load(prior_file), load(expert_file) if expert_file is not None else None
+        policies = {name: load_policy(file, spec, num_obs, env.num_actions, env.device) for name, file in files.items()}
+        prior, expert = policies["prior"], policies.get("expert")
         if not ranks.is_first:
             follower = Follower(env, spec, prior, cfg, args.seed, ranks)
             follower.follow(RunFolder(Path(ranks.from_first())), args.resume is not None)

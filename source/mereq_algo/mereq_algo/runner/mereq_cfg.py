@@ -53,7 +53,7 @@ class MEReQCfg:
     maxent_watches_prior_first: bool = False
     """With ``maxent``: whether the person watches the prior in the first round, and not the untrained policy that
     learns from then on. Source: ours: who starts from scratch has no prior. On Franka-Erase the first episode costs as
-    much either way, and the prior's teaches more (docs/experiments.md)."""
+    much either way, and runs that saw the prior's were shorter (docs/experiments.md)."""
 
     learner: str = "sac"
     """What learns a policy for an inferred reward: ``sac`` (residual Q-learning) or ``ppo`` (residual PPO)."""

@@ -133,11 +133,10 @@ class Supervision:
             seed: Seed of the person's and of the policy's actions.
             person: Who watches; the synthetic person when left out.
         """
+        env, cfg = self._env, self._cfg
         if person is None:
             assert self._expert is not None, "the synthetic person is the expert"
-            device = str(self._env.device)
-            person = make_person(self._cfg.person, self._expert, self.num_watchable, seed, device)
-        env, cfg = self._env, self._cfg
+            person = make_person(cfg.person, self._expert, self.num_watchable, seed, str(env.device))
         window = FeatureWindow(cfg.inner.window, self.staggered, self._ranks)
         num_alone = self.alone.stop - self.alone.start
         recorder = EpisodeRecorder(self._spec, num_alone, env.device, num_alone * cfg.episodes_per_robot)

@@ -249,8 +249,8 @@ class SupervisionRunner:
         record = self.record
         record.evaluation = {name: evaluation.as_dict() for name, evaluation in evaluations.items()}
         record.success_rate = evaluations["aligned"].success_rate.mean
-        gap = returns.get("expert", returns["prior"]) - returns["prior"]
-        record.expert_return_gap_closed = (returns["aligned"] - returns["prior"]) / gap if gap else None
+        if "expert" in returns and (gap := returns["expert"] - returns["prior"]):
+            record.expert_return_gap_closed = (returns["aligned"] - returns["prior"]) / gap
         self._note_progress()
 
     def _note_progress(self) -> None:
