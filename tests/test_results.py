@@ -17,7 +17,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 TABLES = [
     ("Franka-Erase", "runs", "benchmark.csv"),
     ("Franka-PushBottle", "runs", "benchmark_push_bottle.csv"),
-    ("Franka-PickPlace", "runs_before", "benchmark_pick_place.csv"),
+    ("Franka-PickPlace", "runs", "benchmark_pick_place.csv"),
 ]
 """Task, where its runs are, and every round of them."""
 

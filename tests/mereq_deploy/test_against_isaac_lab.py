@@ -87,11 +87,10 @@ class Watcher:
         force, is_gripping, opening = np.zeros(3), False, 0.0
         if "contact" in sensors:
             force = self._numpy(sensors["contact"].data.net_forces_w_history.torch[:, :, 0]).mean(axis=0)
-        if "left_finger" in sensors:
+        if "fingers" in sensors:
             limit = self.env.cfg.commands.goal.grip_force
-            pair = (sensors["left_finger"], sensors["right_finger"])
-            fingers = [self._numpy(finger.data.net_forces_w.torch[:, 0]) for finger in pair]
-            is_gripping = all(np.linalg.norm(finger) > limit for finger in fingers)
+            fingers = self._numpy(sensors["fingers"].data.net_forces_w.torch)
+            is_gripping = bool((np.linalg.norm(fingers, axis=1) > limit).all())
             opening = float(self._numpy(robot.data.joint_pos.torch)[-2:].sum())
         return ArmState(
             position + point, velocity + np.cross(turn, velocity_point), orientation, force, opening, is_gripping

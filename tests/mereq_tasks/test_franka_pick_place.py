@@ -45,7 +45,7 @@ def test_a_parcel_gripped_near_its_centre_is_carried_level_and_far_from_it_sags(
         friction = finger_friction(gripper)
         for _ in range(40):
             gripper.step(CLOSE)
-        force = gripper.unwrapped.scene["left_finger"].data.net_forces_w.torch[:, 0].norm(dim=1)
+        force = gripper.unwrapped.scene["fingers"].data.net_forces_w.torch.norm(dim=2)
         torque = gripper.mass * 9.81 * offset / (2 * friction * 15.0 * PAD_RADIUS)
         tilt = gripper.goal.tilt()
         sagged += tilt[is_high & (torque > 1.2)].tolist()

@@ -28,9 +28,13 @@ DECIMATION = 5
 """Physics steps (100 Hz) an action (20 Hz)."""
 
 
-def contact_sensor(body: str) -> ContactSensorCfg:
-    """Returns a sensor of the forces on a body that hangs on the hand, over all physics steps of an action."""
-    return ContactSensorCfg(prim_path=f"{{ENV_REGEX_NS}}/Robot/{FR3_HAND_PRIM}/{body}", history_length=DECIMATION)
+def contact_sensor(bodies: str) -> ContactSensorCfg:
+    """Returns a sensor of the forces on bodies that hang on the hand, over all physics steps of an action.
+
+    Args:
+        bodies: Their name, or a regular expression: one sensor of two costs half of what two cost.
+    """
+    return ContactSensorCfg(prim_path=f"{{ENV_REGEX_NS}}/Robot/{FR3_HAND_PRIM}/{bodies}", history_length=DECIMATION)
 
 
 def tool_steps(

@@ -78,7 +78,7 @@ class ParcelGoal(mdp.TableGoal):
 
     def is_pressing(self) -> torch.Tensor:
         """Returns whether both fingers press on something: the parcel, or the table. Shape: (num_envs,)."""
-        return self._finger_forces().amin(dim=0) > self.cfg.grip_force
+        return self._finger_forces().amin(dim=1) > self.cfg.grip_force
 
     def is_gripped(self) -> torch.Tensor:
         """Returns whether both fingers press on the parcel. Shape: (num_envs,)."""
@@ -93,12 +93,11 @@ class ParcelGoal(mdp.TableGoal):
 
     def is_released(self) -> torch.Tensor:
         """Returns whether no finger touches anything. Shape: (num_envs,)."""
-        return self._finger_forces().amax(dim=0) < self.cfg.grip_force
+        return self._finger_forces().amax(dim=1) < self.cfg.grip_force
 
     def _finger_forces(self) -> torch.Tensor:
-        """Returns the contact force on each finger [N]. Shape: (num_fingers, num_envs)."""
-        forces = [self._env.scene[name].data.net_forces_w.torch[:, 0].norm(dim=1) for name in self.cfg.finger_sensors]
-        return torch.stack(forces)
+        """Returns the contact force on each finger [N]. Shape: (num_envs, num_fingers)."""
+        return self._env.scene[self.cfg.finger_sensor].data.net_forces_w.torch.norm(dim=2)
 
     def is_down(self) -> torch.Tensor:
         """Returns whether the parcel lies on the table. Shape: (num_envs,)."""
@@ -199,8 +198,8 @@ class ParcelGoalCfg(mdp.TableGoalCfg):
     object_size: tuple[float, float, float] = MISSING
     """Length, width and height of the parcel [m]."""
 
-    finger_sensors: tuple[str, str] = MISSING
-    """Names of the contact sensors of the fingers."""
+    finger_sensor: str = MISSING
+    """Name of the contact sensor of the fingers."""
 
     graspable_length: float = MISSING
     """Length of the parcel along which the pads fit on it wholly [m]."""

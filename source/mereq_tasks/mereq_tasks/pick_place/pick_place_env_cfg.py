@@ -98,8 +98,7 @@ class PickPlaceSceneCfg(TaskSceneCfg):
         ),
     )
 
-    left_finger = contact_sensor("fr3_leftfinger")
-    right_finger = contact_sensor("fr3_rightfinger")
+    fingers = contact_sensor("fr3_(left|right)finger")
 
 
 @configclass
@@ -114,7 +113,7 @@ class CommandsCfg:
         tool_cfg=_hand(),
         tool_offset=TIP_OFFSET,
         object_size=PARCEL_SIZE,
-        finger_sensors=("left_finger", "right_finger"),
+        finger_sensor="fingers",
         graspable_length=GRASPABLE_LENGTH,
         # [m] Source: measurement (docs/experiments.md): told to grip there, the prior grips at 3 cm, as it is harder to
         # lift the farther out it grips, and still lays down nine parcels of ten.
