@@ -20,8 +20,9 @@ class NewtonRecordedMJWarpManager(NewtonMJWarpManager):
     A step of physics launches about 140 kernels, those of the contact sensors among them. On CUDA Isaac Lab captures
     them as a graph; on the CPU each of them is launched from Python, which took 50 ms of each step of 20 Hz, whatever
     the number of robots. Played back, they are the same kernels on the same memory, and nothing changes but the time:
-    134 instead of 183 ms of CPU time for 512 robots of Franka-Erase, 31 instead of 84 ms for 64. And Python is free for
-    the learner's thread meanwhile.
+    134 instead of 183 ms of CPU time for 512 robots of Franka-Erase, 31 instead of 84 ms for 64 (the sensors' kernels
+    left out, which were 3 to 5 ms of 35 with 64 robots of Franka-PickPlace). And Python is free for the learner's
+    thread meanwhile.
 
     ``use_cuda_graph=False`` in the physics' settings launches from Python here as it does on CUDA.
     """
