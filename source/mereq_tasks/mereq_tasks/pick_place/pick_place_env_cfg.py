@@ -267,7 +267,7 @@ class FrankaPickPlaceEnvCfg(TaskEnvCfg):
 
     scene: PickPlaceSceneCfg = PickPlaceSceneCfg()
     # The parcel lies on 4 contacts and is held by 4 a finger; hand and fingers come near it and the table with more.
-    # Measured: at most 39 rows and 29 contacts of one robot in 900,000 steps (prior, expert, random, pressed down).
+    # Measured: at most 39 rows and 29 contacts of one robot in 730,000 steps (prior, expert, random, pressed down).
     sim: SimulationCfg = simulation(physics_cfg(max_constraints=48, max_contacts=32, is_for_grasping=True))
     commands: CommandsCfg = CommandsCfg()
     actions: ActionsCfg = ActionsCfg()
