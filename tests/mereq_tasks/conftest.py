@@ -12,12 +12,19 @@ import pytest
 import torch
 from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper
 
+from mereq_tasks.arguments import task_names
 from mereq_tasks.erase.marks import Marks
 
 from .gripper import Gripper
 
 if TYPE_CHECKING:
     from mereq_tasks.launch import OpenTask
+
+
+@pytest.fixture(scope="module", params=task_names())
+def any_task(request, task_opener) -> OpenTask:
+    """Each task of the suite, one after the other."""
+    return task_opener.open(request.param)
 
 
 class ScriptedEraser:

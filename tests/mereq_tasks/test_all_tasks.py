@@ -26,11 +26,6 @@ from mereq_tasks.launch import load_view, settings_of
 pytestmark = pytest.mark.sim
 
 
-@pytest.fixture(scope="module", params=task_names())
-def any_task(request, task_opener):
-    return task_opener.open(request.param)
-
-
 def physical(scene) -> dict:
     """All that has a mass."""
     return {**scene.articulations, **scene.rigid_objects}

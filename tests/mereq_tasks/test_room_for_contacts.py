@@ -15,7 +15,6 @@ from isaaclab_newton.physics import NewtonManager
 from mujoco_warp import OverflowType
 
 from mereq_algo.networks import load_checkpoint
-from mereq_tasks.arguments import task_names
 from mereq_tasks.shipped import shipped_policy
 
 if TYPE_CHECKING:
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.sim
 
 LEFT_OUT = OverflowType.NEFC | OverflowType.NJMAX_NNZ | OverflowType.BROADPHASE | OverflowType.NARROWPHASE
-
-
-@pytest.fixture(scope="module", params=task_names())
-def any_task(request, task_opener):
-    return task_opener.open(request.param)
 
 
 def actions_of(who: str, task: OpenTask) -> Callable[[torch.Tensor], torch.Tensor]:
