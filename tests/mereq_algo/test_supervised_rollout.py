@@ -145,6 +145,20 @@ def test_every_step_of_every_robot_is_reported():
     assert sizes == [7] * 5
 
 
+def test_robots_run_on_until_the_others_have_shown_enough():
+    sizes, env = [], LinearEnv(num_envs=7, max_episode_length=5)
+    rollout = collect_supervised_rollout(
+        env,
+        ROBOT,
+        ScriptedPerson(set(range(20))),
+        num_supervised=2,
+        on_step=lambda step, dones, extras: sizes.append(len(step)),
+        is_enough=lambda: len(sizes) >= 8,
+    )
+    assert len(sizes) == 8 and rollout.num_steps == rollout.expert_samples == 2 * 5
+    assert not rollout.in_control[5:].any()
+
+
 def test_broken_step_is_not_counted():
     env = LinearEnv(num_envs=2, features=(lambda s, u, n: torch.where(s == s[0], torch.nan, n),))
     rollout = collect_supervised_rollout(env, ROBOT, ScriptedPerson({0, 1}), num_supervised=2)

@@ -16,8 +16,8 @@ from mereq_algo.runner.supervision import SupervisedRound, Supervision, watch_on
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
 
-def _run(num_envs: int = 64, **overrides) -> SupervisedRound:
-    env = TimedEnv(SupervisedLinearEnv(num_envs=num_envs))
+def _run(num_envs: int = 64, env: SupervisedLinearEnv | None = None, **overrides) -> SupervisedRound:
+    env = TimedEnv(env or SupervisedLinearEnv(num_envs=num_envs))
     env.reset()
     return Supervision(env, SPEC, trained(1.0), small_cfg(**overrides)).run(trained(0.0).policy, 0)
 
@@ -48,6 +48,16 @@ def test_nobody_learns_from_robots_that_were_supervised_for_figures_only():
     learned_from = torch.stack([transition["action"] for transition in shown.transitions])
     assert torch.equal(learned_from[:, :3], shown.rollout.transitions["action"])
     assert float(learned_from[:, 3:].mean()) == pytest.approx(0.0, abs=0.1)
+
+
+def test_episodes_alone_are_whole_although_those_with_a_person_are_over_sooner():
+    """A person who pushes by 1 ends an episode with the fourth push at the latest, the policy alone with none."""
+    env = SupervisedLinearEnv(num_envs=64, decay=1.0, gain=1.0, bound=3.0, max_episode_length=20)
+    shown = _run(env=env, num_supervised=3, max_supervised=12, num_alone=10, person=_person(0.4))
+    ended = (shown.all_watchable.done & shown.all_watchable.valid).nonzero()
+    assert len(ended) == 12 and int(ended[:, 0].max()) < 12
+    assert shown.alone.episodes == 10 and len(shown.transitions) == 20
+    assert shown.alone.num_broken == 0 and not shown.all_watchable.valid[12:].any()
 
 
 @pytest.mark.parametrize(("takeover_threshold", "num_watched"), [(0.4, 3), (3.0, 12)])

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
-from isaaclab_newton.physics import NewtonManager
 from mujoco_warp import OverflowType
 
 from mereq_algo.networks import load_checkpoint
@@ -41,19 +40,16 @@ def actions_of(who: str, task: OpenTask) -> Callable[[torch.Tensor], torch.Tenso
 
 
 @pytest.mark.parametrize("who", ["prior", "expert", "pressing down"])
-def test_a_robot_has_room_for_all_of_its_contacts(any_task, who):
+def test_a_robot_has_room_for_all_of_its_contacts(any_task, who, pytestconfig, monkeypatch):
     """For its rows, and for its contacts even where it is the only robot: they share the room for those."""
-    env, act = any_task.env, actions_of(who, any_task)
-    solver = env.unwrapped.sim.cfg.physics.solver_cfg
-    data = NewtonManager._solver.mjw_data
+    monkeypatch.syspath_prepend(str(pytestconfig.rootpath / "scripts"))
+    solver = importlib.import_module("probe_physics").Solver()
+    env, act, room = any_task.env, actions_of(who, any_task), any_task.env.unwrapped.sim.cfg.physics.solver_cfg
     torch.manual_seed(0)
     env.reset()
-    rows, contacts = [], []
     with torch.no_grad():
         for _ in range(env.max_episode_length):
             env.step(act(env.get_observations()["policy"]))
-            rows.append(data.nefc.numpy().max())
-            robots = data.contact.worldid.numpy()[: data.nacon.numpy()[0]]
-            contacts.append(np.bincount(robots, minlength=1).max())
-    assert 0 < max(rows) <= solver.njmax and 0 < max(contacts) <= solver.nconmax
-    assert not (data.overflow.numpy() & LEFT_OUT).any()
+            solver.look()
+    assert 0 < max(map(max, solver.rows)) <= room.njmax and 0 < max(map(max, solver.contacts)) <= room.nconmax
+    assert not (solver.data.overflow.numpy() & LEFT_OUT).any()

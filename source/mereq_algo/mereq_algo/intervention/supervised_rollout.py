@@ -152,6 +152,7 @@ def collect_supervised_rollout(
     generator: torch.Generator | None = None,
     on_step: Callable[[TensorDict, torch.Tensor, dict[str, Any]], None] | None = None,
     on_episode: Callable[[SupervisedRollout], None] | None = None,
+    is_enough: Callable[[], bool] = lambda: True,
 ) -> SupervisedRollout:
     """Let the person watch the first ``num_supervised`` robots for whole episodes.
 
@@ -168,6 +169,8 @@ def collect_supervised_rollout(
             and with ``extras``: the robots that nobody supervises are good for learning and for evaluation.
         on_episode: Called after each step that ended a supervised episode, with the rollout so far: other robots may
             be in the middle of theirs for a long time.
+        is_enough: Whether the other robots have shown enough; until then all run on when nobody is supervised any
+            longer. A robot alone may need far longer for an episode than one that a person helps.
 
     Returns:
         The rollout of the supervised robots.
@@ -189,7 +192,7 @@ def collect_supervised_rollout(
     max_steps = (episodes_per_robot + 1) * int(torch.as_tensor(env.max_episode_length).max())
 
     obs = env.get_observations()
-    while bool((episode < episodes_per_robot).any()):
+    while bool((episode < episodes_per_robot).any()) or not is_enough():
         if len(steps) == max_steps:
             raise RuntimeError(f"supervised rollout: episodes not over after {max_steps} steps of the environment")
         obs = obs.clone()  # an environment may write its next observation into the same memory

@@ -205,6 +205,11 @@ class EpisodeRecorder:
         self._counts[ended] = 0.0
         self._steps[ended] = 0.0
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all episodes that count have ended."""
+        return not bool((self._left > 0).any())
+
     def episode_means(self) -> EpisodeMeans:
         """Return the start and the mean features of each finished episode, on the CPU."""
         features = torch.cat(self._finished)[:, 2 : 2 + len(self._spec.feature_names)]

@@ -157,6 +157,7 @@ class Supervision:
             cfg.episodes_per_robot,
             torch.Generator(env.device).manual_seed(seed),
             on_step,
+            is_enough=lambda: recorder.is_complete,
         )
         watched = watch_on(
             everything,
