@@ -12,8 +12,6 @@ import torch
 from mereq_tasks.pick_place.pick_place_env_cfg import REST_HEIGHT
 
 OPEN, CLOSE = 1.0, -1.0
-STIFFNESS, STEP = 400.0, (0.04, 0.04, 0.07)
-"""Of the controller [N/m], and the tool's largest step along each axis [m]: an action of 1 pulls with their product."""
 
 
 class Gripper:
@@ -27,6 +25,9 @@ class Gripper:
         self.mass = self.parcel.data.body_mass.torch.flatten()
         self.starts = self.unwrapped.event_manager.get_term_cfg("reset_arm_and_parcel").params
         self.num = self.env.num_envs
+        tool = self.unwrapped.cfg.actions.tool
+        self.pull = tool.controller_cfg.motion_stiffness_task[2] * tool.step_size[2]
+        """Of an action of 1 upwards [N]."""
 
     def start_over(self, seed: int = 0, **shares: float) -> None:
         self.starts.update({"in_hand": 0.0, "at_parcel": 0.0, **shares})
@@ -37,7 +38,7 @@ class Gripper:
         """One step: move is 3 numbers for each robot, or nothing but to bear the weight of what is held."""
         action = torch.zeros(self.num, 5)
         if move is None:
-            action[:, 2] = self.goal.is_gripped() * self.mass * 9.81 / (STIFFNESS * STEP[2])
+            action[:, 2] = self.goal.is_gripped() * self.mass * 9.81 / self.pull
         else:
             action[:, :3] = move
         action[:, 3], action[:, 4] = turn, grip

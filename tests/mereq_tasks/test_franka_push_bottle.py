@@ -213,27 +213,15 @@ def test_shipped_policies_push_high_and_low(push_bottle_task):
     assert heights["expert"] < 0.1 < heights["prior"]
 
 
-def test_reset_draws_bottle_spot_and_arm_within_their_ranges(pusher):
-    ranges = pusher.cfg.events.reset_bottle.params["pose_range"]
-    default = torch.tensor(pusher.cfg.scene.bottle.init_state.pos)
+def test_starts_are_behind_the_bottle_and_as_high_as_low(pusher):
     heights = []
     for _ in range(10):
         pusher.env.reset()
-        offset = pusher.position() - default
-        for axis, name in enumerate("xy"):
-            low, high = ranges[name]
-            assert (offset[:, axis] >= low - 1e-6).all() and (offset[:, axis] <= high + 1e-6).all()
-        way = pusher.goal.command - pusher.position()[:, :2]
-        low, high = pusher.goal.cfg.distance
-        assert (way.norm(dim=1) >= low - 1e-6).all() and (way.norm(dim=1) <= high + 1e-6).all()
-        heading = torch.atan2(way[:, 1], way[:, 0])
-        assert (heading >= pusher.goal.cfg.heading[0] - 1e-5).all()
-        assert (heading <= pusher.goal.cfg.heading[1] + 1e-5).all()
         tool = pusher.tool()
         heights.append(tool[:, 2])
         assert (pusher.position()[:, 0] - tool[:, 0] > BottleCfg().radius + 0.015).all(), "no start in the bottle"
     heights = torch.cat(heights)
-    assert heights.min() > 0.025 and heights.max() < 0.175 and heights.std() > 0.03, "from low to high"
+    assert 0.025 < heights.min() < 0.04 and 0.13 < heights.max() < 0.15
 
 
 def test_the_two_poses_keep_the_hand_tilted_forward(pusher):

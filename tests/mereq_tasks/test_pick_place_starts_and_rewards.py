@@ -13,34 +13,19 @@ import pytest
 import torch
 from isaaclab.managers import CurriculumManager
 
-from mereq_tasks.mdp import rotate
-from mereq_tasks.pick_place.pick_place_env_cfg import GRASPABLE_LENGTH, PARCEL_SIZE, REST_HEIGHT
-from mereq_tasks.pick_place.starts import AZIMUTH, WRIST, fade_out
+from mereq_tasks.pick_place.pick_place_env_cfg import GRASPABLE_LENGTH, PARCEL_SIZE
+from mereq_tasks.pick_place.starts import fade_out
 
 pytestmark = pytest.mark.sim
 
 
-def test_starts_are_within_their_ranges_and_easier_ones_are_what_they_say(gripper):
-    ranges = gripper.starts["pose_range"]
+def test_starts_are_above_the_table_and_easier_ones_are_what_they_say(gripper):
     gripper.start_over(6)
-    place = gripper.parcel.data.root_pos_w.torch - gripper.unwrapped.scene.env_origins
-    for axis, name in enumerate(("x", "y")):
-        low, high = ranges[name]
-        assert low - 1e-4 <= place[:, axis].min() < place[:, axis].max() <= high + 1e-4
-    assert (place[:, 2] - REST_HEIGHT).abs().max() < 1e-4
-    axis = rotate(gripper.parcel.data.root_quat_w.torch, (1.0, 0.0, 0.0))
-    check_within(torch.atan2(axis[:, 1], axis[:, 0]), ranges["yaw"])
-    robot = gripper.unwrapped.scene["robot"]
-    for name, limits in (("fr3_joint1", AZIMUTH), ("fr3_joint7", WRIST)):
-        check_within(robot.data.joint_pos.torch[:, robot.joint_names.index(name)], limits)
     assert 0.09 < gripper.goal.tool()[:, 2].min() < gripper.goal.tool()[:, 2].max() < 0.19
-    assert gripper.goal.distance().min() > 0.05
-    proposal = gripper.goal.proposal
-    least, most = gripper.goal.cfg.proposed_offset
-    assert proposal.min() < 0.0 < proposal.max() and ((least <= proposal.abs()) & (proposal.abs() <= most)).all()
+    place = gripper.parcel.data.root_pos_w.torch - gripper.unwrapped.scene.env_origins
     # Along the parcel's own axis, whichever of its ends is in front of the hand.
     along = gripper.goal.grasp_point_from_tool() + gripper.goal.tool() - place
-    torch.testing.assert_close(along.norm(dim=1), proposal.abs(), atol=1e-4, rtol=0.0)
+    torch.testing.assert_close(along.norm(dim=1), gripper.goal.proposal.abs(), atol=1e-4, rtol=0.0)
 
     gripper.start_over(6, in_hand=1.0)
     assert gripper.goal.grasp_point_from_tool().norm(dim=1).max() < 1e-3
@@ -50,13 +35,6 @@ def test_starts_are_within_their_ranges_and_easier_ones_are_what_they_say(grippe
     assert gripper.goal.grasp_point_from_tool()[:, :2].norm(dim=1).max() < 1e-3
     opening = gripper.unwrapped.scene["robot"].data.joint_pos.torch[:, -2:].sum(dim=1)
     assert (opening > PARCEL_SIZE[1]).all()
-
-
-def check_within(values: torch.Tensor, limits: tuple[float, float]) -> None:
-    """All are within limits, and spread over half of what is between them at least."""
-    low, high = limits
-    assert low - 1e-4 <= values.min() and values.max() <= high + 1e-4
-    assert values.max() - values.min() > 0.5 * (high - low)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -69,18 +47,8 @@ def test_of_parcels_that_start_in_the_hand_some_have_their_spot_right_below(grip
     assert (gripper.goal.distance() > 0.13).all(), "what lies on the table is never there already"
 
 
-def test_spots_are_within_their_ranges(gripper, monkeypatch):
-    """As far from the parcel as they say, and in their area: ways that lead out of it are drawn again."""
-    low, high = torch.tensor(gripper.goal.cfg.area)
-    least, most = gripper.goal.cfg.distance
-    distances = []
-    for seed in range(6, 12):
-        gripper.start_over(seed)
-        assert ((gripper.goal.command >= low) & (gripper.goal.command <= high)).all()
-        distances.append(gripper.goal.distance())
-    distances = torch.cat(distances)
-    assert least - 1e-4 <= distances.min() and distances.max() <= most + 1e-4
-    assert distances.max() - distances.min() > 0.8 * (most - least)
+def test_a_spot_for_which_there_is_no_room_is_refused(gripper, monkeypatch):
+    """Ways that lead out of the area are drawn again, but not for ever."""
     monkeypatch.setattr(gripper.goal.cfg, "distance", (0.6, 0.7))
     with pytest.raises(RuntimeError, match=r"no spot within .* was found in 1000 draws of a way of \(0.6, 0.7\) m"):
         gripper.env.reset()

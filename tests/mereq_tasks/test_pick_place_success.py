@@ -92,9 +92,9 @@ def seen(gripper: Gripper, policy_obs: torch.Tensor, name: str) -> torch.Tensor:
 
 
 def test_shipped_policies_pick_off_the_centre_and_at_it(pick_place_task):
-    """Of 32 episodes each, where their cards have 200. Of policies that succeed in nine of ten, 26 of them do."""
+    """Of 32 episodes each, where their cards have 200; tests/test_results.py holds those to 90 % and 3 cm."""
     found = evaluate_shipped(pick_place_task, 32)
-    assert found["prior"].success_rate.mean >= 26 / 32 and found["expert"].success_rate.mean >= 26 / 32
+    assert found["prior"].success_rate.mean >= 29 / 32 and found["expert"].success_rate.mean >= 29 / 32
     assert found["prior"].metrics["grasp_offset_m"].mean > 0.025
     assert found["expert"].metrics["grasp_offset_m"].mean < 0.01
 

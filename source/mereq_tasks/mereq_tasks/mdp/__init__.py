@@ -15,6 +15,7 @@ from .objects import (
     goal_distance_share,
     goal_metric,
     goal_offset,
+    object_from_tool,
     object_position,
     object_tilt,
     object_up,
@@ -23,7 +24,7 @@ from .objects import (
     toppled,
     toppled_flag,
 )
-from .observations import tool_position, tool_speed_share, tool_velocity
+from .observations import tool_direction, tool_position, tool_speed_share, tool_velocity
 from .terminations import non_finite_state
 from .vectors import rotate
 
@@ -38,6 +39,7 @@ __all__ = [
     "goal_metric",
     "goal_offset",
     "non_finite_state",
+    "object_from_tool",
     "object_position",
     "object_tilt",
     "object_up",
@@ -46,6 +48,7 @@ __all__ = [
     "rotate",
     "set_between",
     "tilt_share",
+    "tool_direction",
     "tool_position",
     "tool_speed_share",
     "tool_velocity",

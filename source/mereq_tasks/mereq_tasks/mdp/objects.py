@@ -16,6 +16,7 @@ from isaaclab.utils import configclass
 from isaaclab.utils.math import sample_uniform
 
 from ..quantity import measures
+from .observations import tool_position
 from .vectors import constant, rotate
 
 if TYPE_CHECKING:
@@ -28,6 +29,27 @@ def object_position(
     """Returns an object's position from an origin in the environment's frame [m]. Shape: (num_envs, 3)."""
     position = env.scene[asset_cfg.name].data.root_pos_w.torch - env.scene.env_origins
     return position - constant(origin, position)
+
+
+@measures("m", "base, from the tool", -1.0, 1.0)
+def object_from_tool(
+    env: ManagerBasedEnv,
+    asset_cfg: SceneEntityCfg,
+    tool_cfg: SceneEntityCfg,
+    offset: Sequence[float] = (0.0, 0.0, 0.0),
+) -> torch.Tensor:
+    """Returns where an object is as seen from the tool [m].
+
+    Args:
+        env: The environment.
+        asset_cfg: The object.
+        tool_cfg: The robot and the one body that carries the tool.
+        offset: The tool's point in that body's frame [m].
+
+    Returns:
+        Shape: (num_envs, 3)
+    """
+    return object_position(env, asset_cfg) - tool_position(env, tool_cfg, offset)
 
 
 @measures("m/s", "base", -3.0, 3.0)

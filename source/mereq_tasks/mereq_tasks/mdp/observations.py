@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @measures("m", "base", -1.0, 1.0)
 def tool_position(
-    env: ManagerBasedEnv, asset_cfg: SceneEntityCfg, offset: Sequence[float], origin: Sequence[float] = (0.0, 0.0, 0.0)
+    env: ManagerBasedEnv,
+    asset_cfg: SceneEntityCfg,
+    offset: Sequence[float] = (0.0, 0.0, 0.0),
+    origin: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> torch.Tensor:
     """Returns the position of a point on a body, from an origin in the environment's frame [m].
 
@@ -37,6 +40,11 @@ def tool_position(
     position = asset.data.body_pos_w.torch[:, body]
     rotation = asset.data.body_quat_w.torch[:, body]
     return position + rotate(rotation, offset) - env.scene.env_origins - constant(origin, position)
+
+
+def tool_direction(env: ManagerBasedEnv, asset_cfg: SceneEntityCfg, direction: Sequence[float]) -> torch.Tensor:
+    """Returns where a direction in the frame of the tool's body points. Shape: (num_envs, 3)."""
+    return rotate(env.scene[asset_cfg.name].data.body_quat_w.torch[:, _body(asset_cfg)], direction)
 
 
 @measures("m/s", "base", -3.0, 3.0)

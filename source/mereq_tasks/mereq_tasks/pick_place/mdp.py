@@ -40,8 +40,7 @@ def parcel_axis(env: ManagerBasedRLEnv) -> torch.Tensor:
 @measures("1", "base", -1.0, 1.0)
 def hand_axis(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Returns where the hand's x axis points over the table: along the parcel when it grips. Shape: (num_envs, 2)."""
-    rotation = env.scene[asset_cfg.name].data.body_quat_w.torch[:, asset_cfg.body_ids].squeeze(1)
-    return mdp.rotate(rotation, (1.0, 0.0, 0.0))[:, :2]
+    return mdp.tool_direction(env, asset_cfg, (1.0, 0.0, 0.0))[:, :2]
 
 
 @measures("m", "length of the parcel", -1.0, 1.0)

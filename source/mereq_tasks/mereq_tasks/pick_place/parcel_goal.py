@@ -50,9 +50,7 @@ class ParcelGoal(mdp.TableGoal):
 
     def axis(self) -> torch.Tensor:
         """Returns the direction of the parcel's length, the end in front of the hand's x axis. Shape: (num_envs, 3)."""
-        body = self._env.scene[self.cfg.tool_cfg.name].data.body_quat_w.torch[:, self.cfg.tool_cfg.body_ids]
-        hand = mdp.rotate(body.squeeze(1), (1.0, 0.0, 0.0))
-        parcel = self._parcel_axis()
+        hand, parcel = mdp.tool_direction(self._env, self.cfg.tool_cfg, (1.0, 0.0, 0.0)), self._parcel_axis()
         return torch.where((hand * parcel).sum(dim=1, keepdim=True) < 0.0, -parcel, parcel)
 
     def along_length(self) -> torch.Tensor:

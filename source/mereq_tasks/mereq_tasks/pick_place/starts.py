@@ -70,11 +70,8 @@ def reset_arm_and_parcel(
     _place_arm(env, ids, tool_cfg, is_held, is_near, half_width)
     position, yaw = _draw_on_table(env, len(ids), pose_range, rest_height)
 
-    robot = env.scene[tool_cfg.name]
-    hand = robot.data.body_pos_w.torch[ids][:, tool_cfg.body_ids].squeeze(1) - env.scene.env_origins[ids]
-    rotation = robot.data.body_quat_w.torch[ids][:, tool_cfg.body_ids].squeeze(1)
-    between = hand + mdp.rotate(rotation, tool_offset)
-    along = mdp.rotate(rotation, (1.0, 0.0, 0.0))
+    between = mdp.tool_position(env, tool_cfg, tool_offset)[ids]
+    along = mdp.tool_direction(env, tool_cfg, (1.0, 0.0, 0.0))[ids]
     offset = sample_uniform(-graspable_length / 2, graspable_length / 2, (len(ids), 1), env.device)
     together = between + offset * along
     is_together = (is_held | is_near).unsqueeze(1)

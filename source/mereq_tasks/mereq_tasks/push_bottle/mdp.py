@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -47,9 +46,9 @@ def push_height(
     Returns:
         Shape: (num_envs, 1)
     """
-    from_tool = object_from_tool(env, asset_cfg, tool_cfg, (0.0, 0.0, 0.0))
+    from_tool = mdp.object_from_tool(env, asset_cfg, tool_cfg)
     pushes = (push_force(env, sensor) > TOUCH_FORCE) & (from_tool[:, :2].norm(dim=1, keepdim=True) < REACH)
-    return torch.where(pushes, mdp.tool_position(env, tool_cfg, (0.0, 0.0, 0.0))[:, 2:], 0.0)
+    return torch.where(pushes, mdp.tool_position(env, tool_cfg)[:, 2:], 0.0)
 
 
 def push_height_share(
@@ -62,14 +61,6 @@ def push_height_share(
 def effort(env: ManagerBasedRLEnv, sensor: str, full_scale: float) -> torch.Tensor:
     """Feature: force on the fingertips, as a share of a full scale [N]. Shape: (num_envs, 1)."""
     return push_force(env, sensor) / full_scale
-
-
-@measures("m", "base, from the tool", -1.0, 1.0)
-def object_from_tool(
-    env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg, tool_cfg: SceneEntityCfg, offset: Sequence[float]
-) -> torch.Tensor:
-    """Returns where the object is as seen from the tool [m]. Shape: (num_envs, 3)."""
-    return mdp.object_position(env, asset_cfg) - mdp.tool_position(env, tool_cfg, offset)
 
 
 def distance_to_pushing_place(
@@ -90,7 +81,7 @@ def distance_to_pushing_place(
     """
     bottle = mdp.object_position(env, asset_cfg)[:, :2]
     towards = torch.nn.functional.normalize(mdp.goal_offset(env), dim=1)
-    tool = mdp.tool_position(env, tool_cfg, (0.0, 0.0, 0.0))[:, :2]
+    tool = mdp.tool_position(env, tool_cfg)[:, :2]
     return (bottle - gap * towards - tool).norm(dim=1)
 
 
