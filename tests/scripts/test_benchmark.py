@@ -42,7 +42,7 @@ def test_fast_benchmark_exercises_every_method_once(tmp_path):
 
 @pytest.mark.parametrize(
     ("task", "methods"),
-    [("Franka-PickPlace", {"maxent", "mereq_np", "iwr_ft"}), ("Franka-PushBottle", {"maxent", "hg_dagger_ft"})],
+    [("Franka-PickPlace", {"maxent", "iwr_ft"}), ("Franka-PushBottle", {"maxent"})],
 )
 def test_methods_run_on_every_other_task_as_it_is_configured(tmp_path, task, methods):
     """What the tasks set for MEReQ (clones that begin episodes, θ by actions) has to suit the others as well."""
