@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,6 +23,7 @@ from mereq_algo.runner import MEReQCfg, TaskSpec
 from mereq_algo.storage import transition_from_step
 from mereq_tasks.arguments import task_names
 from mereq_tasks.launch import load_view, settings_of
+from mereq_tasks.shipped import shipped_policy
 
 pytestmark = pytest.mark.sim
 
@@ -36,6 +38,7 @@ def test_residual_ppo_starts_from_the_shipped_prior_and_wants_what_the_person_wa
 
     cfg = load_cfg_from_registry(any_task.names["task"], "rsl_rl_residual_cfg_entry_point")
     env = any_task.env
+    assert Path(cfg.actor.policy_file) == shipped_policy(any_task.names["task"], "prior")
     load_checkpoint(
         cfg.actor.policy_file,
         num_obs=env.get_observations()["policy"].shape[1],
@@ -287,6 +290,10 @@ def test_train_and_play_see_the_same(any_task):
         assert not getattr(one.observations, group).enable_corruption
     assert one.episode_length_s == many.episode_length_s
     assert one.curriculum is None and many.curriculum is None, "easier starts are for learning from nothing alone"
+    # What learning from nothing changes is where episodes start, and nothing that a space or a reward is made of.
+    for term in vars(many.training_curriculum or SimpleNamespace()).values():
+        where, event, *_ = term.params["address"].split(".")
+        assert where == "events" and getattr(many.events, event).mode == "reset"
 
 
 def _plain(value: object) -> object:

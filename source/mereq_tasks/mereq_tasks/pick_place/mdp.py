@@ -121,7 +121,7 @@ def dragged(env: ManagerBasedRLEnv, clearance: float, carry_height: float, slope
         env: The environment.
         clearance: Height of the lower end above the table from which it costs nothing [m].
         carry_height: As in :func:`height_error`.
-        slope: As in :func:`height_error`.
+        slope: As in :func:`height_error` [m/m].
 
     Returns:
         Shape: (num_envs,)
@@ -140,6 +140,13 @@ def dragged_share(
     It is what :func:`dragged` counts. To a policy that knows of wishes alone, dragging looks like the best way to
     carry: level, and gripped anywhere.
 
+    Args:
+        env: The environment.
+        full_scale: Speed at which the feature is 1 [m/s].
+        clearance: As in :func:`dragged` [m].
+        carry_height: As in :func:`height_error` [m].
+        slope: As in :func:`height_error` [m/m].
+
     Returns:
         Shape: (num_envs, 1)
     """
@@ -156,7 +163,7 @@ def height_error(env: ManagerBasedRLEnv, carry_height: float, slope: float) -> t
     Args:
         env: The environment.
         carry_height: Height above where it rests while it is carried [m].
-        slope: Height over distance, near the spot.
+        slope: Height over distance, near the spot [m/m].
 
     Returns:
         Shape: (num_envs,)

@@ -26,7 +26,7 @@ HIGH_POSE = {"fr3_joint2": 0.009, "fr3_joint4": -2.488, "fr3_joint6": 2.498}
 """The same 16 cm higher [rad]. In between the hand points down, and x is within 9 mm."""
 
 START_SHARE = (0.5, 1.0)
-"""Where between the two an episode starts: 10 to 18 cm above the table."""
+"""Where between the two an episode starts: 10 to 18 cm above the table. Source, as for the two below: ours."""
 
 AZIMUTH = (-0.2, 0.2)
 """Range of the first joint [rad]."""
@@ -117,7 +117,15 @@ def _draw_on_table(
 
 
 def fade_out(env: ManagerBasedRLEnv, env_ids: Sequence[int], value: float, start: float, steps: int) -> float:
-    """Curriculum: returns a share that falls from ``start`` to 0 over a number of steps of the environment."""
+    """Curriculum: returns a share that falls to 0 in a straight line.
+
+    Args:
+        env: The environment, which counts its steps.
+        env_ids: Not used; Isaac Lab tells a term which robots are reset.
+        value: Not used; Isaac Lab tells a term what the parameter is now.
+        start: The share at first.
+        steps: Steps of the environment after which it is 0.
+    """
     return start * max(0.0, 1.0 - env.common_step_counter / steps)
 
 
@@ -134,7 +142,10 @@ def _fading(name: str, start: float) -> CurrTerm:
 
 @configclass
 class TrainingCurriculumCfg:
-    """Easier starts, fewer and fewer: grasping is found from what comes after it."""
+    """Easier starts, fewer and fewer over 1,000 steps: grasping is found from what comes after it.
+
+    Source: ours; the guide's demonstrations are over by then as well.
+    """
 
     in_hand = _fading("in_hand", 0.4)
     at_parcel = _fading("at_parcel", 0.3)
