@@ -140,7 +140,7 @@ class TableGoal(CommandTerm):
 
 @configclass
 class TableGoalCfg(CommandTermCfg):
-    """Configuration of :class:`TableGoal`."""
+    """Configuration of :class:`TableGoal`. Thresholds are ours where they name no other source."""
 
     class_type: type[TableGoal] = TableGoal
     resampling_time_range: tuple[float, float] = (1e9, 1e9)  # only at a reset

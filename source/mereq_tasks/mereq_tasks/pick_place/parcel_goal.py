@@ -183,7 +183,7 @@ class ParcelGoal(mdp.TableGoal):
 
 @configclass
 class ParcelGoalCfg(mdp.TableGoalCfg):
-    """Configuration of :class:`ParcelGoal`."""
+    """Configuration of :class:`ParcelGoal`. Thresholds are ours where they name no other source."""
 
     class_type: type[ParcelGoal] = ParcelGoal
 
