@@ -120,13 +120,19 @@ def policy_file(task: str, policy: str) -> Path:
     """Returns the file of a policy: ``prior``, ``expert``, a run folder or a file.
 
     Raises:
-        TaskUsageError: There is nothing of that name.
+        TaskUsageError: There is nothing of that name, or the task has no such policy yet.
         CheckpointError: The file is missing, damaged, or of another task.
         RunFolderError: The folder is not one of a run of this task.
     """
     path = Path(policy)
     if policy in ("prior", "expert"):
         path = shipped_policy(task, policy)
+        if not path.exists():
+            start = "" if policy == "prior" else " --start prior"
+            raise TaskUsageError(
+                f"policy file not found: {path}; train one with scripts/train_policy.py --task {task}"
+                f" --reward {policy}{start}"
+            )
     elif path.name == policy and not path.suffix and not path.exists():
         check_name("policy", policy, ["prior", "expert", "a run folder", "a policy file"])
 

@@ -36,7 +36,13 @@ from mereq_tasks.arguments import TaskUsageError, check_name, parse_settings, ta
 if TYPE_CHECKING:
     from mereq_algo.benchmark import Speed
 
-PEERS = {"robosuite": {"Franka-Erase": "Wipe", "Franka-PickPlace": "PickPlace", "Franka-PushBottle": "Lift"}}
+PEERS = {
+    "robosuite": {
+        "Franka-Erase": "Wipe",
+        "Franka-PickPlace": "PickPlace",
+        "Franka-PushBottle": "Lift",
+    },
+}
 """The nearest task of each peer."""
 
 PARTS = ["stepping", "policy", "training"]

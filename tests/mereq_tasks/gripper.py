@@ -11,6 +11,8 @@ import torch
 
 from mereq_tasks.pick_place.pick_place_env_cfg import REST_HEIGHT
 
+from .place import place
+
 OPEN, CLOSE = 1.0, -1.0
 
 
@@ -57,9 +59,4 @@ class Gripper:
         """Rolled over by tilt or with an end lifted by pitch, not by both."""
         half = (tilt + pitch) / 2
         about = math.sin(half) * torch.tensor([tilt != 0.0, pitch != 0.0, False])
-        pose = torch.tensor([x, y, REST_HEIGHT + height, *about.tolist(), math.cos(half)])
-        pose = pose.repeat(self.num, 1)
-        pose[:, :3] += self.unwrapped.scene.env_origins
-        self.parcel.write_root_pose_to_sim_index(root_pose=pose)
-        self.parcel.write_root_velocity_to_sim_index(root_velocity=torch.zeros(self.num, 6))
-        self.unwrapped.sim.forward()
+        place(self.unwrapped, "parcel", (x, y, REST_HEIGHT + height), (*about.tolist(), math.cos(half)))

@@ -12,6 +12,7 @@ from mereq_algo.storage import transition_from_step
 from mereq_tasks.push_bottle.bottle import BottleCfg
 from mereq_tasks.push_bottle.push_bottle_env_cfg import HIGH_POSE, LOW_POSE
 
+from .place import place
 from .shipped_policies import evaluate_shipped
 
 pytestmark = pytest.mark.sim
@@ -42,12 +43,7 @@ class ScriptedPusher:
         half = torch.tensor(tilt / 2)
         # On its edge when tilted: the lowest point of the body's rim touches the table.
         height = 0.5 * BottleCfg().height * torch.cos(2 * half) + BottleCfg().radius * torch.sin(2 * half).abs()
-        pose = torch.tensor([x, y, float(height), 0.0, float(half.sin()), 0.0, float(half.cos())])
-        pose = pose.repeat(self.env.num_envs, 1)
-        pose[:, :3] += self.unwrapped.scene.env_origins
-        self.bottle.write_root_pose_to_sim_index(root_pose=pose)
-        self.bottle.write_root_velocity_to_sim_index(root_velocity=torch.zeros(self.env.num_envs, 6))
-        self.unwrapped.sim.forward()
+        place(self.unwrapped, "bottle", (x, y, float(height)), (0.0, float(half.sin()), 0.0, float(half.cos())))
 
     def position(self) -> torch.Tensor:
         return self.bottle.data.root_pos_w.torch - self.unwrapped.scene.env_origins

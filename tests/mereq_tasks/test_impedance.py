@@ -10,13 +10,14 @@ import torch
 from isaaclab.envs.mdp.actions.task_space_actions import OperationalSpaceControllerAction as IsaacLabAction
 from isaaclab.utils.math import quat_apply
 
+from mereq_tasks.arguments import task_names
 from mereq_tasks.mdp import ToolStepAction
 from mereq_tasks.mdp.joint_axes import JointAxes
 
 pytestmark = pytest.mark.sim
 
 
-@pytest.mark.parametrize("task_id", ["Franka-Erase", "Franka-PickPlace", "Franka-PushBottle"])
+@pytest.mark.parametrize("task_id", task_names())
 def test_torques_are_those_of_isaac_labs_controller(task_opener, task_id):
     """In motion, in contact, with a tilted tool, and where it may turn, with the wrist turned as far as it goes."""
     env = task_opener.open(task_id).env

@@ -27,6 +27,7 @@ SEEN = {
 
 @pytest.mark.parametrize("task", sorted(task_names()))
 def test_a_picture_shows_what_the_task_is_about(task, task_opener):
+    assert task in SEEN, f"say in SEEN of {__name__} by which colour to know what {task} is about"
     task_opener.close()  # one simulation at a time
     settings = settings_of(task, "--device", "cpu", "--num_envs", "2")
     view = load_view(task)

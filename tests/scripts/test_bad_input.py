@@ -114,6 +114,13 @@ def test_cut_off_policy_is_refused(refusal, tmp_path):
     assert "cut.safetensors" in refusal("play.py", *TASK, "--policy", tmp_path / "cut.safetensors")
 
 
+@pytest.mark.parametrize(("who", "told"), [("prior", "--reward prior"), ("expert", "--reward expert --start prior")])
+def test_a_task_without_policies_says_how_to_train_them(refusal, tmp_path, monkeypatch, who, told):
+    monkeypatch.setattr("mereq_tasks.shipped.POLICIES", tmp_path)
+    line = refusal("play.py", *TASK, "--policy", who)
+    assert f"{who}.safetensors; train one with scripts/train_policy.py --task Franka-Erase {told}" in line
+
+
 @pytest.mark.parametrize(("script", "option"), [("play.py", "--policy"), ("train_mereq.py", "--resume")])
 def test_run_of_another_task_is_refused(refusal, tmp_path, script, option):
     run = tmp_path / "run"

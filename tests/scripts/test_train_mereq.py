@@ -46,6 +46,7 @@ def test_the_main_job_runs_on_every_other_task_as_it_is_configured(task, tmp_pat
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["status"] in ("budget_spent", "converged") and summary["rounds"] >= 1
     assert set(summary["evaluation"]) == {"prior", "aligned", "expert"}
+    assert summary["intervention_rate"][0] > 0.0, "nobody took over: set the thresholds of agents/mereq.yaml"
     assert len(summary["theta_history"]) == summary["rounds"] - 1 == len(summary["gradient_norm"])
     assert (folder / "checkpoints" / "policy.safetensors").is_file() and (folder / "report.html").is_file()
 

@@ -24,7 +24,9 @@ class ObservationBuilder:
         self._terms = contract.observation
         for term in self._terms:
             if term.kind not in KINDS:
-                raise ContractError(f"contract: observation {term.name} is of unknown kind {term.kind!r}")
+                raise ContractError(
+                    f"contract: observation {term.name} is of unknown kind {term.kind!r}, not one of terms.py"
+                )
 
     def build(self, scene: Scene) -> np.ndarray:
         """Return the observation. Shape: (num_obs,).

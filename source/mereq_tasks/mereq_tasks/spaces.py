@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from isaaclab.managers import ObservationManager, ObservationTermCfg
 
+from .arguments import TaskUsageError
 from .quantity import Quantity
 
 LEARNED_FROM = ("policy", "features")
@@ -45,7 +46,7 @@ def observation_space(manager: ObservationManager, group: str) -> gym.spaces.Box
     """Returns the space of a group of observations that are put one after the other.
 
     Raises:
-        ValueError: Nothing says how large one of its terms can get.
+        TaskUsageError: Nothing says how large one of its terms can get.
     """
     bounds: tuple[list[float], list[float]] = ([], [])
     for name, term, shape in zip(
@@ -56,7 +57,7 @@ def observation_space(manager: ObservationManager, group: str) -> gym.spaces.Box
     ):
         for bound, values in zip(bounds, term_bounds(term, math.prod(shape)), strict=True):
             if not all(map(math.isfinite, values)):
-                raise ValueError(
+                raise TaskUsageError(
                     f"observation {group}.{name} has no bounds: give it a clip, or decorate {term.func.__name__} with"
                     " mereq_tasks.quantity.measures"
                 )
