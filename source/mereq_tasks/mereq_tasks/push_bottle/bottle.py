@@ -46,7 +46,7 @@ class BottleCfg(sim_utils.CylinderCfg):
     """Radius of the body: a half-litre bottle's."""
 
     height: float = 0.15
-    """Height of the body. Source: ours, to the shoulder of a half-litre bottle."""
+    """Height of the body. Source: with this radius it holds half a litre."""
 
     neck_radius: float = 0.014
     """Radius of neck and cap. Source: ours, that of a common screw cap (28 mm)."""

@@ -97,7 +97,7 @@ class CommandsCfg:
 class ActionsCfg:
     """Cartesian steps of the fingertips: 3 numbers in [-1, 1] at 20 Hz.
 
-    Steps and workspace (least and greatest x, y and z) in metres. Source: ours; it ends above the bottle's neck.
+    Steps and workspace (least and greatest x, y and z) in metres. Source: ours; it ends at the bottle's neck.
     """
 
     tool = tool_steps(
