@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mereq_tasks.arguments import task_names
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -124,6 +126,12 @@ def task_opener() -> Iterator[TaskOpener]:
     opener = TaskOpener()
     yield opener
     opener.close()
+
+
+@pytest.fixture(scope="module", params=task_names())
+def any_task(request, task_opener) -> OpenTask:
+    """Each task of the suite, one after the other."""
+    return task_opener.open(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -36,11 +36,9 @@ def test_tables_of_a_task_are_made_from_the_runs_that_are_kept(task, folder, rou
     assert [row for row in rows if row not in page] == []
 
 
-def summaries(task: str, method: str) -> dict[int, dict[str, Any]]:
-    """The kept runs of a method, by seed."""
-    folder = DOCS / "results" / "runs" / task
-    runs = [json.loads(file.read_text(encoding="utf-8")) for file in folder.glob(f"*_{method}_seed*/summary.json")]
-    return {run["seed"]: run for run in runs}
+def alignments(task: str) -> dict[int, dict[str, Any]]:
+    """The kept runs of MEReQ, by seed."""
+    return {run["seed"]: run for run in finished_runs(DOCS / "results" / "runs", ["mereq"]) if run["task"] == task}
 
 
 def missed(run: dict[str, Any]) -> set[str]:
@@ -63,7 +61,7 @@ def missed(run: dict[str, Any]) -> set[str]:
     ],
 )
 def test_alignments_miss_no_goal_but_those_that_the_page_names(task, num_seeds, known):
-    runs = summaries(task, "mereq")
+    runs = alignments(task)
     assert len(runs) == num_seeds
     assert {seed: goals for seed, run in runs.items() if (goals := missed(run))} == known
 
@@ -87,7 +85,7 @@ def test_shipped_policies_do_their_task_in_200_episodes(task, who, success, offs
 
 
 def test_the_longest_alignment_takes_half_an_hour_on_two_cores():
-    runs = summaries("Franka-PickPlace", "mereq")
+    runs = alignments("Franka-PickPlace")
     longest = max(runs, key=lambda seed: runs[seed]["wall_time_s"])
     file = DOCS / "results" / f"franka_pick_place_seed{longest}_two_cores.json"
     two_cores = json.loads(file.read_text(encoding="utf-8"))

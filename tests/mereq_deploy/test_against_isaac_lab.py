@@ -18,7 +18,6 @@ from mereq_deploy.contract import SCHEMA_FILE, Contract
 from mereq_deploy.observation import ObservationBuilder
 from mereq_deploy.state import ArmState, ObjectState, Scene, rotate
 from mereq_deploy.tasks.marks import Marks
-from mereq_tasks.arguments import task_names
 from mereq_tasks.interface import describe_interface
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
@@ -28,11 +27,6 @@ FILE = {"name": "policy.onnx", "sha256": "0" * 64}
 NUM_STEPS = 40
 NUM_ROBOTS = 4
 """Robots that are compared; all 16 move."""
-
-
-@pytest.fixture(scope="module", params=sorted(task_names()))
-def any_task(request, task_opener):
-    return task_opener.open(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -6,25 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper
 
-from mereq_tasks.arguments import task_names
 from mereq_tasks.erase.marks import Marks
 
 from .gripper import Gripper
-
-if TYPE_CHECKING:
-    from mereq_tasks.launch import OpenTask
-
-
-@pytest.fixture(scope="module", params=task_names())
-def any_task(request, task_opener) -> OpenTask:
-    """Each task of the suite, one after the other."""
-    return task_opener.open(request.param)
 
 
 class ScriptedEraser:
@@ -82,7 +71,7 @@ class ScriptedEraser:
 
 
 @pytest.fixture
-def env(erase_task: OpenTask) -> RslRlVecEnvWrapper:
+def env(erase_task) -> RslRlVecEnvWrapper:
     """The shared environment, freshly reset with a seed."""
     ScriptedEraser(erase_task.env).start_over()
     return erase_task.env

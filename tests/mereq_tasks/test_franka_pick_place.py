@@ -50,7 +50,8 @@ def test_a_parcel_gripped_near_its_centre_is_carried_level_and_far_from_it_sags(
         tilt = gripper.goal.tilt()
         sagged += tilt[is_high & (torque > 1.2)].tolist()
         held += tilt[is_high & (torque < 0.4)].tolist()
-        assert (force[is_high & (torque < 0.4)] - 15.0).abs().max() < 2.0, "7.5 mm on 2,000 N/m"
+        grip = force[is_high & (torque < 0.4)]
+        assert grip.min() > 13.0 and grip.max() < 16.0, "7.5 mm on 2,000 N/m are 15 N"
     assert len(held) > 3 and max(held) < 0.03, "level within 2 degrees after two seconds"
     assert len(sagged) > 3 and min(sagged) > 0.2, "it hangs by more than 11 degrees"
 
