@@ -13,19 +13,22 @@ import torch
 from mereq_algo.export import DeterministicPolicy, write_model
 from mereq_algo.networks import GaussianPolicy, PolicyCfg
 from mereq_deploy.contract import Contract, checksum
+from mereq_deploy.terms import KINDS
 
 
 def term(name: str, kind: str, width: int, clip: list[float] | None = None, **parameters) -> dict:
     bound = 1.0 if clip is None else clip[1]
+    known = KINDS[kind]
     return {
-        **{"name": name, "kind": kind, "width": width, "unit": "m", "frame": "base", "clip": clip, "meaning": ""},
+        **{"name": name, "kind": kind, "width": width, "unit": known.unit, "frame": known.frame},
+        **{"clip": clip, "meaning": ""},
         **{"scale": [2.0] * width, "low": [-2.0 * bound] * width, "high": [2.0 * bound] * width},
         "parameters": parameters,
     }
 
 
 @pytest.fixture
-def values() -> dict:
+def values(home) -> dict:
     """A contract as JSON holds it; its files are not there."""
     return {
         **{"format": "mereq-contract", "version": 1, "robot": "FR3", "task": "Franka-Test", "goal": "", "wish": ""},
@@ -41,7 +44,7 @@ def values() -> dict:
             "velocity_point": [0.0, 0.0, 0.12],
             "mass": 0.06,
         },
-        "home": {f"fr3_joint{i}": 0.1 * i for i in range(1, 8)},
+        "home": dict(home),
         "observation": [
             term("tool_position", "tool_position", 3, [-0.5, 0.5], origin=[0.5, 0.0, 0.0]),
             term("tool_velocity", "tool_velocity", 3),

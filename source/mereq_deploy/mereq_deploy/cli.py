@@ -6,10 +6,13 @@
 Examples:
     ./isaaclab.sh -p scripts/deploy.py --policy exported/erase --robot simulated
     ./isaaclab.sh -p scripts/deploy.py --policy exported/erase --robot simulated --dry-run
-    ./isaaclab.sh -p scripts/deploy.py --policy exported/erase --robot ADDRESS --marks marks.csv
+    ./isaaclab.sh -p scripts/deploy.py --policy exported/erase --robot ADDRESS --where
+    ./isaaclab.sh -p scripts/deploy.py --policy exported/erase --robot ADDRESS --marks marks.csv \
+        --table-height 0 --board-height 0.02
     ./isaaclab.sh -p scripts/deploy.py --policy exported/erase --replay logs/deploy/LOG.jsonl
 
 An arm at an address moves only while the space bar is held, at a tenth of the full speed unless --speed says otherwise.
+Read docs/before_the_arm_moves.md first.
 """
 
 from __future__ import annotations
@@ -21,44 +24,53 @@ import math
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from .arm import ArmError
+from .arguments import (
+    UsageError,
+    check_dead_man,
+    confirm_speed,
+    heights_of,
+    is_simulated,
+    parser,
+    seconds_of,
+    speed_of,
+)
+from .arm import ArmError, FrankyArm
 from .contract import Contract, ContractError
-from .guard import GuardedArm, StoppedError
+from .guard import GuardedArm
 from .guard.messages import Settings, Stopped
+from .keyboard.handle import Keyboard, KeyboardError
 from .observation import ObservationBuilder
 from .policy import OnnxPolicy
 from .report import progress, summary
 from .runtime import Episode, LogError, LogReader, LogWriter, replay
-from .runtime.keys import Keys
 from .runtime.replay import TOLERANCE
-from .safety import SafetyError, SafetyLimits
-from .safety.limits import DEFAULT_FILE
+from .runtime.signals import stopped_by_signals
+from .safety import SafetyError, SafetyLimits, check_fits
 from .state import ArmState, MissingStateError, Scene
+from .tasks.board import check_marks, on_board
 from .tasks.marks import Marks
 from .tasks.strokes import Strokes
 
-SIMULATED = "simulated"
-
-
-class UsageError(ValueError):
-    """The arguments do not fit together. The message is one line."""
-
-
-USER_ERRORS = (ArmError, ContractError, LogError, MissingStateError, SafetyError, UsageError)
+USER_ERRORS = (ArmError, ContractError, KeyboardError, LogError, MissingStateError, SafetyError, UsageError)
 
 STOPPED = 3
 """Exit status of a motion that something stopped."""
 
+REALTIME_KERNEL = Path("/sys/kernel/realtime")
+"""Says 1 on a kernel with PREEMPT_RT."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line; returns the exit status."""
-    args = _parser().parse_args(argv)
+    args = parser(__doc__).parse_args(argv)
     # However this program was started: a shell makes what it puts aside deaf to Ctrl-C.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -69,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         policy = OnnxPolicy(args.policy, contract, args.model)
         if args.replay is not None:
             return _replay(args.replay, policy, contract)
+        if args.where:
+            return _where(args, contract)
         return _deploy(args, policy, contract)
     except USER_ERRORS as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
@@ -76,26 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--policy", type=Path, required=True, help="folder that export_policy.py made")
-    parser.add_argument("--model", default="policy", help="which of its models (default: policy)")
-    parser.add_argument("--task", help="refuse a policy of another task")
-    target = parser.add_mutually_exclusive_group(required=True)
-    target.add_argument("--robot", help="'simulated', or the address of the arm")
-    target.add_argument("--replay", type=Path, metavar="LOG", help="run the policy over a log instead, and compare")
-    parser.add_argument("--speed", type=float, help="share of the largest speed (default: 0.1, simulated 1)")
-    parser.add_argument("--seconds", type=float, help="length of the motion (default: that of an episode)")
-    parser.add_argument("--marks", type=Path, help="for wiping: file with x,y [m] of each mark (simulated: drawn)")
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn for a simulated arm (default: 0)")
-    parser.add_argument("--safety", type=Path, default=DEFAULT_FILE, help="file of limits (default: fr3.toml)")
-    parser.add_argument("--log", type=Path, help="file for the log (default: logs/deploy/TASK_TIME.jsonl)")
-    parser.add_argument("--dry-run", action="store_true", help="move nothing, show what would be commanded")
-    parser.add_argument("--dead-man", action="store_true", help="hold the space bar for a simulated arm as well")
-    parser.add_argument("--recover", action="store_true", help="clear a reflex first: somebody has looked at the arm")
-    return parser
 
 
 def _replay(file: Path, policy: OnnxPolicy, contract: Contract) -> int:
@@ -109,71 +103,93 @@ def _replay(file: Path, policy: OnnxPolicy, contract: Contract) -> int:
     return 0
 
 
-def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) -> int:
-    is_simulated = args.robot == SIMULATED
+def _where(args: argparse.Namespace, contract: Contract) -> int:
+    """Print where the tool's point is, as a person who guides the arm by hand needs it to measure board and marks."""
     limits = SafetyLimits.load(args.safety)
-    seconds = contract.episode_length_s if args.seconds is None else args.seconds
-    if not 0.0 < seconds <= limits.max_motion:
-        raise UsageError(f"--seconds is {seconds:g}; it must be above 0 and at most {limits.max_motion:g}")
-    speed = args.speed if args.speed is not None else (1.0 if is_simulated else limits.first_speed)
-    if not 0.0 < speed <= 1.0:
-        raise UsageError(f"--speed is {speed:g}; it must be above 0 and at most 1")
-    needs_hold = args.dead_man or not (is_simulated or args.dry_run)
-    if needs_hold and not sys.stdin.isatty():
-        raise UsageError("the dead-man key needs a terminal: start this by hand")
-    strokes = _strokes(args, contract, is_simulated)
-    _check_measured(contract, strokes)
-    if not is_simulated and speed > limits.first_speed and not args.dry_run:
-        _confirm(f"The arm will move at {speed:g} of the full speed, not at {limits.first_speed:g}. Go on?")
+    with contextlib.ExitStack() as stack:
+        arm = FrankyArm(_address(args, contract, stack), contract, limits, dry_run=True)
+        end = time.monotonic() + (args.seconds or 0.0)
+        while True:
+            measured = arm.snapshot().measured
+            x, y, z = measured.tool_position
+            print(
+                f"tool at {x:.4f},{y:.4f} m, {z:.4f} m high; force {np.linalg.norm(measured.force):.1f} N", flush=True
+            )
+            if time.monotonic() >= end:
+                return 0
+            time.sleep(0.5)
 
-    settings = Settings(speed, args.dry_run, args.recover)
+
+def _address(args: argparse.Namespace, contract: Contract, stack: contextlib.ExitStack) -> str:
+    """Return the arm's address; a simulated arm is started until the end of the block."""
+    if not is_simulated(args):
+        return args.robot
+    from .simulated.process import simulated_robot
+
+    return stack.enter_context(simulated_robot(contract.home)).address
+
+
+def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) -> int:
+    limits = SafetyLimits.load(args.safety)
+    seconds, speed = seconds_of(args, contract, limits), speed_of(args, limits)
+    needs_hold = check_dead_man(args)
+    strokes = _strokes(args, contract)
+    _check_measured(contract, strokes)
+    table, board = heights_of(args, contract)
+    limits = replace(limits, lowest=limits.lowest + table)
+    digest, contract = contract.digest, contract if board is None else on_board(contract, board)
+    check_fits(contract, limits)
+    if not is_simulated(args):
+        _warn(args)
+        if not args.dry_run:
+            confirm_speed(speed, limits)
+
+    settings = Settings(speed, args.dry_run, args.recover, needs_hold)
     now = datetime.datetime.now()
     log_file = args.log or Path("logs/deploy") / f"{contract.task}_{now:%Y-%m-%d_%H-%M-%S}.jsonl"
     with contextlib.ExitStack() as stack:
-        address = args.robot
-        if is_simulated:
-            from .simulated.process import simulated_robot
-
-            address = stack.enter_context(simulated_robot(contract.home)).address
-        arm = GuardedArm(address, contract, limits, settings)
-        stack.callback(arm.close)
         log = stack.enter_context(LogWriter(log_file))
+        address = _address(args, contract, stack)
+        keys = Keyboard(needs_hold, device=args.hold_device) if sys.stdin.isatty() else None
+        if keys is not None:
+            stack.enter_context(keys)
+        arm = GuardedArm(address, contract, limits, settings, keyboard=None if keys is None else keys.guard_link)
+        stack.callback(arm.close)
+        stack.enter_context(stopped_by_signals(arm))
         log.write(
             "start",
-            **{
-                "task": contract.task,
-                "model": args.model,
-                "sha256": contract.models[args.model].files["onnx"]["sha256"],
-            },
+            **{"task": contract.task, "model": args.model, "contract": digest},
+            sha256=contract.models[args.model].files["onnx"]["sha256"],
             **{"robot": args.robot, "time": now.isoformat(timespec="seconds"), "settings": settings, "limits": limits},
+            **{"table_height": table, "board_height": board, "guard": arm.notes},
             marks=None if strokes is None else strokes.now.position,
         )
-        if sys.stdin.isatty():
-            keys = stack.enter_context(Keys(arm.ask_to_stop, needs_hold))
-            if needs_hold:
-                print("Hold the space bar: the arm moves while you do. Any other key stops it.", flush=True)
-                keys.wait_for_hold()
-        try:
-            arm.go_home()
-        except StoppedError as over:
-            log.write("end", stopped=over.stopped, steps=0)
-            return _tell_stop(over.stopped, log_file)
+        wait = None
+        if keys is not None and needs_hold:
+            what = "the space bar" if args.hold_device is None else f"the key of {args.hold_device}"
+            print(f"Hold {what}: the arm moves while you do. Any other key stops it.", flush=True)
+            wait = partial(keys.wait_for_hold, lambda: arm.is_asked_to_stop)
         steps = math.ceil(seconds * contract.rate_hz)
-        outcome = Episode(arm, contract, policy, steps, log, strokes, progress(contract, args.dry_run)).run()
+        show = progress(contract, args.dry_run)
+        outcome = Episode(arm, contract, policy, steps, log, strokes, show, wait).run()
     print(summary(outcome, strokes))
     assert outcome.stopped is not None
     return _tell_stop(outcome.stopped, log_file)
 
 
-def _strokes(args: argparse.Namespace, contract: Contract, is_simulated: bool) -> Strokes | None:
+def _strokes(args: argparse.Namespace, contract: Contract) -> Strokes | None:
     """Return what there is to wipe: the marks of a file, or for a simulated arm a new stroke every episode's length."""
     law = contract.parameters.get("marks")
     if law is None:
+        if args.marks is not None:
+            raise UsageError(f"--marks: the policy of {contract.task} wipes nothing")
         return None
     if args.marks is not None:
-        return Strokes(Marks(Marks.load(args.marks), law))
-    if not is_simulated:
-        raise UsageError("where are the marks? --marks FILE with a line x,y [m] for each")
+        position = Marks.load(args.marks)
+        check_marks(position, contract)
+        return Strokes(Marks(position, law))
+    if not is_simulated(args):
+        raise UsageError("where are the marks? --marks FILE with a line x,y [m] for each (--where measures them)")
     draw = partial(Marks.drawn, law, np.random.default_rng(args.seed))
     return Strokes(draw(), draw, math.ceil(contract.episode_length_s * contract.rate_hz))
 
@@ -185,9 +201,20 @@ def _check_measured(contract: Contract, strokes: Strokes | None) -> None:
     ObservationBuilder(contract).build(Scene(arm, np.zeros(3), memory=memory))
 
 
-def _confirm(question: str) -> None:
-    if not sys.stdin.isatty() or input(f"{question} [y/N] ").strip().lower() != "y":
-        raise UsageError("not confirmed")
+def _warn(args: argparse.Namespace) -> None:
+    """Say what a person beside the arm should know."""
+    try:
+        is_realtime = REALTIME_KERNEL.read_text(encoding="ascii").strip() == "1"
+    except (OSError, ValueError):
+        is_realtime = False
+    if not is_realtime:
+        print(
+            "warning: this is no realtime kernel (PREEMPT_RT): where packets are late, the arm stops by itself."
+            " See docs/before_the_arm_moves.md",
+            file=sys.stderr,
+        )
+    if args.dry_run:
+        print("Dry run: nothing moves. Connecting sets the levels of the arm's reflex, and nothing else.", flush=True)
 
 
 def _tell_stop(stopped: Stopped, log_file: Path) -> int:

@@ -12,124 +12,63 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from .contract_checks import ContractError, check_numbers
+import numpy as np
+
+from .contract_bounds import (
+    CONTROLLER_RATE,
+    LONGEST_EPISODE,
+    POLICY_RATE,
+    ContractError,
+    check_count,
+    check_range,
+    check_text,
+    check_vector,
+)
+from .contract_fields import Controller, GripperCommand, Model, ObservationTerm, Tool, ToolStep
+from .fr3 import JOINT_HIGH, JOINT_LOW, JOINT_NAMES, frames, in_hand
+from .state import matrix
+from .tasks.marks import check_law
+from .terms import KINDS
+
+__all__ = [
+    "Contract",
+    "ContractError",
+    "Controller",
+    "GripperCommand",
+    "Model",
+    "ObservationTerm",
+    "Tool",
+    "ToolStep",
+    "check_file",
+    "checksum",
+]
 
 FORMAT = "mereq-contract"
 VERSION = 1
 """Of the format. A reader refuses any other: a term that it does not know would move the arm."""
 
 FILE_NAME = "contract.json"
+
+DIGEST_NAME = "contract.sha256"
+"""Holds the SHA-256 of ``contract.json`` in the form of ``sha256sum``."""
+
+FINGERS = ("fr3_finger_joint1", "fr3_finger_joint2")
+
+MOST_FINGER = 0.04
+"""Greatest position of a finger [m]. Source: data sheet of the Franka Hand, 80 mm between both."""
+
+HOME_MARGIN = 0.03
+"""How far outside of its workspace the home pose may hold the tool [m]."""
+
+MOST_HOME_TURN = 0.2
+"""How far the hand's orientation at home may be from the action's [rad]: as far as it may be asked to turn."""
+
 SCHEMA_FILE = Path(__file__).with_name("contract.schema.json")
-
-
-@dataclass(frozen=True)
-class ObservationTerm:
-    """A block of the observation: ``scale * clip(value)``, where ``kind`` says what the value is."""
-
-    name: str
-    kind: str
-    """What is measured; :mod:`mereq_deploy.terms` computes each kind."""
-
-    width: int
-    unit: str | list[str]
-    """Of the value before it is scaled; a list where components differ."""
-
-    frame: str
-    clip: list[float] | None
-    scale: list[float]
-    low: list[float]
-    """Least value of each component as the policy sees it, clipped and scaled."""
-
-    high: list[float]
-    parameters: dict[str, Any]
-    meaning: str
-
-
-@dataclass(frozen=True)
-class ToolStep:
-    """A step of the tool: the target is the measured position plus ``step_size * action``, inside the workspace.
-
-    Where a ``yaw_step`` is given, a fourth number turns the tool about the vertical by ``yaw_step * action``.
-    """
-
-    name: str
-    width: int
-    step_size: list[float]
-    workspace_low: list[float]
-    workspace_high: list[float]
-    orientation: list[float]
-    """What the tool keeps, or turns from [xyzw]."""
-
-    yaw_step: float | None = None
-    yaw_limits: list[float] | None = None
-    unit: str = "m"
-    """Of ``step_size``; a turn is in radians."""
-
-    frame: str = "base"
-    """Along whose axes the step is."""
-
-    type: Literal["tool_step"] = "tool_step"
-
-
-@dataclass(frozen=True)
-class GripperCommand:
-    """One number: open from 0 on, closed below."""
-
-    name: str
-    open_width: float
-    """Distance between the fingertips when open [m]."""
-
-    closed_width: float
-    """Commanded distance when closed; less than the object's width, so that the fingers press [m]."""
-
-    width: int = 1
-    unit: str = "m"
-    type: Literal["gripper"] = "gripper"
-
-
-@dataclass(frozen=True)
-class Controller:
-    """What follows the target between two actions, in the simulator and on the arm."""
-
-    type: str
-    rate_hz: float
-    stiffness: list[float]
-    """Along x, y, z [N/m] and about them [N m/rad]."""
-
-    damping: list[float]
-    """The same for velocity [N s/m, N m s/rad]."""
-
-    joint_damping: float
-    """Of each joint, beside it [N m s/rad]."""
-
-    gravity_compensated: bool
-
-
-@dataclass(frozen=True)
-class Tool:
-    """The point that the policy moves, and the one whose velocity it sees, both fixed in the hand's frame."""
-
-    name: str
-    frame: str
-    point: list[float]
-    velocity_point: list[float]
-    mass: float
-    """Of what the hand holds [kg], its centre at ``velocity_point``; 0 for the bare hand."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """A network in its files. ``inputs`` and ``outputs`` are names of tensors in order."""
-
-    kind: str
-    inputs: list[str]
-    outputs: list[str]
-    files: dict[str, dict[str, str]]
-    """By form (``onnx``, ``torchscript``): ``name`` and ``sha256`` of the file."""
 
 
 @dataclass(frozen=True)
@@ -173,14 +112,102 @@ class Contract:
         """Width of the action."""
         return sum(term.width for term in self.action)
 
+    @property
+    def tool_step(self) -> ToolStep:
+        """The action that moves the tool."""
+        (step,) = (term for term in self.action if isinstance(term, ToolStep))
+        return step
+
+    @property
+    def gripper(self) -> GripperCommand | None:
+        """The action that opens and closes the hand; None for a policy that does not."""
+        return next((term for term in self.action if isinstance(term, GripperCommand)), None)
+
+    @property
+    def home_joints(self) -> np.ndarray:
+        """The arm's joints at home [rad]. Shape: (7,)."""
+        return np.array([self.home[name] for name in JOINT_NAMES])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the contract's bytes, in hexadecimal."""
+        return hashlib.sha256(self._bytes()).hexdigest()
+
     def to_dict(self) -> dict[str, Any]:
         """Return the contract as what JSON can hold."""
         return {"format": FORMAT, "version": VERSION, **asdict(self)}
 
+    def _bytes(self) -> bytes:
+        return (json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
     def save(self, folder: Path) -> None:
-        """Write ``contract.json``."""
-        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        (folder / FILE_NAME).write_text(text, encoding="utf-8")
+        """Write ``contract.json``, and its digest beside it."""
+        (folder / FILE_NAME).write_bytes(self._bytes())
+        (folder / DIGEST_NAME).write_text(f"{self.digest}  {FILE_NAME}\n", encoding="utf-8")
+
+    def check(self) -> None:
+        """Refuse what would be computed with and could move the arm anywhere, or means something else here.
+
+        Raises:
+            ContractError: A part is out of place; the message says which, and what would be allowed.
+        """
+        check_text("text", self.robot, self.task, self.goal, self.wish, *self.features)
+        check_range("rate_hz", self.rate_hz, *POLICY_RATE, "Hz")
+        check_range("episode_length_s", self.episode_length_s, 1.0 / self.rate_hz, LONGEST_EPISODE, "s")
+        for part in (self.controller, self.tool, *self.observation, *self.action, *self.models.values()):
+            part.check()
+        check_range("controller: rate_hz", self.controller.rate_hz, self.rate_hz, CONTROLLER_RATE[1], "Hz")
+        if [term.type for term in self.action] not in (["tool_step"], ["tool_step", "gripper"]):
+            raise ContractError("contract: an action is one tool step and then at most one gripper")
+        names = [term.name for term in self.observation]
+        if not names or len(set(names)) != len(names):
+            raise ContractError(f"contract: each observation needs a name of its own, found {names}")
+        self._check_home()
+        needed = {KINDS[term.kind].needs for term in self.observation}
+        if "marks" in needed:
+            check_law(self.parameters.get("marks"))
+            for term in self.observation:
+                check_count(f"observation {term.name}: width", term.width, 2 * self.parameters["marks"]["num_marks"])
+        if "gripper" in needed and self.gripper is None:
+            raise ContractError("contract: the policy sees the hand's fingers and has no action for them")
+        for name, weight in (self.theta or {}).items():
+            check_vector(f"theta of {name}", [weight], 1)
+        if "policy" not in self.models:
+            raise ContractError("contract: names no model 'policy'")
+
+    def _check_home(self) -> None:
+        """Refuse a home that the arm cannot reach, or from which the policy could not begin."""
+        missing = [name for name in JOINT_NAMES if name not in self.home]
+        unknown = [name for name in self.home if name not in (*JOINT_NAMES, *FINGERS)]
+        if missing or unknown:
+            raise ContractError(
+                "contract: home has "
+                + "; ".join(
+                    f"{what} {', '.join(names)}" for what, names in (("no", missing), ("unknown", unknown)) if names
+                )
+            )
+        for name, low, high in zip(JOINT_NAMES, JOINT_LOW, JOINT_HIGH, strict=True):
+            check_range(f"home: {name}", self.home[name], low, high, "rad")
+        for name in FINGERS:
+            check_range(f"home: {name}", self.home.get(name, 0.0), 0.0, MOST_FINGER, "m")
+        step, hand = self.tool_step, frames(self.home_joints)[8]
+        place = in_hand(hand, np.asarray(self.tool.point))
+        outside = np.maximum(np.asarray(step.workspace_low) - place, place - np.asarray(step.workspace_high))
+        if outside.max() > HOME_MARGIN:
+            raise ContractError(
+                f"contract: home: the tool is at ({', '.join(f'{number:.3f}' for number in place)}) m there,"
+                f" {outside.max():.3f} m outside the policy's workspace"
+            )
+        turn = hand[:3, :3] @ matrix(np.asarray(step.orientation)).T
+        if step.yaw_step is not None:  # turned about the vertical, it is as good
+            yaw = math.atan2(turn[1, 0], turn[0, 0])
+            turn = matrix(np.array([0.0, 0.0, -math.sin(yaw / 2), math.cos(yaw / 2)])) @ turn
+        angle = math.acos(max(-1.0, min(1.0, (float(np.trace(turn)) - 1.0) / 2.0)))
+        if angle > MOST_HOME_TURN:
+            raise ContractError(
+                f"contract: home: the hand is turned by {angle:.2f} rad from the action's orientation there,"
+                f" at most {MOST_HOME_TURN} rad is allowed"
+            )
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> Contract:
@@ -189,12 +216,7 @@ class Contract:
         Raises:
             ContractError: It is of another format or version, or something is missing, unknown or out of place.
         """
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
-            raise ContractError("not a contract of an exported policy")
-        if values.get("version") != VERSION:
-            raise ContractError(
-                f"contract has version {values.get('version')}, this program reads {VERSION}: export the policy again"
-            )
+        check_version(values)
         fields = {key: value for key, value in values.items() if key not in ("format", "version")}
         try:
             fields["controller"] = Controller(**fields["controller"])
@@ -203,8 +225,10 @@ class Contract:
             fields["action"] = [_ACTIONS[term["type"]](**term) for term in fields["action"]]
             fields["models"] = {name: Model(**model) for name, model in fields["models"].items()}
             contract = Contract(**fields)
-            check_numbers(contract)
-        except (AttributeError, KeyError, TypeError) as error:
+            contract.check()
+        except ContractError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ContractError(f"contract is damaged: {type(error).__name__}: {error}") from error
         return contract
 
@@ -217,11 +241,14 @@ class Contract:
         """
         file = folder / FILE_NAME
         try:
-            values = json.loads(file.read_text(encoding="utf-8"))
+            content = file.read_bytes()
+            values = json.loads(content.decode("utf-8"))
         except OSError as error:
             raise ContractError(f"no contract: {file} ({error.strerror})") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ContractError(f"contract is damaged: {file} ({error})") from error
+        check_version(values)
+        _check_digest(folder, hashlib.sha256(content).hexdigest())
         contract = Contract.from_dict(values)
         for model in contract.models.values():
             for entry in model.files.values():
@@ -230,6 +257,41 @@ class Contract:
 
 
 _ACTIONS = {"tool_step": ToolStep, "gripper": GripperCommand}
+
+
+def check_version(values: Any) -> None:
+    """Refuse what is no contract, or one of another version.
+
+    Raises:
+        ContractError: It is.
+    """
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise ContractError("not a contract of an exported policy")
+    if values.get("version") != VERSION:
+        raise ContractError(
+            f"contract has version {values.get('version')}, this program reads {VERSION}: export the policy again"
+        )
+
+
+def _check_digest(folder: Path, found: str) -> None:
+    """Refuse a contract whose bytes are not those that were exported.
+
+    Raises:
+        ContractError: They are not, or the digest is missing or damaged.
+    """
+    file = folder / DIGEST_NAME
+    try:
+        said = file.read_text(encoding="utf-8").split()
+    except OSError as error:
+        raise ContractError(f"no digest of the contract: {file} ({error.strerror}); export the policy again") from error
+    except ValueError as error:
+        raise ContractError(f"digest of the contract is damaged: {file} ({error})") from error
+    if said[:1] != [found]:
+        raise ContractError(
+            f"contract is not the one that was exported: {folder / FILE_NAME} (SHA-256 {found[:12]},"
+            f" {DIGEST_NAME} says {(said or ['nothing'])[0][:12]}); if you changed it on purpose, make"
+            f" {DIGEST_NAME} anew with sha256sum"
+        )
 
 
 def checksum(file: Path) -> str:

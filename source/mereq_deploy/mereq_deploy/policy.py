@@ -34,11 +34,20 @@ class OnnxPolicy:
         check_file(folder / entry["name"], entry["sha256"])
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            folder / entry["name"], options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                folder / entry["name"], options, providers=["CPUExecutionProvider"]
+            )
+            shapes = [tensor.shape for tensor in (self._session.get_inputs()[0], self._session.get_outputs()[0])]
+            names = [tensor.name for tensor in self._session.get_inputs()]
+            found = tuple(shape[1] for shape in shapes)
+        except Exception as error:  # onnxruntime raises classes of its own, without a common base
+            raise ContractError(
+                f"model file is no network that can be run: {folder / entry['name']} ({_first_line(error)})"
+            ) from error
         self._input = model.inputs[0]
-        found = (self._session.get_inputs()[0].shape[1], self._session.get_outputs()[0].shape[1])
+        if names != [self._input]:
+            raise ContractError(f"model {name} has inputs {names}, the contract says {model.inputs}")
         if found != (contract.num_obs, contract.num_actions):
             raise ContractError(
                 f"model {name} maps {found[0]} to {found[1]} numbers, the contract says {contract.num_obs} to"
@@ -48,3 +57,7 @@ class OnnxPolicy:
     def __call__(self, observation: np.ndarray) -> np.ndarray:
         """Return the action for an observation. Shapes: (num_obs,) and (num_actions,)."""
         return np.asarray(self._session.run(None, {self._input: observation[None]})[0])[0]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -46,6 +46,11 @@ def summary(outcome: Outcome, strokes: Strokes | None) -> str:
         ]
     if outcome.tracking_error:
         rows.append(("distance to what was asked", _spread(np.array(outcome.tracking_error) * 1e3, "mm")))
+    if outcome.failures:
+        rows.append(("the hand failed", f"{len(outcome.failures)} times; the last: {outcome.failures[-1]}"))
+    if outcome.stopped is not None and outcome.stopped.looks is not None:
+        looks = outcome.stopped.looks
+        rows.append(("guard's looks at the arm", f"every {looks.median * 1e3:.1f}, most {looks.longest * 1e3:.1f} ms"))
     if strokes is not None:
         if strokes.num_strokes > 1:
             rows.append(("strokes", f"{strokes.num_strokes}"))

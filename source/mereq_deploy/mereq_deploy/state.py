@@ -80,6 +80,11 @@ def rotate(orientation: Vector, vector: Vector) -> Vector:
     return vector + 2.0 * np.cross(axis, np.cross(axis, vector) + w * vector)
 
 
+def matrix(orientation: Vector) -> np.ndarray:
+    """Return the rotation matrix of a unit quaternion [xyzw]. Shape: (3, 3)."""
+    return np.stack([rotate(orientation, axis) for axis in np.eye(3)], axis=1)
+
+
 def multiply(a: Vector, b: Vector) -> Vector:
     """Return the product of two quaternions [xyzw]: the rotation b, then a."""
     axis = a[3] * b[:3] + b[3] * a[:3] + np.cross(a[:3], b[:3])

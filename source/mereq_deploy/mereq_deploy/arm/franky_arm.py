@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import franky
 import numpy as np
 
-from ..contract import Contract, GripperCommand
+from ..contract import Contract
+from ..fr3 import JOINT_HIGH, JOINT_LOW
 from ..safety import Command, Measured, SafetyLimits
-from ..safety.limits import JOINT_HIGH, JOINT_LOW
 from ..state import rotate
-from .franky_gripper import Fingers, FrankyGripper
-from .franky_setup import FAILURES, connect, first_line, set_reflex, set_tool
+from .franky_gripper import FrankyGripper
+from .franky_setup import FAILURES, connect, first_line, set_up, tool_in_flange
 from .homing import Homing
 from .interface import AT_REST, ArmError, Snapshot
 
@@ -34,13 +35,15 @@ class FrankyArm:
     so that the spring acts where the policy thinks it does.
     """
 
-    def __init__(self, address: str, contract: Contract, limits: SafetyLimits) -> None:
-        """Connect.
+    def __init__(self, address: str, contract: Contract, limits: SafetyLimits, dry_run: bool = False) -> None:
+        """Connect, and set everything on the arm that an earlier program may have left there.
 
         Args:
             address: Of the arm.
             contract: Tool and gains.
             limits: For the way home, and for the arm's own reflex.
+            dry_run: Only read the arm. Its tool is then reckoned from its flange; what it feels may hold the weight of
+                a tool that it does not know.
 
         Raises:
             ArmError: It does not answer, or not in time.
@@ -51,41 +54,45 @@ class FrankyArm:
         self._point, self._velocity_point = (
             np.asarray(point) for point in (contract.tool.point, contract.tool.velocity_point)
         )
-        self._robot = connect(address)
+        self._in_flange = tool_in_flange(contract.tool)
+        self._robot = connect(address, limits)
         self._tracker: franky.CartesianImpedanceTracker | None = None
         self._clock, self._clock_went_on = -1.0, time.monotonic()
         self._limits = limits
         self._homing: Homing | None = None
         self._gripper: FrankyGripper | None = None
+        self.what_was_set: dict[str, object] = {}
         try:
-            set_tool(self._robot, contract.tool)
-            set_reflex(self._robot, limits)
+            if not dry_run:
+                self.what_was_set = set_up(self._robot, contract.tool, limits)
         except FAILURES as error:
             raise ArmError(f"the arm at {address} takes neither tool nor limits: {first_line(error)}") from error
-        for term in contract.action:
-            if isinstance(term, GripperCommand):
-                try:
-                    self._gripper = FrankyGripper(address, term)
-                except FAILURES as error:
-                    raise ArmError(f"the arm at {address} has no hand: {first_line(error)}") from error
+        if contract.gripper is not None:
+            try:
+                self._gripper = FrankyGripper(address, contract.gripper)
+            except FAILURES as error:
+                raise ArmError(f"the arm at {address} has no hand: {first_line(error)}") from error
 
     def snapshot(self) -> Snapshot:
         """Read the arm; see :class:`Arm`."""
         try:
             state = self._robot.state
-            jacobian = self._robot.model.zero_jacobian(franky.Frame.EndEffector, state)
+            jacobian = self._robot.model.zero_jacobian(franky.Frame.Flange, state)
         except FAILURES as error:
             raise ArmError(f"the arm cannot be read: {first_line(error)}") from error
         now, clock = time.monotonic(), state.time.to_sec()
         if clock != self._clock:
             self._clock, self._clock_went_on = clock, now
-        pose = state.O_T_EE
-        orientation = np.asarray(pose.quaternion)
+        # By way of the flange: which tool the arm's own controller knows makes no difference.
+        flange = state.O_T_EE * state.F_T_EE.inverse
+        pose = flange * self._in_flange
+        position, orientation = np.asarray(pose.translation), np.asarray(pose.quaternion)
         twist = np.asarray(jacobian) @ np.asarray(state.dq)
         arm = rotate(orientation, self._velocity_point - self._point)
+        point_velocity = twist[:3] + np.cross(twist[3:], position - np.asarray(flange.translation))
         measured = Measured(
-            tool_position=np.asarray(pose.translation),
-            point_velocity=twist[:3],
+            tool_position=position,
+            point_velocity=point_velocity,
             hand_orientation=orientation,
             joint_position=np.asarray(state.q),
             joint_speed=np.asarray(state.dq),
@@ -94,22 +101,24 @@ class FrankyArm:
             joint_torque=np.asarray(state.tau_ext_hat_filtered),
             age=now - self._clock_went_on,
         )
-        fingers = Fingers(0.0, False) if self._gripper is None else self._gripper.fingers
-        velocity = twist[:3] + np.cross(twist[3:], arm)
-        return Snapshot(measured, velocity, clock, fingers.opening, fingers.is_gripping)
+        velocity = point_velocity + np.cross(twist[3:], arm)
+        if self._gripper is None:
+            return Snapshot(measured, velocity, clock)
+        hand = self._gripper.hand
+        measured = replace(measured, hand_age=now - hand.time)
+        return Snapshot(measured, velocity, clock, hand.opening, hand.is_gripping, self._gripper.take_failure())
 
     def begin_home(self, speed: float) -> None:
         """Begin to move the joints home; see :class:`Arm`."""
-        home = np.array([self._contract.home[f"fr3_joint{i}"] for i in range(1, 8)])
         try:
-            self._homing = Homing(self._robot, home, self._limits, speed)
+            self._homing = Homing(self._robot, self._contract.home_joints, self._limits, speed)
         except FAILURES as error:
             raise ArmError(f"the arm does not go home: {first_line(error)}") from error
 
     def is_home(self, timeout: float) -> bool:
         """Lead the arm on; see :class:`Arm`."""
         if self._homing is None:
-            return True
+            raise ArmError("the arm is not on its way home")
         end = time.monotonic() + timeout
         try:
             while not self._homing.is_over():
@@ -117,12 +126,19 @@ class FrankyArm:
                 if left <= 0.0:
                     return False
                 time.sleep(min(left, LEAD_PERIOD))
-            self._homing.stop()
         except FAILURES as error:
             self._homing = None
             raise ArmError(f"the arm stopped on its way home: {first_line(error)}") from error
-        self._homing = None
         return True
+
+    def end_home(self) -> None:
+        """Let go of the arm at home; see :class:`Arm`."""
+        homing, self._homing = self._homing, None
+        try:
+            if homing is not None:
+                homing.stop()
+        except FAILURES as error:
+            raise ArmError(f"the arm stopped on its way home: {first_line(error)}") from error
 
     def follow(self, max_step: float) -> None:
         """Begin to hold the pose that the arm has now, with the contract's gains; see :class:`Arm`."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 
 import franky
@@ -25,7 +26,7 @@ STOP_TIMEOUT = 0.1
 
 
 @dataclass(frozen=True)
-class Fingers:
+class Hand:
     """The hand at one moment."""
 
     opening: float
@@ -33,9 +34,12 @@ class Fingers:
 
     is_gripping: bool
 
+    time: float
+    """When it was read, on this machine's monotonic clock [s]."""
+
 
 class FrankyGripper:
-    """Opens and closes the hand as last asked, and knows how it stands."""
+    """Opens and closes the hand as last asked, and knows how it stands and what failed."""
 
     def __init__(self, address: str, command: GripperCommand) -> None:
         """Connect.
@@ -53,14 +57,21 @@ class FrankyGripper:
         self._done: float | None = None
         self._moving: franky.BoolFuture | None = None
         self._ended = threading.Event()
+        self._failure: str | None = None
         self.error: str | None = None
-        self.fingers = self._read()
+        """Why the hand cannot be used any more."""
+        self.hand = self._read()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def want(self, opening: float) -> None:
         """Ask for an opening [m]: the contract's open or closed width."""
         self._wanted = opening
+
+    def take_failure(self) -> str | None:
+        """Return once what the hand failed to do, as to grip something; the arm may go on."""
+        failure, self._failure = self._failure, None
+        return failure
 
     def stop(self) -> None:
         """Ask for nothing more: fingers that move stop, and what the hand holds it goes on holding.
@@ -78,11 +89,13 @@ class FrankyGripper:
     def _run(self) -> None:
         while not self._ended.is_set():
             try:
-                self.fingers = self._read()
+                self.hand = self._read()
+                if self._moving is not None and self._moving.wait(0.0):
+                    if not self._moving.get():  # raises what the hand reported
+                        self._failure = self._what_failed()
+                    self._moving = None
                 wanted = self._wanted
-                if wanted is not None and wanted != self._done and (self._moving is None or self._moving.wait(0.0)):
-                    if self._moving is not None:
-                        self._moving.get()  # raises what the hand reported
+                if wanted is not None and wanted != self._done and self._moving is None:
                     self._moving, self._done = self._move(wanted), wanted
             except FAILURES as error:
                 self.error = first_line(error)
@@ -94,6 +107,10 @@ class FrankyGripper:
             return self._gripper.grasp_async(0.0, SPEED, FORCE, epsilon_outer=self._command.open_width)
         return self._gripper.move_async(opening, SPEED)
 
-    def _read(self) -> Fingers:
+    def _what_failed(self) -> str:
+        what = "grip anything" if self._done == self._command.closed_width else "open"
+        return f"the hand did not {what}: its fingers are {self.hand.opening:.3f} m apart"
+
+    def _read(self) -> Hand:
         state = self._gripper.state
-        return Fingers(state.width, state.is_grasped)
+        return Hand(state.width, state.is_grasped, time.monotonic())

@@ -12,11 +12,9 @@ import franky
 import numpy as np
 
 from ..contract import Tool
+from ..fr3 import FLANGE_TO_HAND_YAW
 from ..safety import SafetyLimits
 from .interface import ArmError
-
-FLANGE_TO_HAND_YAW = -np.pi / 4
-"""The Franka Hand is mounted turned by this about the flange's z axis [rad]. Source: FR3 description."""
 
 FAILURES = (franky.Exception, RuntimeError)
 """What the library raises: its own exceptions, and where its inner thread failed a plain one."""
@@ -25,14 +23,27 @@ CONNECT_TIMEOUT = 5.0
 """Time that connecting may take [s]. A second client of an arm would wait for more than 6 s, and then fail."""
 
 TOOL_TIMEOUT = 1.0
-"""Time within which the arm's state has to show the tool that was set [s]; a simulated arm takes a few milliseconds."""
+"""Time within which the arm's state has to show what was set [s]; a simulated arm takes a few milliseconds."""
+
+POINT_INERTIA = 1e-6
+"""Of a tool, which is small beside its distance from the joints [kg m²]."""
+
+JOINT_IMPEDANCE = (3000.0, 3000.0, 3000.0, 2500.0, 2500.0, 2000.0, 2000.0)
+"""Of the arm's own controller, which does not act while this program leads the arm [N m/rad]. Source: libfranka's
+examples."""
+
+CARTESIAN_IMPEDANCE = (3000.0, 3000.0, 3000.0, 300.0, 300.0, 300.0)
+"""The same [N/m, N m/rad]. Source: libfranka's examples."""
 
 REFLEX_TORQUE = 25.0
 """External torque about the tool at which the arm's own reflex stops it [N m]. Source: libfranka's examples."""
 
 
-def connect(address: str) -> franky.Robot:
+def connect(address: str, limits: SafetyLimits) -> franky.Robot:
     """Connect in a thread of its own: a call into libfranka cannot be interrupted.
+
+    The client library sets the levels of the arm's own reflex when it connects, and cannot be told not to: it is given
+    those of the safety layer's limits, which even a dry run so writes.
 
     Raises:
         ArmError: The arm does not answer, or not in time.
@@ -41,7 +52,13 @@ def connect(address: str) -> franky.Robot:
 
     def run() -> None:
         try:
-            result.append(franky.Robot(address, realtime_config=franky.RealtimeConfig.Ignore))
+            robot = franky.Robot(
+                address,
+                default_torque_threshold=limits.peak_factor * min(limits.max_joint_torque),
+                default_force_threshold=limits.peak_factor * limits.max_force,
+                realtime_config=franky.RealtimeConfig.Ignore,
+            )
+            result.append(robot)
         except Exception as error:
             result.append(error)
 
@@ -58,46 +75,82 @@ def connect(address: str) -> franky.Robot:
     return found
 
 
-def set_tool(robot: franky.Robot, tool: Tool) -> None:
-    """Tell the arm where its end effector is, with the axes of the hand, and what it weighs.
+def tool_in_flange(tool: Tool) -> franky.Affine:
+    """Return where the tool's point is, with the axes of the hand, as the flange sees it."""
+    return franky.Affine(list(tool.point), _hand_turn())
+
+
+def _hand_turn() -> list[float]:
+    return [0.0, 0.0, float(np.sin(FLANGE_TO_HAND_YAW / 2)), float(np.cos(FLANGE_TO_HAND_YAW / 2))]
+
+
+def set_up(robot: franky.Robot, tool: Tool, limits: SafetyLimits) -> dict[str, object]:
+    """Set all that an earlier program may have left on the arm, whatever it is now: load, frames, impedance, reflex.
+
+    Args:
+        robot: The arm, at rest.
+        tool: What it holds; the hand itself is known to the arm.
+        limits: For its reflex, a second line: the guard stops earlier where contact lasts.
+
+    Returns:
+        What the arm now says of itself, for the log.
 
     Raises:
-        ArmError: Its state does not show the tool in time.
+        ArmError: Its state does not show what was set in time.
     """
-    turn = [0.0, 0.0, np.sin(FLANGE_TO_HAND_YAW / 2), np.cos(FLANGE_TO_HAND_YAW / 2)]
-    if tool.mass > 0.0:
-        # The hand itself is known to the arm. A tool is small beside its distance from the joints: a point.
-        centre = franky.Affine([0.0, 0.0, 0.0], turn) * franky.Affine(list(tool.velocity_point))
-        robot.set_load(tool.mass, centre.translation.tolist(), (1e-6 * np.eye(3)).flatten().tolist())
-    placed = (robot.state.F_T_NE.inverse * franky.Affine(list(tool.point), turn)).matrix
+    centre = (franky.Affine([0.0, 0.0, 0.0], _hand_turn()) * franky.Affine(list(tool.velocity_point))).translation
+    # An empty hand is a load of 0 kg: what is not sent stays as it was.
+    inertia = np.eye(3) * (POINT_INERTIA if tool.mass > 0.0 else 0.0)
+    robot.set_load(tool.mass, centre.tolist(), inertia.flatten().tolist())
+    placed = (robot.state.F_T_NE.inverse * tool_in_flange(tool)).matrix
     robot.set_ee(placed.flatten(order="F").tolist())  # libfranka: by columns
-    _wait_for_tool(robot, placed)
+    robot.set_k(np.eye(4).flatten().tolist())
+    robot.set_joint_impedance(list(JOINT_IMPEDANCE))
+    robot.set_cartesian_impedance(list(CARTESIAN_IMPEDANCE))
+    torque = [limits.peak_factor * value for value in limits.max_joint_torque]
+    force = [limits.peak_factor * limits.max_force] * 3 + [limits.peak_factor * REFLEX_TORQUE] * 3
+    robot.set_collision_behavior(torque, force)
+    state = _read_back(robot, tool.mass, centre, placed)
+    return {
+        "load_kg": state.m_load,
+        "load_centre_m": np.asarray(state.F_x_Cload),
+        "tool_in_nominal_end_effector": state.NE_T_EE.matrix,
+        "hand_kg": state.m_ee,
+        # The arm does not report these two.
+        "reflex_torque_nm": torque,
+        "reflex_force_n": force,
+    }
 
 
-def _wait_for_tool(robot: franky.Robot, placed: np.ndarray) -> None:
-    """Returns once poses are those of the tool.
+def _read_back(robot: franky.Robot, mass: float, centre: np.ndarray, placed: np.ndarray) -> franky.RobotState:
+    """Wait until the arm's state shows load and frames, and poses are those of the tool.
 
     The answer to setting a tool can come before the first state that has it, and in that state the pose can still be
     the old one: a policy that began there would see its tool in the wrong place.
     """
     end = time.monotonic() + TOOL_TIMEOUT
     shown_at: float | None = None
+    missing: list[str] = []
     while time.monotonic() < end:
         state = robot.state
         clock = state.time.to_sec()
-        if shown_at is None and np.allclose(state.NE_T_EE.matrix, placed, atol=1e-6):
+        shown = {
+            "load": abs(state.m_load - mass) < 1e-4,
+            "centre of the load": np.allclose(state.F_x_Cload, centre, atol=1e-4),
+            "tool": np.allclose(state.NE_T_EE.matrix, placed, atol=1e-6),
+            "frame of its stiffness": np.allclose(state.EE_T_K.matrix, np.eye(4), atol=1e-6),
+        }
+        missing = [name for name, is_shown in shown.items() if not is_shown]
+        if missing:
+            shown_at = None
+        elif shown_at is None:
             shown_at = clock
-        elif shown_at is not None and clock > shown_at:
-            return
+        elif clock > shown_at:
+            return state
         time.sleep(0.001)
-    raise ArmError(f"the arm took the tool, but its state does not show it within {TOOL_TIMEOUT:g} s")
-
-
-def set_reflex(robot: franky.Robot, limits: SafetyLimits) -> None:
-    """Set when the arm's own reflex stops it. It is a second line: the guard stops earlier where contact lasts."""
-    torque = [limits.peak_factor * value for value in limits.max_joint_torque]
-    force = [limits.peak_factor * limits.max_force] * 3 + [limits.peak_factor * REFLEX_TORQUE] * 3
-    robot.set_collision_behavior(torque, force)
+    raise ArmError(
+        f"the arm does not show what was set within {TOOL_TIMEOUT:g} s: {', '.join(missing) or 'its clock stands'}"
+    )
 
 
 def first_line(error: Exception) -> str:

@@ -10,10 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
-from ..safety import Command, Measured
+from ..safety import AT_REST, Command, Measured
 
-AT_REST = 0.02
-"""Joint speed below which an arm is at rest [rad/s]."""
+__all__ = ["AT_REST", "Arm", "ArmError", "Snapshot"]
 
 
 class ArmError(ValueError):
@@ -39,9 +38,15 @@ class Snapshot:
     is_gripping: bool = False
     """Whether the fingers hold something."""
 
+    hand_failure: str | None = None
+    """What the hand failed to do since the last look, as to grip something."""
+
 
 class Arm(Protocol):
     """An arm; every method may raise :class:`ArmError`."""
+
+    what_was_set: dict[str, object]
+    """What connecting set on the arm, for the log: masses, frames, limits of its own reflex."""
 
     def snapshot(self) -> Snapshot:
         """Read the arm; does not wait for it."""
@@ -52,7 +57,11 @@ class Arm(Protocol):
         ...
 
     def is_home(self, timeout: float) -> bool:
-        """Lead the arm there for at most so long [s], again and again; returns whether it has come home."""
+        """Lead the arm there for at most so long [s], again and again; returns whether the way is over."""
+        ...
+
+    def end_home(self) -> None:
+        """Let go of the arm at home, and wait until it has."""
         ...
 
     def follow(self, max_step: float) -> None:

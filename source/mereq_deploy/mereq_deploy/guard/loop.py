@@ -5,52 +5,56 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..action import Target
 from ..arm import AT_REST, Arm, ArmError, Snapshot
 from ..contract import Contract
-from ..safety import CONTROL_RATE_HZ, Measured, SafetyFilter, SafetyLimits, Violation
-from ..state import ArmState
-from .messages import Done, Follow, GoHome, Reading, Refused, Settings, Stop, Stopped
+from ..safety import CONTROL_RATE_HZ, Measured, SafetyFilter, SafetyLimits, Tare, Violation, check_way_home
+from .exchange import Exchange
+from .links import Links, StopAsked
+from .looks import STOP_WATCHDOG, Looks, LookTimes, become_realtime
+from .messages import Busy, Done, Follow, GoHome, Refused, Settings, Stop, Stopped
 
 PERIOD = 1.0 / CONTROL_RATE_HZ
 
 REST_TIMEOUT = 1.0
 """Time to wait for an arm to be at rest [s]."""
 
-DEADLINE = 0.5
-"""Share of the policy's period within which its answer has to be here, from the moment at which the reading was due.
-The simulated arm has it at once; a share counts what the policy's process, the guard and the machine are late."""
+REST_LOOKS = 50
+"""Looks at an arm at rest before it moves: a quarter of a second."""
+
+HOME_TOLERANCE = 0.05
+"""How far a joint may be from home when the arm has come there [rad]. Dry friction of the simulated arm leaves 0.01."""
 
 ORDER_PERIOD = 0.1
 """How often a guard without orders looks whether it was asked to end [s]."""
-
-Connect = Callable[[str, Contract, SafetyLimits], Arm]
 
 _asked_to_end = threading.Event()
 """Set by a signal. Looked at, not raised: an exception could come in the middle of a stop."""
 
 
-class _StopAsked(Exception):
-    """The policy's process asks for a stop."""
+class Connect(Protocol):
+    """Makes the client; a dry run's client writes nothing to the arm."""
 
-    def __init__(self, stop: Stop) -> None:
-        super().__init__(stop.reason)
-        self.stop = stop
+    def __call__(self, address: str, contract: Contract, limits: SafetyLimits, dry_run: bool = False) -> Arm:
+        """Connect."""
+        ...
 
 
 def guard(
     link: Connection,
+    keyboard: Connection | None,
     connect: Connect,
     address: str,
     contract: dict[str, Any],
@@ -61,73 +65,84 @@ def guard(
 
     Args:
         link: To the policy's process.
+        keyboard: To the process that watches the keys, if there is one.
         connect: Makes the client.
         address: Of the arm.
         contract: Of the policy, as :meth:`Contract.to_dict` has it.
         limits: The safety layer's.
         settings: The rest.
     """
-    # Ctrl-C, Ctrl-Z and a terminal that closes reach every process of the terminal. What they mean is the policy's
-    # process's to decide; the guard leaves the terminal, and hears of it when the other stops answering.
+    # Ctrl-C, Ctrl-Z and a terminal that closes reach every process of the terminal. The guard leaves the terminal, and
+    # hears from the other two what they mean.
     if os.getpid() != os.getsid(0):
         os.setsid()
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: _asked_to_end.set())
+    is_realtime = become_realtime()
+    read = Contract.from_dict(contract)
     try:
-        arm = connect(address, Contract.from_dict(contract), limits)
+        arm = connect(address, read, limits, settings.dry_run)
         if settings.recover:
             arm.recover()
     except ArmError as error:
         link.send(Refused(str(error)))
         return
-    link.send(Done())
+    links = Links(link, keyboard, settings.needs_hold)
+    links.say(Done({"realtime": is_realtime, "set_on_arm": arm.what_was_set}))
     # Collecting garbage may take longer than a period.
     gc.collect()
     gc.freeze()
-    Guard(link, arm, Contract.from_dict(contract), limits, settings).serve()
+    Guard(links, arm, read, limits, settings).serve()
 
 
 class Guard:
     """Does what the policy's process asks for, inside the limits."""
 
-    def __init__(
-        self, link: Connection, arm: Arm, contract: Contract, limits: SafetyLimits, settings: Settings
-    ) -> None:
-        """Hold what :func:`guard` got."""
-        self._link, self._arm, self._contract, self._limits, self._settings = link, arm, contract, limits, settings
+    def __init__(self, links: Links, arm: Arm, contract: Contract, limits: SafetyLimits, settings: Settings) -> None:
+        """Hold what :func:`guard` made."""
+        self._links, self._arm, self._contract, self._limits, self._settings = links, arm, contract, limits, settings
         self._last: Measured | None = None
+        self._looks = Looks()
+        self._tare = Tare.none()
 
     def serve(self) -> None:
         """Take orders until a motion is over, the other process is gone, or the arm refuses."""
         while True:
+            if not self._links.wait(ORDER_PERIOD):
+                if _asked_to_end.is_set():
+                    return
+                continue
             try:
-                if not self._link.poll(ORDER_PERIOD):
-                    if _asked_to_end.is_set():
-                        return
-                    continue
-                order = self._link.recv()
+                orders = self._links.orders()
+            except StopAsked as asked:  # of an arm that does not move
+                stop = asked.stop
+                self._links.confirm_stop(stop.reason)
+                self._tell(Stopped(stop.reason, stop.since, stop.since, stop.since, stop.is_regular))
+                return
             except (EOFError, OSError):
                 return
-            if isinstance(order, GoHome):
-                over = self._moving(self._home)
-            elif isinstance(order, Follow):
-                over = self._moving(self._follow)
-            else:  # a stop of an arm that does not move
-                over = Stopped(order.reason, order.since, order.since, order.since, order.is_regular)
-            try:
-                self._link.send(over or Done())
-            except OSError:  # the other process is gone, and the arm is at rest
-                return
-            if over is not None:
-                return
+            for order in orders:
+                motion = {GoHome: self._home, Follow: self._follow}[type(order)]
+                over = self._moving(motion)
+                self._looks.end()
+                if not self._tell(over or Done({"looks": LookTimes.of(self._looks.gaps)})) or over is not None:
+                    return
+
+    def _tell(self, message: object) -> bool:
+        """Say something; returns whether the other process is there. If it is not, the arm is at rest all the same."""
+        with contextlib.suppress(OSError):
+            self._links.say(message)
+            return True
+        return False
 
     def _moving(self, motion: Callable[[], None]) -> Stopped | None:
         """Run a motion; whatever ends it early brings the arm to rest."""
+        self._looks.begin()
         try:
             motion()
-        except _StopAsked as asked:
+        except StopAsked as asked:
             return self._stop(asked.stop.reason, asked.stop.since, asked.stop.is_regular)
         except (EOFError, OSError):
             return self._stop("the policy's process is gone", time.monotonic())
@@ -141,12 +156,16 @@ class Guard:
 
     def _stop(self, reason: str, cause: float, is_regular: bool = False, by_arm: bool = False) -> Stopped:
         commanded, notes = time.monotonic(), []
-        try:
-            if not self._settings.dry_run:
-                self._arm.stop()
-        except Exception as error:
-            notes.append(str(error))
-        return Stopped(reason, cause, commanded, self._at_rest(), is_regular, by_arm, tuple(notes), self._last)
+        self._links.confirm_stop(reason)
+        with self._looks.waiting():
+            try:
+                if not self._settings.dry_run:
+                    self._arm.stop()
+            except Exception as error:
+                notes.append(str(error))
+            at_rest = self._at_rest()
+        looks = LookTimes.of(self._looks.gaps)
+        return Stopped(reason, cause, commanded, at_rest, is_regular, by_arm, tuple(notes), self._last, looks)
 
     def _at_rest(self) -> float | None:
         started = time.monotonic()
@@ -160,33 +179,78 @@ class Guard:
             time.sleep(PERIOD)
         return None
 
+    @contextlib.contextmanager
+    def _waiting_for_arm(self) -> Iterator[None]:
+        """The client may take its time until the end of the block."""
+        self._links.say(Busy(STOP_WATCHDOG))
+        with self._looks.waiting():
+            yield
+
+    def _look(self) -> tuple[Snapshot, float, list[object]]:
+        """Look at the arm and at who takes part; returns the arm, less what it feels at rest, the time and targets.
+
+        Raises:
+            StopAsked: A stop has come.
+            Violation: The look before was too long ago, or there is no sign of life.
+        """
+        now = self._looks.look()
+        if _asked_to_end.is_set():
+            raise StopAsked(Stop("the guard was asked to end", time.monotonic()))
+        orders = self._links.orders()
+        self._links.check_signs()
+        self._links.beat(now)
+        snapshot = self._arm.snapshot()
+        self._last = self._tare.applied(snapshot.measured)
+        return replace(snapshot, measured=self._last), now, orders
+
+    def _measure_rest(self) -> None:
+        """Take as zero what the arm feels where it stands, if that is little.
+
+        Raises:
+            Violation: It moves, or feels too much for an arm that touches nothing.
+        """
+        self._tare = Tare.none()
+        readings = []
+        for _ in range(REST_LOOKS):
+            readings.append(self._look()[0].measured)
+            time.sleep(PERIOD)
+        self._tare = Tare.of(readings, self._limits)
+
     def _home(self) -> None:
+        self._measure_rest()
         if self._settings.dry_run:
             return
-        safety = self._safety()
-        self._arm.begin_home(self._settings.speed)
+        safety, home = self._safety(), self._contract.home_joints
+        assert self._last is not None
+        check_way_home(self._last.joint_position, self._contract, self._limits)
+        with self._waiting_for_arm():
+            self._arm.begin_home(self._settings.speed)
         start = time.monotonic()
         # Waiting for the end of the motion takes the period.
         while not self._arm.is_home(PERIOD):
-            self._read_orders()
-            # On its way home an arm may come from anywhere.
-            self._last = self._arm.snapshot().measured
-            safety.watch(self._last, time.monotonic() - start, in_workspace=False)
+            snapshot, now, _ = self._look()
+            safety.watch(snapshot.measured, now - start, is_going_home=True)
+        with self._waiting_for_arm():
+            self._arm.end_home()
+        left = np.abs(self._look()[0].measured.joint_position - home)
+        if left.max() > HOME_TOLERANCE:
+            raise Violation(
+                f"the arm did not come home: joint {int(left.argmax()) + 1} is {left.max():.3f} rad from there,"
+                f" at most {HOME_TOLERANCE} rad is allowed; is something in the way?"
+            )
 
     def _follow(self) -> None:
+        self._measure_rest()
         safety = self._safety()
-        self._last = self._arm.snapshot().measured
-        safety.watch_start(self._last)
         if not self._settings.dry_run:
-            self._arm.follow(safety.max_step)
-        exchange = Exchange(self._link, self._contract.rate_hz, self._limits.max_policy_time)
+            with self._waiting_for_arm():
+                self._arm.follow(safety.max_step)
+        exchange = Exchange(self._links, self._contract.rate_hz, self._limits.max_policy_time)
         start = due = time.monotonic()
         while True:
-            snapshot = self._arm.snapshot()
-            now = time.monotonic()
-            self._last = snapshot.measured
+            snapshot, now, orders = self._look()
             safety.watch(snapshot.measured, now - start)
-            for order in self._read_orders():
+            for order in orders:
                 exchange.answer(order, now)
             exchange.look(snapshot, now)
             if exchange.target is not None:
@@ -199,75 +263,3 @@ class Guard:
 
     def _safety(self) -> SafetyFilter:
         return SafetyFilter(self._limits, self._contract, self._settings.speed)
-
-    def _read_orders(self) -> list[Target]:
-        """Return the targets that have come.
-
-        Raises:
-            _StopAsked: A stop has come.
-            EOFError: The other process is gone.
-        """
-        if _asked_to_end.is_set():
-            raise _StopAsked(Stop("the guard was asked to end", time.monotonic()))
-        targets = []
-        while self._link.poll():
-            order = self._link.recv()
-            if isinstance(order, Stop):
-                raise _StopAsked(order)
-            targets.append(order)
-        return targets
-
-
-class Exchange:
-    """Readings to the policy at its rate, and its answers, in time."""
-
-    def __init__(self, link: Connection, rate_hz: float, max_policy_time: float) -> None:
-        """Begin with a reading at once."""
-        self._link, self._period, self._max_policy_time = link, 1.0 / rate_hz, max_policy_time
-        self.target: Target | None = None
-        self._next = self._due = time.monotonic()
-        self._asked: float | None = None
-        self._missed = False
-        self._forces: list[np.ndarray] = []
-        self._reference: np.ndarray | None = None
-        self._clamped_by: dict[str, None] = {}
-
-    def answer(self, target: Target, now: float) -> None:
-        """Take what the policy answered."""
-        if self._asked is not None:
-            self._missed = now - self._due > DEADLINE * self._period
-        self.target, self._asked = target, None
-
-    def look(self, snapshot: Snapshot, now: float) -> None:
-        """Take what was read; pass it on when it is time.
-
-        Raises:
-            Violation: The policy takes too long.
-        """
-        self._forces.append(snapshot.measured.force)
-        if self._asked is not None:
-            if now - self._asked > self._max_policy_time:
-                raise Violation(
-                    f"the policy has not answered for {now - self._asked:.3f} s, at most {self._max_policy_time} s are"
-                    " allowed"
-                )
-        elif now >= self._next:
-            measured = snapshot.measured
-            arm = ArmState(
-                measured.tool_position,
-                snapshot.tool_velocity,
-                measured.hand_orientation,
-                np.mean(self._forces, axis=0),
-                snapshot.finger_opening,
-                snapshot.is_gripping,
-            )
-            clamped_by = tuple(self._clamped_by)
-            self._link.send(Reading(now, snapshot.clock, arm, measured, self._reference, clamped_by, self._missed))
-            self._asked, self._missed, self._forces, self._clamped_by = now, False, [], {}
-            self._due = self._next
-            self._next = max(self._next + self._period, now)
-
-    def sent(self, reference: np.ndarray, clamped_by: tuple[str, ...]) -> None:
-        """Remember what was commanded, for the next reading."""
-        self._reference = reference
-        self._clamped_by.update(dict.fromkeys(clamped_by))

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..safety import Measured
 from ..state import ArmState
+from .looks import LookTimes
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,19 @@ class Settings:
     recover: bool = False
     """Whether errors that an earlier reflex left are cleared first: a person has looked at the arm."""
 
+    needs_hold: bool = False
+    """Whether the arm moves only while a person holds the dead-man key."""
+
 
 # --- from the policy's process ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Alive:
+    """The policy's process runs; fifty times a second."""
+
+    time: float
+    """When it said so [s]."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,29 @@ class Stop:
 class Done:
     """The guard is connected, or the arm is home."""
 
+    notes: dict[str, object] = field(default_factory=dict)
+    """What a log should know: what was set on the arm, whether the guard runs in real time, how often it looked."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """The guard looks at an arm that moves."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """The guard waits for the arm."""
+
+    timeout: float
+    """For so long at the most; then the system ends it [s]."""
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """The guard has commanded a stop. :class:`Stopped` follows when the arm is at rest."""
+
+    reason: str
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -85,8 +120,14 @@ class Reading:
     clamped_by: tuple[str, ...] = ()
     """Limits that held since the last reading."""
 
+    gap: float = 0.0
+    """Longest time between two looks of the guard since the last reading [s]."""
+
+    hand: str | None = None
+    """What the hand failed to do since the last reading."""
+
     missed: bool = False
-    """Whether the answer to the last reading was here too late; see :obj:`~mereq_deploy.guard.loop.DEADLINE`."""
+    """Whether the answer to the last reading was here too late; see :obj:`~mereq_deploy.guard.exchange.DEADLINE`."""
 
 
 @dataclass(frozen=True)
@@ -112,3 +153,6 @@ class Stopped:
 
     measured: Measured | None = None
     """The arm as the guard saw it last before it stopped it."""
+
+    looks: LookTimes | None = None
+    """How often the guard looked; None where the guard itself is gone."""

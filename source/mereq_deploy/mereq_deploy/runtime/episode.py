@@ -1,10 +1,11 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""One motion, from the first reading to the stop."""
+"""One motion, from where the arm stands by way of home to the stop."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from ..observation import ObservationBuilder
 from ..safety import Violation
 from ..state import Scene
 from ..tasks.strokes import Strokes
-from .log import LogWriter
+from .log import LogError, LogWriter
+from .signals import stopped_by_signals
 
 Policy = Callable[[np.ndarray], np.ndarray]
 
@@ -30,6 +32,9 @@ class Outcome:
     """What a motion came to."""
 
     stopped: Stopped | None = None
+    phase: str = "waiting"
+    """What it did last: ``waiting``, ``going home`` or ``following the policy``."""
+
     steps: int = 0
     missed: int = 0
     """Answers that came later than the policy's period."""
@@ -42,6 +47,9 @@ class Outcome:
 
     latency: list[float] = field(default_factory=list)
     """From the reading to the answer, by step [s]."""
+
+    failures: list[str] = field(default_factory=list)
+    """What the hand failed to do, in order."""
 
     tracking_error: list[float] = field(default_factory=list)
     """Distance of the tool from the reference, by step [m]."""
@@ -56,28 +64,32 @@ class Outcome:
         self.inference.append(thought)
         self.latency.append(latency)
         self.force.append(float(np.linalg.norm(reading.arm.force)))
+        if reading.hand is not None:
+            self.failures.append(reading.hand)
         if reading.reference is not None:
             self.tracking_error.append(float(np.linalg.norm(reading.reference - reading.arm.tool_position)))
 
 
 @dataclass(frozen=True)
 class Episode:
-    """A policy that leads an arm for a number of steps."""
+    """A policy that leads an arm home, and then for a number of steps."""
 
     arm: GuardedArm
-    """At home."""
 
     contract: Contract
     policy: Policy
     steps: int
     log: LogWriter
-    """Gets every step, and the end."""
+    """Gets the way home, every step, and the end."""
 
     strokes: Strokes | None = None
     """What there is to wipe off, for a policy that does."""
 
     on_step: OnStep | None = None
     """Called after each answer, while the arm moves: be quick."""
+
+    before: Callable[[], None] | None = None
+    """Called before anything moves, as to wait for the dead-man key; it has to return once a stop was asked for."""
 
     def run(self) -> Outcome:
         """Run it, and stop the arm however it ends.
@@ -90,21 +102,40 @@ class Episode:
             BaseException: Whatever else came up, after the arm was stopped.
         """
         outcome, start = Outcome(), time.monotonic()
-        try:
-            self._lead(outcome, start)
-            stopped = self.arm.stop(f"{self.steps} steps are done", is_regular=True)
-        except StoppedError as over:
-            stopped = over.stopped
-        except Violation as violation:
-            stopped = self.arm.stop(str(violation))
-        except KeyboardInterrupt:
-            stopped = self.arm.stop("interrupted from the keyboard")
-        except BaseException as error:
-            self.log.write("end", stopped=self.arm.stop(f"{type(error).__name__}: {error}"))
-            raise
-        outcome.stopped, outcome.wall_time = stopped, time.monotonic() - start
-        self.log.write("end", stopped=stopped, steps=outcome.steps, missed=outcome.missed, wall_time=outcome.wall_time)
+        with stopped_by_signals(self.arm):
+            try:
+                self._go_home(outcome)
+                self._lead(outcome, start)
+                stopped = self.arm.stop(f"{self.steps} steps are done", is_regular=True)
+            except StoppedError as over:
+                stopped = over.stopped
+            except (Violation, LogError) as error:
+                stopped = self.arm.stop(str(error))
+            except KeyboardInterrupt:
+                stopped = self.arm.stop("interrupted from the keyboard")
+            except BaseException as error:
+                self._log_end(outcome, self.arm.stop(f"{type(error).__name__}: {error}"), start)
+                raise
+            self._log_end(outcome, stopped, start)
         return outcome
+
+    def _log_end(self, outcome: Outcome, stopped: Stopped, start: float) -> None:
+        outcome.stopped, outcome.wall_time = stopped, time.monotonic() - start
+        with contextlib.suppress(LogError):  # a full disk has been told as the reason
+            self.log.write(
+                "end",
+                **{"stopped": stopped, "phase": outcome.phase, "steps": outcome.steps, "missed": outcome.missed},
+                **{"wall_time": outcome.wall_time, "hand": outcome.failures},
+            )
+
+    def _go_home(self, outcome: Outcome) -> None:
+        if self.before is not None:
+            self.before()
+        outcome.phase = "going home"
+        began = time.monotonic()
+        notes = self.arm.go_home()
+        self.log.write("home", seconds=time.monotonic() - began, **notes)
+        outcome.phase = "following the policy"
 
     def _lead(self, outcome: Outcome, start: float) -> None:
         builder, mapper = ObservationBuilder(self.contract), ActionMapper(self.contract)

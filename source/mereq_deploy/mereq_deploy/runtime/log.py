@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
@@ -36,10 +37,17 @@ class LogWriter:
         self.path = file
 
     def write(self, kind: str, **values: Any) -> None:
-        """Append a line; arrays and dataclasses become lists and objects, numbers that are none become strings."""
+        """Append a line; arrays and dataclasses become lists and objects, numbers that are none become strings.
+
+        Raises:
+            LogError: The disk is full, or gone.
+        """
         self._file.write(json.dumps({"kind": kind, **_plain(values)}, allow_nan=False) + "\n")
         # The system keeps what it was given when this process is killed.
-        self._file.flush()
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise LogError(f"log cannot be written: {self.path} ({error.strerror})") from error
 
     def __enter__(self) -> Self:
         """Nothing to do."""
@@ -49,7 +57,8 @@ class LogWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the file."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what could not be written has been told
+            self._file.close()
 
 
 class LogReader:
@@ -69,8 +78,9 @@ class LogReader:
             lines.pop()
         try:
             self._lines = [json.loads(line) for line in lines]
-            is_log = bool(self._lines) and self._lines[0]["kind"] == "start"
-        except (ValueError, KeyError, TypeError) as error:
+            is_log = all(isinstance(line, dict) and isinstance(line.get("kind"), str) for line in self._lines)
+            is_log = is_log and bool(self._lines) and self._lines[0]["kind"] == "start"
+        except (ValueError, RecursionError) as error:
             raise LogError(f"log is damaged: {file} ({error})") from error
         if not is_log:
             raise LogError(f"not a log of a motion: {file}")

@@ -13,6 +13,7 @@ import numpy as np
 from ..contract import Contract
 from ..observation import ObservationBuilder
 from ..state import ArmState, Scene
+from ..tasks.board import on_board
 from ..tasks.marks import Marks
 from .episode import Policy
 from .log import LogError, LogReader
@@ -46,10 +47,21 @@ def replay(log: LogReader, policy: Policy, contract: Contract) -> Replay:
         contract: Its contract.
 
     Raises:
-        LogError: The log has no step, or is of another task.
+        LogError: The log has no step, is damaged, or is of another task.
     """
-    if log.start["task"] != contract.task:
-        raise LogError(f"log is of task {log.start['task']}, the policy of {contract.task}")
+    if log.start.get("task") != contract.task:
+        raise LogError(f"log is of task {log.start.get('task')}, the policy of {contract.task}")
+    try:
+        return _replay(log, policy, contract)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, LogError):
+            raise
+        raise LogError(f"log is damaged: {type(error).__name__}: {error}") from error
+
+
+def _replay(log: LogReader, policy: Policy, contract: Contract) -> Replay:
+    if log.start.get("board_height") is not None:
+        contract = on_board(contract, log.start["board_height"])
     builder = ObservationBuilder(contract)
     marks = _marks(log.start["marks"], contract)
     drawn: Marks | None = None

@@ -11,29 +11,21 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..fr3 import JOINT_TORQUE
+
 DEFAULT_FILE = Path(__file__).with_name("fr3.toml")
-
-JOINT_LOW = (-2.9007, -1.8361, -2.9007, -3.0770, -2.8763, 0.4398, -3.0508)
-"""Least joint positions [rad]. Source: FR3 data sheet; the packaged URDF has the same."""
-
-JOINT_HIGH = (2.9007, 1.8361, 2.9007, -0.1169, 2.8763, 4.6216, 3.0508)
-"""Greatest joint positions [rad]."""
-
-JOINT_SPEED = (2.62, 2.62, 2.62, 2.62, 5.26, 4.18, 5.26)
-"""Greatest joint speeds [rad/s]."""
-
-JOINT_TORQUE = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)
-"""Greatest joint torques [N m]."""
 
 OUTER = {
     "max_speed": 3.0,
     "max_acceleration": 9.0,
+    "max_approach_speed": 3.0,
     "stop_speed": 3.0,
     "max_turn_rate": 2.5,
     "max_step": 0.10,
     "max_turn": 0.5,
     "max_force": 100.0,
     "max_start_force": 20.0,
+    "max_payload": 3.0,
     "peak_factor": 2.0,
     "velocity_share": 1.0,
     "home_speed": 2.62,
@@ -42,6 +34,7 @@ OUTER = {
     "workspace_margin": 0.10,
     "joint_margin": 1.0,
     "max_state_age": 0.1,
+    "max_hand_age": 1.0,
     "max_policy_time": 0.1,
     "max_motion": 3600.0,
 }
@@ -63,6 +56,7 @@ class SafetyLimits:
     lowest: float
     max_speed: float
     max_acceleration: float
+    max_approach_speed: float
     stop_speed: float
     max_turn_rate: float
     max_step: float
@@ -76,7 +70,9 @@ class SafetyLimits:
     max_joint_torque: tuple[float, ...]
     peak_factor: float
     max_start_force: float
+    max_payload: float
     max_state_age: float
+    max_hand_age: float
     max_policy_time: float
     max_motion: float
 
@@ -146,6 +142,7 @@ _FIELDS = {
             "motion": (
                 "max_speed",
                 "max_acceleration",
+                "max_approach_speed",
                 "stop_speed",
                 "max_turn_rate",
                 "max_step",
@@ -153,8 +150,8 @@ _FIELDS = {
                 "first_speed",
             ),
             "joints": ("velocity_share", "home_speed", "home_acceleration"),
-            "contact": ("max_force", "max_joint_torque", "peak_factor", "max_start_force"),
-            "time": ("max_state_age", "max_policy_time", "max_motion"),
+            "contact": ("max_force", "max_joint_torque", "peak_factor", "max_start_force", "max_payload"),
+            "time": ("max_state_age", "max_hand_age", "max_policy_time", "max_motion"),
         }.items()
         for name in names
     },

@@ -27,6 +27,8 @@ from typing import Any, TextIO, cast
 import mujoco as _mujoco
 import numpy as np
 from franky_sim import SimulationServer
+from franky_sim.franka_robot_protocol import MoveStatus, RobotCommand
+from franky_sim.franka_server import BaseCommand
 from franky_sim.mujoco_simulator import FrankaMujocoRobot, MujocoSimulator
 
 mujoco = cast(Any, _mujoco)  # its stubs leave functions out
@@ -37,9 +39,47 @@ HAND = "robot0_hand"
 TOOL = "tool"
 """Name of the tool's geometry."""
 
+REFLEX_TIME = 0.05
+"""Time without a command after which the arm aborts a motion by itself [s]. An FR3 does after 20 lost packets, 20 ms; a
+machine without a realtime kernel is now and then as late."""
+
+HOLD_STIFFNESS = (4500.0, 4500.0, 3500.0, 3500.0, 500.0, 500.0, 200.0)
+HOLD_DAMPING = (450.0, 450.0, 350.0, 350.0, 50.0, 50.0, 20.0)
+"""Of the arm's own controller, which holds it between motions [N m/rad, N m s/rad]. As ``franky-sim`` has them, but for
+the last three joints: with its 200 N m s/rad they chatter at 0.08 rad/s when they are caught in motion."""
+
 
 class TouchingRobot(FrankaMujocoRobot):
-    """An FR3 that feels what its tool touches."""
+    """An FR3 that feels what its tool touches, and stops by itself when its client sends nothing any more."""
+
+    bias = np.zeros(3)
+    """What the arm feels though nothing touches it: the error of its sensors [N]."""
+
+    _commanded_at = float("inf")
+    _server_of_robot: Any = None
+
+    def _set_server(self, server: Any) -> None:
+        super()._set_server(server)
+        self._server_of_robot = server
+
+    def torque_control(self, torques: Any, has_new_command: bool = True) -> None:
+        """Apply torques; see the parent. Without a new one for :obj:`REFLEX_TIME` the motion is aborted."""
+        now = time.monotonic()
+        if has_new_command:
+            self._commanded_at = now
+        elif now - self._commanded_at > REFLEX_TIME:
+            self._abort()
+            torques = np.zeros(7)
+        super().torque_control(torques, has_new_command)
+
+    def _abort(self) -> None:
+        """End the motion as the reflex of an arm does: it is held, and the client is told."""
+        server = self._server_of_robot
+        motion = server.current_motion_id
+        server.stop_motion(send_preemption_signal=False)
+        if motion and server._tcp_socket is not None:
+            BaseCommand.send_response(server._tcp_socket, RobotCommand.kMove, motion, MoveStatus.kReflexAborted)
+        server.reset_current_motion_id()
 
     @property
     def state(self) -> Any:
@@ -48,7 +88,7 @@ class TouchingRobot(FrankaMujocoRobot):
         if self.data is None:
             return state
         force, torques = self.contact()
-        wrench = (*(-force).tolist(), 0.0, 0.0, 0.0)
+        wrench = (*(-force - self.bias).tolist(), 0.0, 0.0, 0.0)
         return dataclasses.replace(state, O_F_ext_hat_K=wrench, tau_ext_hat_filtered=tuple((-torques).tolist()))
 
     def contact(self) -> tuple[np.ndarray, np.ndarray]:
@@ -147,13 +187,16 @@ class LoopbackSocket(socket.socket):
         super().bind((self.address if host in ("", "0.0.0.0") else host, *rest))
 
 
-def serve(address: str, home: Sequence[float], record: Path | None = None) -> None:
+def serve(
+    address: str, home: Sequence[float], record: Path | None = None, bias: Sequence[float] = (0.0, 0.0, 0.0)
+) -> None:
     """Run the controller until the process ends.
 
     Args:
         address: Loopback address to listen on.
         home: Joint positions at the start [rad].
         record: File for what the arm does, as :class:`Witness` writes it.
+        bias: Force that the arm feels though nothing touches it [N].
 
     Raises:
         ValueError: The address is not on loopback.
@@ -164,7 +207,8 @@ def serve(address: str, home: Sequence[float], record: Path | None = None) -> No
     LoopbackSocket.address = address
     socket.socket = LoopbackSocket  # type: ignore[misc]  # in this process, which does nothing else
     with TouchingSimulator() as simulator:
-        robot = cast(TouchingRobot, simulator.add_robot(initial_q=home))
+        robot = cast(TouchingRobot, simulator.add_robot(initial_q=home, kp=HOLD_STIFFNESS, kv=HOLD_DAMPING))
+        robot.bias = np.asarray(bias, dtype=float)
         # Sizes, mass and friction of the simulated task.
         simulator.hold(size=(0.05, 0.11, 0.025), centre_z=0.1209, mass=0.06, friction=0.3)
         simulator.put_board(centre=(0.5, 0.0, 0.01), size=(0.45, 0.65, 0.02))
@@ -189,11 +233,12 @@ def main() -> None:
     parser.add_argument("--address", default="127.0.0.3", help="loopback address (default: 127.0.0.3)")
     parser.add_argument("--home", type=float, nargs=7, required=True, help="joint positions at the start [rad]")
     parser.add_argument("--record", type=Path, help="file for time, force, joints and their speeds, 200 times a second")
+    parser.add_argument("--bias", type=float, nargs=3, default=(0.0, 0.0, 0.0), help="error of the force sensed [N]")
     parser.add_argument("--until-eof", action="store_true", help="end soon after standard input does")
     args = parser.parse_args()
     if args.until_eof:
         threading.Thread(target=_end_after_input, daemon=True).start()
-    serve(args.address, args.home, args.record)
+    serve(args.address, args.home, args.record, args.bias)
 
 
 if __name__ == "__main__":

@@ -25,20 +25,28 @@ import numpy as np
 
 from ..arm import AT_REST, ArmError
 from ..contract import FILE_NAME, Contract, ContractError
-from ..guard import GuardedArm, Stopped, StoppedError
+from ..guard import GuardedArm, Stopped
+from ..guard.loop import PERIOD, REST_LOOKS
 from ..guard.messages import Settings
+from ..keyboard.handle import Keyboard
 from ..runtime import Episode, LogReader, LogWriter, Outcome
-from ..runtime.keys import Keys
 from ..safety import SafetyLimits
 from ..tasks.marks import Marks
 from ..tasks.strokes import Strokes
 from .faults import BEFORE, Fault, FaultyPolicy, Scene, Witnessed
 from .process import simulated_robot
+from .typist import Typist
 
 AFTER = 1.0
 """Time for which the witness watches on [s]."""
 
+TWITCH = 0.003
+"""[rad]: the tool moves by less than 3 mm."""
+
 WITNESS, LOG = "witness.csv", "log.jsonl"
+
+REST_TIME = REST_LOOKS * PERIOD
+"""Time for which the guard weighs a resting arm before each motion [s]."""
 
 AWAY_FROM_HOME = 0.8
 """Of the first joint, where the arm starts that is to go home [rad]."""
@@ -74,37 +82,46 @@ def run_fault(fault: Fault, contract: Contract, limits: SafetyLimits) -> Finding
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         robot = stack.enter_context(simulated_robot(start, folder / WITNESS))
-        arm = GuardedArm(robot.address, contract, limits, Settings(speed=1.0), fault.connect)
+        keyboard, typist = stack.enter_context(_keyboard())
+        arm = GuardedArm(
+            *(robot.address, contract, limits, Settings(speed=1.0, needs_hold=True)),
+            *(fault.connect, keyboard.guard_link),
+        )
         stack.callback(arm.close)
         policy = FaultyPolicy(contract, fault.pull)
-        keyboard = stack.enter_context(_keyboard(arm))
+        keyboard.wait_for_hold()
         injected: list[float] = []
 
         def inject() -> None:
+            if fault.on_the_way_home:
+                time.sleep(REST_TIME)
+            else:
+                policy.has_begun.wait()
+            time.sleep(BEFORE)
             injected.append(time.monotonic())
             assert fault.inject is not None
-            fault.inject(Scene(robot, arm, policy, keyboard))
+            fault.inject(Scene(robot, arm, policy, keyboard, typist))
 
         if fault.inject is not None:
-            timer = threading.Timer(BEFORE, inject)
-            timer.daemon = True
-            timer.start()
-        if fault.on_the_way_home:
-            stopped, is_log_whole = _go_home(arm), True
-        else:
-            outcome = _lead(arm, contract, policy, folder)
-            log = LogReader(folder / LOG)
-            assert outcome.stopped is not None
-            stopped = outcome.stopped
-            is_log_whole = log.end is not None and len(list(log.steps())) == outcome.steps
+            threading.Thread(target=inject, daemon=True).start()
+        outcome = _lead(arm, contract, policy, folder)
+        log = LogReader(folder / LOG)
+        assert outcome.stopped is not None
+        stopped = outcome.stopped
+        is_log_whole = (
+            log.end is not None
+            and log.end["stopped"]["reason"] == stopped.reason
+            and log.end["phase"] == ("going home" if fault.on_the_way_home else "following the policy")
+            and len(list(log.steps())) == outcome.steps
+        )
         time.sleep(AFTER)
-        seen = _witnessed(folder)
+        seen = witnessed(folder)
         cause = injected[0] if injected else _cause(fault, stopped, seen, limits)
         return Finding(
             fault.name,
             stopped.reason,
             None if cause is None else stopped.commanded - cause,
-            _rest_after(stopped.commanded, seen) if fault.arm_stays else None,
+            rest_after(stopped.commanded, seen) if fault.arm_stays else None,
             is_log_whole,
         )
 
@@ -118,12 +135,13 @@ def _cause(fault: Fault, stopped: Stopped, seen: Witnessed, limits: SafetyLimits
 
 
 @contextlib.contextmanager
-def _keyboard(arm: GuardedArm) -> Iterator[int]:
-    """Somebody at a terminal, whose keys stop the arm."""
+def _keyboard() -> Iterator[tuple[Keyboard, Typist]]:
+    """A person at a terminal who holds the dead-man key."""
     ours, theirs = pty.openpty()
+    typist = Typist(ours)
     try:
-        with Keys(arm.ask_to_stop, needs_hold=False, descriptor=theirs):
-            yield ours
+        with Keyboard(needs_hold=True, descriptor=theirs) as keyboard, typist:
+            yield keyboard, typist
     finally:
         os.close(ours)
         os.close(theirs)
@@ -154,7 +172,7 @@ def run_killed_policy(contract: Contract, limits: SafetyLimits) -> Finding:
         log = LogReader(log_file)
         is_whole = log.end is None and len(list(log.steps())) >= 20
         # Nobody is left to say when the stop was commanded: both times together have to be short.
-        return Finding("policy's process killed", "", None, _rest_after(killed, _witnessed(folder)), is_whole)
+        return Finding("policy's process killed", "", None, rest_after(killed, witnessed(folder)), is_whole)
 
 
 # --- what must not even begin -----------------------------------------------------------------------------------------
@@ -205,7 +223,7 @@ def run_refusal(name: str, folder: Path, limits: SafetyLimits) -> Finding:
         except (ArmError, ContractError) as error:
             reason = str(error)
         time.sleep(AFTER)
-        seen = _witnessed(place)
+        seen = witnessed(place)
         is_still = bool((seen.joint_speed < AT_REST).all())
         return Finding(name, reason, None, 0.0 if is_still else np.inf, True)
 
@@ -226,23 +244,20 @@ def _lead(arm: GuardedArm, contract: Contract, policy: FaultyPolicy, folder: Pat
         return Episode(arm, contract, policy, 200, log, strokes).run()
 
 
-def _go_home(arm: GuardedArm) -> Stopped:
-    try:
-        arm.go_home()
-    except StoppedError as over:
-        return over.stopped
-    except KeyboardInterrupt:
-        return arm.stop("interrupted from the keyboard")
-    return arm.stop("it came home", is_regular=True)
-
-
-def _witnessed(folder: Path) -> Witnessed:
+def witnessed(folder: Path) -> Witnessed:
+    """Read what the controller has written so far to a folder's :obj:`WITNESS`."""
     lines = (folder / WITNESS).read_text(encoding="utf-8").splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n")]  # the controller may write at this moment, or was killed
     return Witnessed.of(np.loadtxt(whole, delimiter=",", ndmin=2))
 
 
-def _rest_after(stop: float, seen: Witnessed) -> float:
-    """Return how long after a moment the arm still moved [s]."""
-    moving = seen.time[(seen.joint_speed > AT_REST).any(axis=1)]
+def rest_after(stop: float, seen: Witnessed) -> float:
+    """Return how long after a moment the arm still moved [s]; without end where the witness saw no more of it.
+
+    A joint that is handed over at rest twitches at some 0.02 rad/s: what stays within :obj:`TWITCH` of the end is rest.
+    """
+    if seen.time[-1] < stop + AFTER / 2:
+        return np.inf
+    is_away = np.abs(seen.joint_position - seen.joint_position[-1]) > TWITCH
+    moving = seen.time[((seen.joint_speed > AT_REST) & is_away).any(axis=1)]
     return max(0.0, float(moving.max(initial=stop)) - stop)

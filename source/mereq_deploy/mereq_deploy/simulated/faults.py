@@ -17,11 +17,13 @@ import numpy as np
 
 from ..arm import FrankyArm, Snapshot
 from ..contract import Contract
+from ..fr3 import JOINT_HIGH, JOINT_LOW, JOINT_SPEED
 from ..guard import GuardedArm
+from ..keyboard.handle import Keyboard
 from ..safety import SafetyLimits
-from ..safety.filter import CONTACT_TIME
-from ..safety.limits import JOINT_HIGH, JOINT_LOW, JOINT_SPEED
+from ..safety.monitor import CONTACT_TIME
 from .process import SimulatedRobot
+from .typist import Typist
 
 BEFORE = 1.0
 """Time for which the arm moves before something fails [s]."""
@@ -34,8 +36,9 @@ class Scene:
     robot: SimulatedRobot
     arm: GuardedArm
     policy: FaultyPolicy
-    keyboard: int
-    """Descriptor into which keys are typed; whoever drives the arm sits at the other end."""
+    keyboard: Keyboard
+    typist: Typist
+    """At the terminal; holds the dead-man key."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,11 @@ class FaultyPolicy:
         self.says: Callable[[], None] | None = None
         """Called in every step, if set."""
         self.is_nan = False
+        self.has_begun = threading.Event()
 
     def __call__(self, observation: np.ndarray) -> np.ndarray:
         """Return an action. Shapes: (num_obs,) and (num_actions,)."""
+        self.has_begun.set()
         if self.says is not None:
             self.says()
         action = np.zeros(self._width)
@@ -123,6 +128,16 @@ class FailingArm(ArmThatFails):
         return super().snapshot()
 
 
+class HangingArm(ArmThatFails):
+    """A call into its client does not come back."""
+
+    def snapshot(self) -> Snapshot:
+        """As in the parent, for a second."""
+        if time.monotonic() > self._since:
+            time.sleep(60.0)
+        return super().snapshot()
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing that can go wrong."""
@@ -150,6 +165,9 @@ class Fault:
     begins: Callable[[Witnessed, SafetyLimits], float | None] | None = None
     """When the cause was there, by the witness [s]; of a fault that nobody injects."""
 
+    to_stop: float = 0.1
+    """Time from the cause to the stop, at most [s]."""
+
 
 def _nan(scene: Scene) -> None:
     scene.policy.is_nan = True
@@ -166,8 +184,37 @@ def _interrupt(scene: Scene) -> None:
     signal.pthread_kill(main, signal.SIGINT)
 
 
-def _type_a_key(scene: Scene) -> None:
-    os.write(scene.keyboard, b"q")
+def _type(keys: bytes) -> Callable[[Scene], None]:
+    return lambda scene: scene.typist.type(keys)
+
+
+def _signal_guard(number: signal.Signals) -> Callable[[Scene], None]:
+    return lambda scene: os.kill(scene.arm.pid, number)
+
+
+def _signal_keyboard(number: signal.Signals) -> Callable[[Scene], None]:
+    return lambda scene: os.kill(scene.keyboard.pid, number)
+
+
+def _starve_guard(seconds: float, times: int = 1) -> Callable[[Scene], None]:
+    """Take the processor away from the guard for a while, as a busy machine does."""
+
+    def starve(scene: Scene) -> None:
+        for _ in range(times):
+            try:
+                os.kill(scene.arm.pid, signal.SIGSTOP)
+                time.sleep(seconds)
+                os.kill(scene.arm.pid, signal.SIGCONT)
+            except ProcessLookupError:  # it was ended meanwhile
+                return
+            time.sleep(0.2)
+
+    return starve
+
+
+def _hangs(seen: Witnessed, limits: SafetyLimits) -> float | None:
+    """It hangs in the guard's process, and nobody outside knows since when: what is told is how long the arm moved."""
+    return None
 
 
 def _joint_too_far(seen: Witnessed, limits: SafetyLimits) -> float | None:
@@ -188,25 +235,52 @@ def _force_too_large(seen: Witnessed, limits: SafetyLimits) -> float | None:
 
 LOST = "state is|stopped by itself|cannot be read"
 
+GUARD_HANGS = "the guard (said nothing|did not confirm a stop)"
+
 FAULTS = (
     Fault("server killed", LOST, lambda s: s.robot.kill(), arm_stays=False),
     Fault("server frozen", "state is .* s old", lambda s: s.robot.freeze(), arm_stays=False),
     Fault("state stops updating", "state is .* s old", connect=StaleArm),
     Fault("client fails", "the guard failed: KeyError", connect=FailingArm),
+    Fault("client hangs", "the guard hung, and the system's watchdog ended it", connect=HangingArm, begins=_hangs),
     Fault("policy returns NaN", "the policy says", _nan),
     Fault("policy takes 200 ms", "the policy has not answered", _slow),
-    # An arm's own controller stops it when its client is lost. Neither simulated one has such a reflex (the strict one
-    # drifts on at 0.08 rad/s), so there is nothing to see.
-    Fault("guard killed", "the guard is gone", lambda s: os.kill(s.arm.pid, signal.SIGKILL), arm_stays=False),
-    Fault("guard asked to end", "asked to end", lambda s: os.kill(s.arm.pid, signal.SIGTERM)),
-    Fault("emergency key", "a key was pressed", _type_a_key),
+    # Without its client an arm's own controller stops it: an FR3 after 20 ms, the simulated one at once when the
+    # connection is closed.
+    Fault("guard killed", "the guard is gone", _signal_guard(signal.SIGKILL)),
+    Fault("guard frozen", GUARD_HANGS, _signal_guard(signal.SIGSTOP), to_stop=0.3),
+    Fault("guard frozen, three times a second", GUARD_HANGS, _starve_guard(1.0, 3), to_stop=0.3),
+    Fault("guard starved for 60 ms", "has not looked at the arm", _starve_guard(0.06)),
+    Fault("guard asked to end", "asked to end", _signal_guard(signal.SIGTERM)),
+    Fault("dead-man key let go", "was let go|has not been held", lambda s: s.typist.let_go(), to_stop=0.2),
+    Fault("keyboard's process killed", "watches the keys is gone|has not been held", _signal_keyboard(signal.SIGKILL)),
+    Fault("keyboard's process frozen", "has not been held", _signal_keyboard(signal.SIGSTOP), to_stop=0.2),
+    Fault("emergency key", "a key was pressed", _type(b"q")),
+    Fault("Ctrl-Z, a key like any other", "a key was pressed", _type(b"\x1a")),
+    Fault("Ctrl-S, a key like any other", "a key was pressed", _type(b"\x13")),
     Fault("Ctrl-C", "interrupted from the keyboard", _interrupt),
     Fault("joint limit", "joint 4 is at", limits={"joint_margin": 0.6}, pull=(-1.0, 0.0, 0.0), begins=_joint_too_far),
     Fault("velocity limit", "joint . moves at", limits={"velocity_share": 0.05}, begins=_joint_too_fast),
     Fault("force limit", "force on the tool is", limits={"max_force": 6.0}, pull=(0, 0, -1.0), begins=_force_too_large),
     Fault("Ctrl-C, going home", "interrupted from the keyboard", _interrupt, on_the_way_home=True),
-    Fault("emergency key, going home", "a key was pressed", _type_a_key, on_the_way_home=True),
+    Fault("emergency key, going home", "a key was pressed", _type(b"q"), on_the_way_home=True),
     Fault("server killed, going home", LOST, lambda s: s.robot.kill(), arm_stays=False, on_the_way_home=True),
+    Fault("guard frozen, going home", GUARD_HANGS, _signal_guard(signal.SIGSTOP), to_stop=0.3, on_the_way_home=True),
+    Fault("guard starved, going home", "has not looked at the arm", _starve_guard(0.06), on_the_way_home=True),
+    Fault(
+        "dead-man key let go, going home",
+        "was let go|has not been held",
+        lambda s: s.typist.let_go(),
+        to_stop=0.2,
+        on_the_way_home=True,
+    ),
+    Fault(
+        "keyboard's process frozen, going home",
+        "has not been held",
+        _signal_keyboard(signal.SIGSTOP),
+        to_stop=0.2,
+        on_the_way_home=True,
+    ),
     Fault(
         "velocity limit, going home",
         "joint . moves at",

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -54,12 +54,15 @@ class SimulatedRobot:
 
 
 @contextlib.contextmanager
-def simulated_robot(home: Mapping[str, float], record: Path | None = None) -> Iterator[SimulatedRobot]:
+def simulated_robot(
+    home: Mapping[str, float], record: Path | None = None, bias: Sequence[float] = (0.0, 0.0, 0.0)
+) -> Iterator[SimulatedRobot]:
     """Start a controller on a free loopback address, and end it.
 
     Args:
         home: Where the joints are at the start, by name [rad].
         record: File for what the controller sees of its own arm.
+        bias: Force that the arm feels though nothing touches it [N].
 
     Yields:
         The controller.
@@ -71,7 +74,7 @@ def simulated_robot(home: Mapping[str, float], record: Path | None = None) -> It
     address = _free_address()
     joints = [str(home[f"fr3_joint{i}"]) for i in range(1, 8)]
     command = [sys.executable, "-m", "mereq_deploy.simulated.controller", "--address", address, "--home", *joints]
-    command.append("--until-eof")
+    command += ["--until-eof", "--bias", *map(str, bias)]
     if record is not None:
         command += ["--record", str(record)]
     with _running(command) as process:

@@ -95,7 +95,6 @@ def stream(address: str, contract: Contract, limits: SafetyLimits, seconds: floa
     arm = GuardedArm(address, contract, limits, Settings(speed=1.0))
     with LogWriter(log_file) as log, contextlib.closing(arm):
         log.write("start", task=contract.task, marks=None)
-        arm.go_home()
         steps = round(seconds * contract.rate_hz)
         outcome = Episode(arm, contract, policy, steps, log, on_step=policy.watch).run()
     assert outcome.stopped is not None

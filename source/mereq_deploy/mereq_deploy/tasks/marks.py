@@ -5,13 +5,53 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..contract_bounds import ContractError, check_count, check_range, check_vector
 from ..state import MissingStateError
+
+LAW = {
+    "footprint": 2,
+    "centre_x": 2,
+    "centre_y": 2,
+    "stroke_length": 2,
+    "stroke_heading": 2,
+    "stroke_curvature": 2,
+    "touch_force": 0,
+    "erase_force": 0,
+    "full_erase_force": 0,
+    "wear_rate": 0,
+    "clean_ink": 0,
+    "force_limit": 0,
+}
+"""What a contract says of marks beside their number: how many numbers each is, 0 for a single one."""
+
+
+def check_law(parameters: Any) -> None:
+    """Refuse constants by which no ink could be reckoned.
+
+    Raises:
+        ContractError: One is missing, no number, or out of order.
+    """
+    if not isinstance(parameters, dict):
+        raise ContractError("contract: the policy sees marks, and parameters.marks is missing")
+    check_count("parameters.marks: num_marks", parameters.get("num_marks"), 1000)
+    for name, length in LAW.items():
+        what, value = f"parameters.marks: {name}", parameters.get(name)
+        if length:
+            check_vector(what, value, length)
+        else:
+            check_range(what, value, 0.0, 1000.0)
+    for name in ("centre_x", "centre_y", "stroke_length", "stroke_heading", "stroke_curvature"):
+        if parameters[name][0] > parameters[name][1]:
+            raise ContractError(f"contract: parameters.marks: {name} goes from {parameters[name]}")
+    if not parameters["erase_force"] < parameters["full_erase_force"]:
+        raise ContractError("contract: parameters.marks: erase_force must be below full_erase_force")
 
 
 class Marks:
@@ -71,7 +111,8 @@ class Marks:
             MissingStateError: It cannot be read.
         """
         try:
-            return np.loadtxt(file, delimiter=",", ndmin=2)
+            with warnings.catch_warnings(action="ignore"):  # an empty file is told by its shape
+                return np.loadtxt(file, delimiter=",", ndmin=2, encoding="utf-8")
         except (OSError, ValueError) as error:
             raise MissingStateError(f"marks cannot be read: {file} ({error})") from error
 
