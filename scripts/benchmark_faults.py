@@ -17,7 +17,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -30,9 +30,10 @@ from mereq_deploy.contract import Contract
 from mereq_deploy.safety import SafetyLimits
 from mereq_deploy.simulated.fault_runs import REFUSALS, Finding, run_fault, run_killed_policy, run_refusal
 from mereq_deploy.simulated.faults import FAULTS
+from mereq_deploy.simulated.terminal_runs import TERMINAL_FAULTS, run_at_terminal, run_tap
 
-TO_STOP, TO_REST = 0.1, 0.3
-"""What is promised [s]."""
+TO_REST = 0.3
+"""What is promised from the stop to rest [s]; each fault has its own time to the stop."""
 
 
 def main() -> int:
@@ -44,19 +45,14 @@ def main() -> int:
     args = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts aside deaf to it
     console = Console()
-    contract, limits = Contract.load(args.policy), SafetyLimits.load()
-    runs: dict[str, tuple[str, Callable[[], Finding]]] = {
-        **{fault.name: (fault.message, partial(run_fault, fault, contract, limits)) for fault in FAULTS},
-        "policy's process killed": ("", partial(run_killed_policy, contract, limits)),
-        **{name: (message, partial(run_refusal, name, args.policy, limits)) for name, message in REFUSALS.items()},
-    }
-    runs = {name: run for name, run in runs.items() if re.search(args.only, name)}
+    runs = [promise for promise in promises(args.policy) if re.search(args.only, promise.name)]
     table = Table("fault", "as it should", "to the stop, most [s]", "then to rest, most [s]")
     num_failed, rows = 0, []
-    for name, (message, run) in runs.items():
+    for promise in runs:
+        name = promise.name
         with console.status(name):
-            findings = [run() for _ in range(args.repeat)]
-        good = [_is_good(found, message) for found in findings]
+            findings = [promise.run() for _ in range(args.repeat)]
+        good = [promise.is_kept_by(found) for found in findings]
         num_failed += good.count(False)
         for found in (found for found, is_good in zip(findings, good, strict=True) if not is_good):
             console.print(f"{found}", markup=False)
@@ -68,13 +64,53 @@ def main() -> int:
     return 1 if num_failed else 0
 
 
-def _is_good(found: Finding, message: str) -> bool:
-    return (
-        re.search(message, found.reason) is not None
-        and (found.to_stop is None or found.to_stop <= TO_STOP)
-        and (found.to_rest is None or found.to_rest <= TO_REST)
-        and found.is_log_whole
-    )
+@dataclass(frozen=True)
+class Promise:
+    """What a fault is to come to."""
+
+    name: str
+    run: Callable[[], Finding]
+    message: str
+    """What the program has to say, as a regular expression."""
+
+    to_stop: float = 0.1
+    """From the cause to the stop, at most [s]."""
+
+    to_rest: float = TO_REST
+    """From there to the arm at rest [s]; from the cause where the stop itself cannot be told."""
+
+    def is_kept_by(self, found: Finding) -> bool:
+        """Whether a run came to that."""
+        return (
+            re.search(self.message, found.reason) is not None
+            and (found.to_stop is None or found.to_stop <= self.to_stop)
+            and (found.to_rest is None or found.to_rest <= self.to_rest)
+            and found.is_log_whole
+        )
+
+
+def promises(folder: Path) -> list[Promise]:
+    """Returns all faults, for an export's folder."""
+    contract, limits = Contract.load(folder), SafetyLimits.load()
+    return [
+        *(
+            Promise(fault.name, partial(run_fault, fault, contract, limits), fault.message, fault.to_stop)
+            for fault in FAULTS
+        ),
+        Promise("policy's process killed", partial(run_killed_policy, contract, limits), ""),
+        *(
+            Promise(
+                f"terminal: {fault.name}{', going home' if going_home else ''}",
+                partial(run_at_terminal, fault, folder, going_home),
+                fault.reason,
+                to_rest=fault.to_rest,
+            )
+            for going_home in (False, True)
+            for fault in TERMINAL_FAULTS
+        ),
+        Promise("terminal: tap", partial(run_tap, folder), ""),
+        *(Promise(name, partial(run_refusal, name, folder, limits), message) for name, message in REFUSALS.items()),
+    ]
 
 
 def _most(findings: list[Finding], name: str) -> str:

@@ -5,25 +5,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from mereq_deploy.cli import STOPPED, main
-from mereq_deploy.contract import Contract
 from mereq_deploy.runtime import LogReader
 from mereq_deploy.safety.limits import DEFAULT_FILE
+from mereq_deploy.simulated.terminal import Terminal
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.realtime]
+
+WARNING = (
+    "warning: this is no realtime kernel (PREEMPT_RT): where packets are late, the arm stops by itself. See"
+    " docs/before_the_arm_moves.md\n"
+)
 
 
 @pytest.fixture
 def exported(arm_export: Path) -> Path:
-    contract = Contract.load(arm_export)
-    # A network that was never trained asks for less than what friction in the joints holds.
-    contract.action[0].step_size[:2] = [4.0, 4.0]  # type: ignore[union-attr]
-    contract.save(arm_export)
     return arm_export
 
 
@@ -66,6 +74,74 @@ def test_a_limit_stops_with_one_line_and_status_3(exported, tmp_path, capsys):
     assert "stopped: joint" in capsys.readouterr().err
 
 
+def test_the_log_says_what_was_set_how_often_the_guard_looked_and_which_contract_it_was(exported, tmp_path):
+    log_file = tmp_path / "log.jsonl"
+    assert main(["--policy", str(exported), "--robot", "simulated", "--seconds", "1", "--log", str(log_file)]) == 0
+    log = LogReader(log_file)
+    assert log.start["contract"] == hashlib.sha256((exported / "contract.json").read_bytes()).hexdigest()
+    assert log.start["guard"]["set_on_arm"]["load_kg"] == pytest.approx(0.06)
+    assert log.start["table_height"] == 0.0 and log.start["board_height"] is None
+    assert isinstance(log.start["guard"]["realtime"], bool)
+    assert log.end is not None and log.end["phase"] == "following the policy"
+    assert log.end["home"]["looks"]["count"] > 100 and log.end["home"]["seconds"] > 0.5
+    assert 0.004 < log.end["stopped"]["looks"]["median"] < 0.02
+    assert max(step["reading"]["gap"] for step in log.steps()) < 0.03
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_program_that_is_asked_to_end_at_any_moment_leaves_a_log_with_an_end(exported, tmp_path, number):
+    """From the moment at which there is a log."""
+    told = re.compile("interrupted|asked to end")
+    for delay in (0.0, 0.3, 0.8, 1.6):
+        log_file = tmp_path / f"{delay}.jsonl"
+        command = [sys.executable, "-m", "mereq_deploy", "--policy", str(exported), "--robot", "simulated"]
+        program = subprocess.Popen([*command, "--log", str(log_file)], stderr=subprocess.PIPE, text=True)
+        while not log_file.exists() or not log_file.read_text().count("\n"):
+            assert program.poll() is None
+            time.sleep(0.01)
+        time.sleep(delay)
+        program.send_signal(number)
+        _, said = program.communicate(timeout=30.0)
+        assert program.returncode == STOPPED and told.search(said)
+        end = LogReader(log_file).end
+        assert end is not None and told.search(end["stopped"]["reason"])
+
+
+def test_where_the_tool_is_can_be_asked_without_moving_anything(exported, capsys):
+    assert main(["--policy", str(exported), "--robot", "simulated", "--where"]) == 0
+    assert "tool at 0.5" in capsys.readouterr().out
+
+
+def test_a_full_disk_stops_the_arm_and_says_so(exported, tmp_path, capsys):
+    """Every write to /dev/full fails as on a full disk."""
+    log_file = tmp_path / "log.jsonl"
+    opened = Path.open
+
+    def open_full(path: Path, *arguments, **named):
+        return opened(Path("/dev/full"), "w") if path == log_file else opened(path, *arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "open", open_full)
+        assert main(["--policy", str(exported), "--robot", "simulated", "--log", str(log_file)]) == 2
+    assert f"log cannot be written: {log_file} (No space left on device)" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_in_motion_stops_the_arm_and_says_so(exported, tmp_path):
+    """A limit of the size of files acts as a disk that is full after 40,000 bytes of log."""
+    command = [sys.executable, "-m", "mereq_deploy", "--policy", str(exported), "--robot", "simulated"]
+    log_file = tmp_path / "log.jsonl"
+    done = subprocess.run(
+        [*command, "--log", str(log_file)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)),
+        capture_output=True,
+        text=True,
+        timeout=60.0,
+    )
+    assert done.returncode == STOPPED, done.stderr
+    assert re.search(r"stopped: log cannot be written: .*File too large\); at rest 0\.\d+ s later", done.stderr)
+    assert len(list(LogReader(log_file).steps())) > 10
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -73,7 +149,13 @@ def test_a_limit_stops_with_one_line_and_status_3(exported, tmp_path, capsys):
         (["--robot", "simulated", "--speed", "1.5"], "--speed is 1.5; it must be above 0 and at most 1"),
         (["--robot", "simulated", "--seconds", "nan"], "--seconds is nan"),
         (["--robot", "simulated", "--model", "prior"], "no deterministic ONNX model 'prior'"),
+        (["--robot", "simulated", "--table-height", "20"], "--table-height is 20 m; it must be -0.5 to 0.5 m"),
+        (["--robot", "simulated", "--table-height", "0.2"], "at home the tool is at"),
+        (["--robot", "simulated", "--board-height", "0.02"], "knows of no board"),
+        (["--robot", "simulated", "--marks", "marks.csv"], "wipes nothing"),
+        (["--robot", "simulated", "--dry-run", "--recover"], "--dry-run changes nothing on the arm"),
         (["--robot", "127.0.99.1", "--dry-run"], "cannot connect to 127.0.99.1"),
+        (["--robot", "192.0.2.1", "--dry-run"], "how high is the table above the arm's base?"),
         (["--robot", "127.0.99.1"], "the dead-man key needs a terminal"),
         (["--replay", "none.jsonl"], "log cannot be read: none.jsonl"),
     ],
@@ -81,8 +163,44 @@ def test_a_limit_stops_with_one_line_and_status_3(exported, tmp_path, capsys):
 def test_what_cannot_be_is_told_in_one_line(exported, tmp_path, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     assert main(["--policy", str(exported), *arguments]) == 2
-    said = capsys.readouterr().err
+    said = capsys.readouterr().err.replace(WARNING, "")
     assert message in said and said.count("\n") == 1
+
+
+def test_a_remote_shell_is_refused(exported):
+    """In a real terminal: a key that was let go may count as held where characters come late."""
+    with Terminal() as terminal:
+        command = [
+            sys.executable,
+            "-m",
+            "mereq_deploy",
+            "--policy",
+            str(exported),
+            "--robot",
+            "simulated",
+            "--dead-man",
+        ]
+        terminal.type(b"export SSH_CONNECTION=1\n")
+        terminal.run(command)
+        assert terminal.exit_status(60.0) == 2
+        assert "keys may come late" in " ".join(terminal.shown.split())
+
+
+@pytest.mark.parametrize("damage", ["cut", "no start", "other shape", "no object", "deep", "no reading"])
+def test_a_damaged_log_is_told_in_one_line(exported, tmp_path, capsys, damage):
+    lines = {
+        "cut": ['{"kind": "start", "task": "Franka-Test"'],
+        "no start": ['{"kind": "step"}\n'],
+        "other shape": ['["start"]\n'],
+        "no object": ["null\n"],
+        "deep": ["[" * 100_000 + "\n"],
+        "no reading": ['{"kind": "start", "task": "Franka-Test", "marks": null}\n', '{"kind": "step", "step": 0}\n'],
+    }[damage]
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(lines))
+    assert main(["--policy", str(exported), "--replay", str(log)]) == 2
+    said = capsys.readouterr().err
+    assert "log" in said and said.count("\n") == 1
 
 
 def test_a_damaged_model_moves_nothing(exported, capsys):

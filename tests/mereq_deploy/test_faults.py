@@ -9,25 +9,53 @@ Bounds are wide here, where tests share the cores; `scripts/benchmark_faults.py`
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mereq_deploy.contract import Contract
 from mereq_deploy.safety import SafetyLimits
-from mereq_deploy.simulated.fault_runs import REFUSALS, run_fault, run_killed_policy, run_refusal
+from mereq_deploy.simulated.fault_runs import REFUSALS, Finding, run_fault, run_killed_policy, run_refusal
 from mereq_deploy.simulated.faults import FAULTS, Fault
+from mereq_deploy.simulated.terminal_runs import TERMINAL_FAULTS, TerminalFault, run_at_terminal, run_tap
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.realtime]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.realtime]
+
+
+def found_by(run: Callable[[], Finding], message: str) -> Finding:
+    """Tries again where the machine itself stood still for 30 ms: the guard then stops the arm before the fault."""
+    for _ in range(4):
+        found = run()
+        if re.search(message, found.reason) or "too busy" not in found.reason:
+            break
+    return found
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_stops_the_arm_says_why_and_leaves_a_whole_log(arm_contract: Contract, fault: Fault):
-    found = run_fault(fault, arm_contract, SafetyLimits.load())
-    assert re.search(fault.message, found.reason)
-    assert found.to_stop is not None and found.to_stop < 0.5
-    assert (found.to_rest is not None and found.to_rest < 0.8) == fault.arm_stays
+    found = found_by(lambda: run_fault(fault, arm_contract, SafetyLimits.load()), fault.message)
+    assert re.search(fault.message, found.reason), found
+    assert found.to_stop is None or found.to_stop < fault.to_stop + 0.4
+    assert (found.to_stop is None) == fault.cause_is_hidden
+    assert (found.to_rest is not None and found.to_rest < 1.0) == fault.arm_stays
     assert found.is_log_whole
+
+
+@pytest.mark.parametrize(
+    ("fault", "going_home"),
+    [(fault, index % 2 == 0) for index, fault in enumerate(TERMINAL_FAULTS)],
+    ids=lambda value: value.name if isinstance(value, TerminalFault) else "going home" if value else "following",
+)
+def test_a_fault_at_a_real_terminal_stops_the_arm(arm_export: Path, fault: TerminalFault, going_home: bool):
+    found = found_by(lambda: run_at_terminal(fault, arm_export, going_home), fault.reason or "^$")
+    assert re.search(fault.reason, found.reason), found
+    assert found.to_rest is not None and found.to_rest < fault.to_rest + 0.5
+    assert found.is_log_whole
+
+
+def test_a_tap_of_the_dead_man_key_moves_nothing(arm_export: Path):
+    assert run_tap(arm_export).to_rest == 0.0
 
 
 @pytest.mark.parametrize("name", REFUSALS)

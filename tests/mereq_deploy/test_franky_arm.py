@@ -9,12 +9,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+import franky
 import numpy as np
 import pytest
 
 from mereq_deploy.action import Target
 from mereq_deploy.arm import ArmError, FrankyArm
+from mereq_deploy.arm.franky_gripper import FrankyGripper
 from mereq_deploy.contract import Contract
+from mereq_deploy.fr3 import JOINT_HIGH, JOINT_LOW, frames
 from mereq_deploy.safety import Measured, SafetyFilter, SafetyLimits
 from mereq_deploy.simulated.controller import serve
 from mereq_deploy.simulated.process import simulated_robot
@@ -74,6 +77,7 @@ def test_the_arm_is_read_moved_pressed_and_stopped(controller, arm_contract):
 
     arm.begin_home(speed=0.2)
     assert arm.is_home(30.0)
+    arm.end_home()
     np.testing.assert_allclose(arm.snapshot().measured.joint_position, [*arm_contract.home.values()], atol=0.02)
 
 
@@ -84,6 +88,76 @@ def test_the_first_reading_is_that_of_the_tool(controller, arm_contract):
         arm = FrankyArm(controller, contract, LIMITS)
         assert arm.snapshot().measured.tool_position[2] == pytest.approx(height, abs=5e-3)
         del arm  # a second client would be refused
+
+
+def reported(address: str) -> franky.RobotState:
+    return franky.Robot(address, realtime_config=franky.RealtimeConfig.Ignore).state
+
+
+def test_what_an_earlier_run_set_on_the_arm_does_not_stay(controller, arm_contract):
+    """A load of 1.5 kg, another tool, another frame of stiffness; an empty hand is a load of 0 that is set as well."""
+    heavy = replace(arm_contract, tool=replace(arm_contract.tool, mass=1.5, point=(0.0, 0.0, 0.2)))
+    arm = FrankyArm(controller, heavy, LIMITS)
+    assert arm.what_was_set["load_kg"] == pytest.approx(1.5)
+    del arm
+    robot = franky.Robot(controller, realtime_config=franky.RealtimeConfig.Ignore)
+    robot.set_k([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0.1, 1])
+    del robot
+    empty = replace(arm_contract, tool=replace(arm_contract.tool, mass=0.0))
+    arm = FrankyArm(controller, empty, LIMITS)
+    assert arm.what_was_set["load_kg"] == 0.0
+    del arm
+    state = reported(controller)
+    assert state.m_load == 0.0
+    np.testing.assert_allclose(state.EE_T_K.matrix, np.eye(4))
+
+
+def test_a_dry_run_sets_nothing_and_sees_its_own_tool(controller, arm_contract):
+    longer = replace(arm_contract, tool=replace(arm_contract.tool, mass=0.5, point=(0.0, 0.0, 0.1634)))
+    arm = FrankyArm(controller, longer, LIMITS)
+    place = arm.snapshot().measured.tool_position
+    del arm
+    arm = FrankyArm(controller, arm_contract, LIMITS, dry_run=True)
+    measured = arm.snapshot().measured
+    assert arm.what_was_set == {}
+    del arm
+    # The tool points down: one that is 30 mm shorter ends 30 mm higher.
+    np.testing.assert_allclose(measured.tool_position, place + np.array([0.0, 0.0, 0.03]), atol=2e-3)
+    state = reported(controller)
+    assert state.m_load == pytest.approx(0.5)
+
+
+def test_links_and_hand_are_where_the_arms_own_model_has_them(controller):
+    robot = franky.Robot(controller, realtime_config=franky.RealtimeConfig.Ignore)
+    model, rng = robot.model, np.random.default_rng(0)
+    names = [*(f"Joint{i}" for i in range(1, 8)), "Flange"]
+    for joints in rng.uniform(JOINT_LOW, JOINT_HIGH, (20, 7)):
+        found = frames(joints)
+        for index, name in enumerate(names):
+            pose = model.pose(getattr(franky.Frame, name), joints, franky.Affine(), franky.Affine())
+            np.testing.assert_allclose(found[index], pose.matrix, atol=1e-3)
+
+
+def test_a_hand_that_closes_on_nothing_says_so_and_its_reading_has_an_age(controller, values, home):
+    grip = {"type": "gripper", "name": "grip", "width": 1, "unit": "m", "open_width": 0.08, "closed_width": 0.035}
+    contract = Contract.from_dict({**values, "action": [*values["action"], grip]})
+    assert contract.gripper is not None
+    hand = FrankyGripper(controller, contract.gripper)
+    try:
+        hand.want(0.035)
+        end = time.monotonic() + 20.0
+        failure = None
+        while failure is None and time.monotonic() < end:
+            failure = hand.take_failure()
+            time.sleep(0.02)
+        assert failure is not None and "did not grip anything" in failure
+        assert hand.take_failure() is None and hand.error is None and not hand.hand.is_gripping
+        assert time.monotonic() - hand.hand.time < 1.0
+    finally:
+        hand.stop()
+    read = hand.hand.time
+    time.sleep(0.3)
+    assert hand.hand.time == read  # who reads no more has a reading that grows old
 
 
 def test_an_arm_that_is_not_there_is_told_in_one_line(arm_contract):

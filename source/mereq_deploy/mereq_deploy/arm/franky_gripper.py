@@ -21,6 +21,9 @@ FORCE = 20.0
 """With which the fingers hold what is between them [N]; the hand can do 70 for a while."""
 
 
+EMPTY = 0.002
+"""How much less than closed the fingers may be apart with something between them [m]."""
+
 STOP_TIMEOUT = 0.1
 """Time that the last reading of the hand may take when it is to stop [s]."""
 
@@ -91,7 +94,9 @@ class FrankyGripper:
             try:
                 self.hand = self._read()
                 if self._moving is not None and self._moving.wait(0.0):
-                    if not self._moving.get():  # raises what the hand reported
+                    is_done = self._moving.get()  # raises what the hand reported
+                    closes = self._done == self._command.closed_width
+                    if not is_done or (closes and not self.hand.is_gripping):
                         self._failure = self._what_failed()
                     self._moving = None
                 wanted = self._wanted
@@ -113,4 +118,6 @@ class FrankyGripper:
 
     def _read(self) -> Hand:
         state = self._gripper.state
-        return Hand(state.width, state.is_grasped, time.monotonic())
+        # The hand counts any width as a grasp; fingers that are closer than closed have nothing between them.
+        is_gripping = state.is_grasped and state.width > self._command.closed_width - EMPTY
+        return Hand(state.width, is_gripping, time.monotonic())

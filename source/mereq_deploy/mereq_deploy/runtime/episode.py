@@ -35,6 +35,9 @@ class Outcome:
     phase: str = "waiting"
     """What it did last: ``waiting``, ``going home`` or ``following the policy``."""
 
+    home: dict[str, object] | None = None
+    """How long the way home took, and how often the guard looked; None if the arm did not come home."""
+
     steps: int = 0
     missed: int = 0
     """Answers that came later than the policy's period."""
@@ -80,7 +83,7 @@ class Episode:
     policy: Policy
     steps: int
     log: LogWriter
-    """Gets the way home, every step, and the end."""
+    """Gets every step, and the end."""
 
     strokes: Strokes | None = None
     """What there is to wipe off, for a policy that does."""
@@ -125,7 +128,7 @@ class Episode:
             self.log.write(
                 "end",
                 **{"stopped": stopped, "phase": outcome.phase, "steps": outcome.steps, "missed": outcome.missed},
-                **{"wall_time": outcome.wall_time, "hand": outcome.failures},
+                **{"wall_time": outcome.wall_time, "hand": outcome.failures, "home": outcome.home},
             )
 
     def _go_home(self, outcome: Outcome) -> None:
@@ -133,8 +136,7 @@ class Episode:
             self.before()
         outcome.phase = "going home"
         began = time.monotonic()
-        notes = self.arm.go_home()
-        self.log.write("home", seconds=time.monotonic() - began, **notes)
+        outcome.home = {**self.arm.go_home(), "seconds": time.monotonic() - began}
         outcome.phase = "following the policy"
 
     def _lead(self, outcome: Outcome, start: float) -> None:

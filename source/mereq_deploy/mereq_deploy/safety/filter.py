@@ -73,7 +73,7 @@ class SafetyFilter:
             np.asarray(gains[:3]) for gains in (contract.controller.stiffness, contract.controller.damping)
         )
         self.speed_per_error = float(np.max(stiffness / damping))
-        self.max_approach = min(self.max_speed, limits.max_approach_speed) / self.speed_per_error
+        self.max_approach = min(self.max_speed, limits.max_approach_speed)
         self._looks_untouched = round(TOUCH_TIME * rate_hz)
         # A step is also a force, and a stiffer controller must not press harder.
         self.max_step = min(limits.max_step, limits.max_force / float(np.max(stiffness)))
@@ -127,7 +127,7 @@ class SafetyFilter:
         # What moved since is the arm: neither may it be pulled out of where it may be, nor by more than a step.
         position = here + clamp("step", position - here, _shortened(position - here, self.max_step))
         if not self._touches(measured):
-            slowed = np.append(position[:2], max(position[2], here[2] - self.max_approach))
+            slowed = np.append(position[:2], max(position[2], here[2] - self._deepest(measured)))
             position = clamp("approach", position, slowed)
         box = np.minimum(self.low, here), np.maximum(self.high, here)
         self._reference = position = clamp("workspace", position, np.clip(position, *box))
@@ -140,6 +140,15 @@ class SafetyFilter:
         ahead = clamp("turn", ahead, _turned_at_most(ahead, self.limits.max_turn))
         self._orientation = _normalised(multiply(ahead, measured.hand_orientation))
         return Command(position, self._orientation, target.finger_opening, tuple(dict.fromkeys(clamped)))
+
+    def _deepest(self, measured: Measured) -> float:
+        """Return how far below the tool its reference may be while it touches nothing [m].
+
+        At the speed of approach it is what makes that speed; for a tool that friction holds it is a step.
+        """
+        enough = self.max_approach / self.speed_per_error
+        left = np.clip(1.0 + measured.point_velocity[2] / self.max_approach, 0.0, 1.0)
+        return enough + float(left) * max(0.0, self.max_step - enough)
 
     def _touches(self, measured: Measured) -> bool:
         """Return whether something has held the tool up lately."""

@@ -12,6 +12,7 @@ that the arm reports is that of MuJoCo's contacts. It listens on a loopback addr
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import ipaddress
 import os
@@ -236,6 +237,8 @@ def main() -> None:
     parser.add_argument("--bias", type=float, nargs=3, default=(0.0, 0.0, 0.0), help="error of the force sensed [N]")
     parser.add_argument("--until-eof", action="store_true", help="end soon after standard input does")
     args = parser.parse_args()
+    with contextlib.suppress(OSError):  # an arm's own controller has a processor to itself
+        os.nice(-10)
     if args.until_eof:
         threading.Thread(target=_end_after_input, daemon=True).start()
     serve(args.address, args.home, args.record, args.bias)

@@ -25,7 +25,7 @@ import numpy as np
 
 from ..arm import AT_REST, ArmError
 from ..contract import FILE_NAME, Contract, ContractError
-from ..guard import GuardedArm, Stopped
+from ..guard import GuardedArm, Stopped, StoppedError
 from ..guard.loop import PERIOD, REST_LOOKS
 from ..guard.messages import Settings
 from ..keyboard.handle import Keyboard
@@ -127,7 +127,9 @@ def run_fault(fault: Fault, contract: Contract, limits: SafetyLimits) -> Finding
 
 
 def _cause(fault: Fault, stopped: Stopped, seen: Witnessed, limits: SafetyLimits) -> float | None:
-    """Return when the cause was there, of a fault that came by itself [s]."""
+    """Return when the cause was there, of a fault that came by itself [s]; None if it cannot be known outside."""
+    if fault.cause_is_hidden:
+        return None
     if fault.begins is not None:
         return fault.begins(seen, limits)
     # A reading that grew old: it was new as long ago as the guard found it to be.
@@ -163,7 +165,7 @@ def run_killed_policy(contract: Contract, limits: SafetyLimits) -> Finding:
         )
         process.start()
         log_file = folder / LOG
-        while process.is_alive() and not (log_file.exists() and log_file.read_text().count("\n") > 20):
+        while process.is_alive() and not (log_file.exists() and log_file.read_text().count('"kind": "step"') > 20):
             time.sleep(0.01)
         killed = time.monotonic()
         process.kill()
@@ -181,10 +183,23 @@ REFUSALS = {
     "connection refused": "cannot connect to",
     "second client": "no answer from .* is another program connected|cannot connect to",
     "model file changed": "not the one that was exported",
+    "contract changed": "contract is not the one that was exported",
     "contract of another version": "version 2, this program reads 1",
     "contract of another robot": "for a robot Panda",
+    "force at rest": "feels 6.0 N before it touches anything",
+    "home through the table": "the tool would be at a height of 0.03. m at .* of the way home",
+    "away from the workspace": "outside the workspace along",
 }
 """What each has to be told as, as a regular expression."""
+
+STARTS = {
+    "home through the table": {"fr3_joint2": 0.38, "fr3_joint4": 0.45, "fr3_joint6": -1.17},
+    "away from the workspace": {"fr3_joint1": 1.4},
+}
+"""Where the arm stands, as offsets from home [rad]."""
+
+HIGH_TABLE = 0.03
+"""Height of what the way home leads through [m]; the tool is at 0.06 m and 0.07 m at both ends of it."""
 
 
 def run_refusal(name: str, folder: Path, limits: SafetyLimits) -> Finding:
@@ -199,33 +214,45 @@ def run_refusal(name: str, folder: Path, limits: SafetyLimits) -> Finding:
         The finding; ``to_rest`` is 0 for an arm that never moved.
     """
     contract = Contract.load(folder)
+    start = {joint: position + STARTS.get(name, {}).get(joint, 0.0) for joint, position in contract.home.items()}
+    if name == "home through the table":
+        limits = replace(limits, lowest=HIGH_TABLE)
+    bias = (0.0, 0.0, 6.0) if name == "force at rest" else (0.0, 0.0, 0.0)
     with contextlib.ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        robot = stack.enter_context(simulated_robot(contract.home, place / WITNESS))
-        address, spoilt = robot.address, place / "export"
+        robot = stack.enter_context(simulated_robot(start, place / WITNESS, bias))
+        spoilt = place / "export"
         shutil.copytree(folder, spoilt)
-        text = (spoilt / FILE_NAME).read_text(encoding="utf-8")
-        if name == "contract of another version":
-            (spoilt / FILE_NAME).write_text(text.replace('"version": 1', '"version": 2', 1), encoding="utf-8")
-        elif name == "contract of another robot":
-            (spoilt / FILE_NAME).write_text(text.replace('"FR3"', '"Panda"', 1), encoding="utf-8")
-        elif name == "model file changed":
-            model = spoilt / contract.models["policy"].files["onnx"]["name"]
-            model.write_bytes(model.read_bytes()[:-1] + b"?")
-        elif name == "connection refused":
-            address = "127.0.78.1"
-        elif name == "second client":
+        address = "127.0.78.1" if name == "connection refused" else robot.address
+        _spoil(name, spoilt, contract)
+        if name == "second client":
             first = GuardedArm(address, contract, limits, Settings(speed=1.0))
             stack.callback(first.close)
         try:
-            GuardedArm(address, Contract.load(spoilt), limits, Settings(speed=1.0)).close()
-            reason = "it began"
-        except (ArmError, ContractError) as error:
+            arm = GuardedArm(address, Contract.load(spoilt), limits, Settings(speed=1.0))
+            stack.callback(arm.close)
+            arm.go_home()
+            reason = "it went home"
+        except (ArmError, ContractError, StoppedError) as error:
             reason = str(error)
         time.sleep(AFTER)
         seen = witnessed(place)
         is_still = bool((seen.joint_speed < AT_REST).all())
         return Finding(name, reason, None, 0.0 if is_still else np.inf, True)
+
+
+def _spoil(name: str, folder: Path, contract: Contract) -> None:
+    """Do to an export what a refusal is about."""
+    file = folder / FILE_NAME
+    if name == "contract of another robot":
+        replace(contract, robot="Panda").save(folder)
+    elif name == "contract of another version":
+        file.write_text(file.read_text(encoding="utf-8").replace('"version": 1', '"version": 2', 1), encoding="utf-8")
+    elif name == "contract changed":
+        file.write_text(file.read_text(encoding="utf-8").replace("400.0", "900.0"), encoding="utf-8")
+    elif name == "model file changed":
+        model = folder / contract.models["policy"].files["onnx"]["name"]
+        model.write_bytes(model.read_bytes()[:-1] + b"?")
 
 
 # --- driving ----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from ..arm import FrankyArm, Snapshot
 from ..contract import Contract
 from ..fr3 import JOINT_HIGH, JOINT_LOW, JOINT_SPEED
 from ..guard import GuardedArm
+from ..guard.loop import Connect
 from ..keyboard.handle import Keyboard
 from ..safety import SafetyLimits
 from ..safety.monitor import CONTACT_TIME
@@ -155,7 +156,7 @@ class Fault:
     pull: tuple[float, float, float] | None = None
     """Which way the tool is pulled; None to sweep."""
 
-    connect: Callable[[str, Contract, SafetyLimits], FrankyArm] = FrankyArm
+    connect: Connect = FrankyArm
     arm_stays: bool = True
     """Whether there is an arm left that can come to rest."""
 
@@ -164,6 +165,9 @@ class Fault:
 
     begins: Callable[[Witnessed, SafetyLimits], float | None] | None = None
     """When the cause was there, by the witness [s]; of a fault that nobody injects."""
+
+    cause_is_hidden: bool = False
+    """Whether only the guard's process knows when the cause was there: then only the time to rest is told."""
 
     to_stop: float = 0.1
     """Time from the cause to the stop, at most [s]."""
@@ -212,11 +216,6 @@ def _starve_guard(seconds: float, times: int = 1) -> Callable[[Scene], None]:
     return starve
 
 
-def _hangs(seen: Witnessed, limits: SafetyLimits) -> float | None:
-    """It hangs in the guard's process, and nobody outside knows since when: what is told is how long the arm moved."""
-    return None
-
-
 def _joint_too_far(seen: Witnessed, limits: SafetyLimits) -> float | None:
     low, high = (np.array(bound) for bound in (JOINT_LOW, JOINT_HIGH))
     inside = (seen.joint_position >= low + limits.joint_margin) & (seen.joint_position <= high - limits.joint_margin)
@@ -242,7 +241,9 @@ FAULTS = (
     Fault("server frozen", "state is .* s old", lambda s: s.robot.freeze(), arm_stays=False),
     Fault("state stops updating", "state is .* s old", connect=StaleArm),
     Fault("client fails", "the guard failed: KeyError", connect=FailingArm),
-    Fault("client hangs", "the guard hung, and the system's watchdog ended it", connect=HangingArm, begins=_hangs),
+    Fault(
+        "client hangs", "the guard hung, and the system's watchdog ended it", connect=HangingArm, cause_is_hidden=True
+    ),
     Fault("policy returns NaN", "the policy says", _nan),
     Fault("policy takes 200 ms", "the policy has not answered", _slow),
     # Without its client an arm's own controller stops it: an FR3 after 20 ms, the simulated one at once when the

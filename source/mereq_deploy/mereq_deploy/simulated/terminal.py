@@ -37,7 +37,7 @@ class Terminal:
         self.shell = subprocess.Popen(
             [shell, "--norc", "--noprofile", "-i"],
             preexec_fn=lambda: os.login_tty(theirs),
-            env={**environment, "PS1": PROMPT, "TERM": "xterm", "HISTFILE": ""},
+            env={**environment, "PS1": PROMPT, "TERM": "dumb", "HISTFILE": ""},
         )
         os.close(theirs)
         self._shown = bytearray()

@@ -86,7 +86,7 @@ def _close_the_terminal(stage: Stage) -> None:
 LET_GO = "was let go|has not been held|no sign of life"
 
 TERMINAL_FAULTS = (
-    TerminalFault("key let go", lambda s: s.typist.let_go() and None, LET_GO),
+    TerminalFault("key let go", lambda s: s.typist.let_go(), LET_GO),
     TerminalFault("program suspended (SIGSTOP), key held", lambda s: s.signal(signal.SIGSTOP, s.program)),
     TerminalFault("program suspended (SIGSTOP), key let go", _suspend_and_let_go),
     TerminalFault("program suspended (SIGTSTP)", lambda s: s.signal(signal.SIGTSTP, s.program)),

@@ -44,11 +44,11 @@ class Typist:
         """Hold the space bar from now on."""
         self._holds.set()
 
-    def let_go(self) -> float:
-        """Let the space bar go; returns when no more of it is typed [s]."""
+    def let_go(self) -> None:
+        """Let the space bar go; afterwards no more of it is typed."""
         self._holds.clear()
         with self._writing:
-            return time.monotonic()
+            pass
 
     def type(self, keys: bytes) -> None:
         """Type keys."""
