@@ -91,13 +91,15 @@ def run_fault(fault: Fault, contract: Contract, limits: SafetyLimits) -> Finding
         policy = FaultyPolicy(contract, fault.pull)
         keyboard.wait_for_hold()
         injected: list[float] = []
+        is_over = threading.Event()
 
         def inject() -> None:
             if fault.on_the_way_home:
                 time.sleep(REST_TIME)
             else:
                 policy.has_begun.wait()
-            time.sleep(BEFORE)
+            if is_over.wait(BEFORE):  # something else stopped the arm before
+                return
             injected.append(time.monotonic())
             assert fault.inject is not None
             fault.inject(Scene(robot, arm, policy, keyboard, typist))
@@ -105,6 +107,7 @@ def run_fault(fault: Fault, contract: Contract, limits: SafetyLimits) -> Finding
         if fault.inject is not None:
             threading.Thread(target=inject, daemon=True).start()
         outcome = _lead(arm, contract, policy, folder)
+        is_over.set()
         log = LogReader(folder / LOG)
         assert outcome.stopped is not None
         stopped = outcome.stopped
