@@ -27,6 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from .arguments import MEREQ_ENTRY_POINT, TaskUsageError, add_task_args, check_name, parse_task_args
+from .meaning import policy_meaning
 from .physics import check_physics
 from .preference import HumanPreference
 from .quiet import quiet
@@ -53,7 +54,7 @@ class OpenTask:
     env: RslRlVecEnvWrapper
     names: dict[str, Any]
     """Fields of what a runner has to know: task, names of observations, features, metrics and
-    rewards, theta_star, texts."""
+    rewards, theta_star, texts, meaning."""
 
 
 def check_device(device: str) -> None:
@@ -187,6 +188,7 @@ def open_task(settings: TaskSettings, verbose: bool = False) -> Iterator[OpenTas
         TaskUsageError: This machine cannot run the chosen physics, or the person's preference does not fit the task.
     """
     check_physics(settings.env_cfg.sim)
+    meaning = policy_meaning(settings.env_cfg.to_dict())
     if settings.env_cfg.sim.device == "cpu":
         # Sums of several threads round otherwise for every number of cores, and a run would go another way on every
         # machine. They are no faster here: simulation takes one core, and networks are small.
@@ -200,7 +202,7 @@ def open_task(settings: TaskSettings, verbose: bool = False) -> Iterator[OpenTas
             cleanup.enter_context(_simulation(settings.env_cfg))
             env = RslRlVecEnvWrapper(gym.make(settings.task, cfg=settings.env_cfg))
         cleanup.callback(env.close)
-        yield OpenTask(env, describe(settings.task, env))
+        yield OpenTask(env, {**describe(settings.task, env), "meaning": meaning})
 
 
 @contextlib.contextmanager

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import torch
 from rsl_rl.env import VecEnv
 
+from ..meaning import PolicyMeaning
+
 
 class TaskError(ValueError):
     """A task does not keep what it promises. The message is one line."""
@@ -58,10 +60,16 @@ class TaskSpec:
     texts: TaskTexts = field(default_factory=TaskTexts)
     """What people are told about the task; a dictionary of its fields will do."""
 
+    meaning: PolicyMeaning | None = None
+    """Rate, scale of the actions and layout of the observations; a dictionary of its fields will do. None: the task
+    does not tell, and nothing is compared."""
+
     def __post_init__(self) -> None:
-        """Take texts as plain data, so that a task need not import the learner."""
+        """Take texts and meaning as plain data, so that a task need not import the learner."""
         if isinstance(self.texts, dict):
             object.__setattr__(self, "texts", TaskTexts(**self.texts))
+        if isinstance(self.meaning, dict):
+            object.__setattr__(self, "meaning", PolicyMeaning.from_dict(self.meaning))
 
     def check(self, env: VecEnv) -> None:
         """Compare the names with what the environment delivers.
