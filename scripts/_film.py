@@ -21,14 +21,15 @@ def film_run(folder: RunFolder) -> bool:
     Raises:
         RunFolderError: The folder does not tell how the run was started.
     """
-    kept = folder.read_params("arguments")
-    prior = kept["prior"] if kept["prior"] == "prior" else f"prior:{kept['prior']}"
-    run = folder.read_summary()
-    arguments = {"prior": prior, "aligned": f"aligned:{folder.path}", "expert": "expert"}
+    kept, run = folder.read_params("arguments"), folder.read_summary()
+    prior = folder.kept_policy("prior") or (kept["prior"] if kept["prior"] != "prior" else None)
+    # The settings of the environment come with the run.
+    arguments = {"prior": "prior" if prior is None else f"prior:{prior}"}
+    arguments |= {"aligned": f"aligned:{folder.path}", "expert": "expert"}
     command = [*script_command("compare.py"), "--task", run["task"], "--policies"]
     command += [arguments[name] for name in run["evaluation"]]
     command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", kept["device"]]
-    command += ["--output", str((folder.path / VIDEO).parent), *kept["settings"]]
+    command += ["--output", str((folder.path / VIDEO).parent)]
     if _run(command) != 0:
         return False
     log_video(folder.path, folder.path / VIDEO)

@@ -154,11 +154,11 @@ def report(output: Path, settings: tuple[str, ...], runs: Path) -> None:
 
 def write_texts(output: Path, texts: dict[str, str]) -> None:
     """Writes texts into files, and prints those that are made to be read."""
-    from mereq_algo.whole_file import write_whole
+    from mereq_algo.whole_file import write_text
 
     console = Console()
     for name, text in texts.items():
-        write_whole(output / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+        write_text(output / name, text)
         if name.endswith(".md"):
             console.print(text, markup=False, highlight=False, soft_wrap=True)
     console.print(f"benchmark: {output}")

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from _common import check_writable, command_line, load_policy, one_line_errors, policy_file, versions
+from _common import check_writable, command_line, one_line_errors, versions
+from _policies import PolicySource, find_policy, follower, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -52,18 +53,21 @@ def main() -> None:
     check_writable("export", args.output / "contract.json")
     if args.output.exists() and any(args.output.iterdir()) and not (args.output / "contract.json").is_file():
         raise TaskUsageError(f"output holds something else than an export: {args.output}")
-    files = {"policy": policy_file(args.task, args.run)}
+    source = find_policy(args.task, args.run)
+    sources = {args.run: source}
     if "prior" in args.also:
-        files["prior"] = policy_file(args.task, "prior")
+        # On an arm it must mean what it was trained with, whatever the run has used it for.
+        sources["prior"] = follower(find_policy(args.task, "prior", source.run))
 
     with quiet(not args.verbose):
-        from mereq_tasks.launch import open_task, resolve_task
+        from mereq_tasks.launch import open_task
 
-    settings = resolve_task(args, overrides)
+    settings = resolve_for(sources, args, overrides)
     settings.env_cfg.scene.num_envs = args.num_envs or NUM_ROBOTS
     console = Console()
     with open_task(settings, args.verbose) as task, tempfile.TemporaryDirectory() as folder:
-        worst = export(task, files, "sampler" in args.also, Path(folder), Path(args.run), args.seed)
+        named = {"policy": source, **({"prior": sources["prior"]} if "prior" in args.also else {})}
+        worst = export(task, named, "sampler" in args.also, Path(folder), Path(args.run), args.seed)
         replace_folder(Path(folder), args.output)
     console.print(f"files agree with the policy within {worst:.1e} on {2 * NUM_COMPARED:,} observations each")
     console.print(f"exported: {args.output}", soft_wrap=True, highlight=False)
@@ -97,7 +101,9 @@ def with_task_of_run(argv: list[str]) -> list[str]:
     return [*argv, "--task", RunFolder.open(args.run).read_summary()["task"]]
 
 
-def export(task: OpenTask, files: dict[str, Path], with_sampler: bool, folder: Path, run: Path, seed: int) -> float:
+def export(
+    task: OpenTask, sources: dict[str, PolicySource], with_sampler: bool, folder: Path, run: Path, seed: int
+) -> float:
     """Writes models and contract to a folder.
 
     Returns:
@@ -119,7 +125,9 @@ def export(task: OpenTask, files: dict[str, Path], with_sampler: bool, folder: P
 
     env, spec = task.env, TaskSpec(**task.names)
     num_obs = env.get_observations()["policy"].shape[1]
-    trained = {name: load_policy(file, spec, num_obs, env.num_actions, env.device) for name, file in files.items()}
+    trained = {
+        name: load_policy(source, spec, num_obs, env.num_actions, env.device) for name, source in sources.items()
+    }
     interface = describe_interface(env.unwrapped)  # type: ignore[arg-type]  # it is manager-based
     seen = observe(env, trained["policy"].policy, NUM_COMPARED, seed)
     low, high = ([value for term in interface["observation"] for value in term[bound]] for bound in ("low", "high"))
@@ -143,7 +151,7 @@ def export(task: OpenTask, files: dict[str, Path], with_sampler: bool, folder: P
             "features": list(spec.feature_names),
             "models": {name: describe_model(model) for name, model in written.items()},
             "versions": versions(),
-            **describe_source(run, trained["policy"]),
+            **describe_source(run, trained["policy"], list(spec.settings or ())),
         }
     )
     contract.save(folder)
@@ -181,9 +189,9 @@ def describe_model(model: Any) -> dict[str, Any]:
     }
 
 
-def describe_source(run: Path, trained: TrainedPolicy) -> dict[str, Any]:
-    """Returns θ and where the policy came from."""
-    source: dict[str, Any] = {"name": run.name, "command": command_line(), **trained.info.extra}
+def describe_source(run: Path, trained: TrainedPolicy, settings: list[str]) -> dict[str, Any]:
+    """Returns θ, where the policy came from, and what was changed of the task's environment."""
+    source: dict[str, Any] = {"name": run.name, "command": command_line(), **trained.info.extra, "settings": settings}
     if not run.is_dir():
         return {"theta": None, "source": source}
 

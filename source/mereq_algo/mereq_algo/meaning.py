@@ -63,9 +63,14 @@ class PolicyMeaning:
                     found.append(f"{part}.{path} {_shown(mine.get(path))} and {_shown(others.get(path))}")
         return found
 
+    @property
+    def step_sizes(self) -> dict[str, Any]:
+        """How far an action reaches at most, by the paths of :attr:`actions`."""
+        return {path: value for path, value in self.actions.items() if path.endswith(("_step", "step_size"))}
+
     def summary(self) -> str:
-        """Return rate and step sizes in a few words: ``20 Hz, tool.step_size 0.05 0.05 0.05``."""
-        steps = (f"{path} {_shown(value)}" for path, value in self.actions.items() if path.endswith(("_step", "_size")))
+        """Return rate and step sizes in a few words: ``20 Hz, tool.step_size [0.05 0.05 0.05]``."""
+        steps = (f"{path} {_shown(value)}" for path, value in self.step_sizes.items())
         return ", ".join((f"{self.rate_hz:.6g} Hz", *steps))
 
 

@@ -46,6 +46,9 @@ class TaskSettings:
     agent: dict[str, Any]
     """Settings of MEReQ, by name."""
 
+    settings: tuple[str, ...] = ()
+    """What the command line changed of the environment, as it was typed."""
+
 
 @dataclass
 class OpenTask:
@@ -54,7 +57,7 @@ class OpenTask:
     env: RslRlVecEnvWrapper
     names: dict[str, Any]
     """Fields of what a runner has to know: task, names of observations, features, metrics and
-    rewards, theta_star, texts, meaning."""
+    rewards, theta_star, texts, meaning, settings."""
 
 
 def check_device(device: str) -> None:
@@ -120,7 +123,7 @@ def resolve_task(args: argparse.Namespace, settings: Sequence[str]) -> TaskSetti
         env_cfg.sim.device = "cuda:0" if args.device == "cuda" else args.device
     check_device(env_cfg.sim.device)
     env_cfg.seed = args.seed
-    return TaskSettings(args.task, env_cfg, agent)
+    return TaskSettings(args.task, env_cfg, agent, tuple(env_settings))
 
 
 def load_view(task: str) -> ViewCfg:
@@ -202,7 +205,7 @@ def open_task(settings: TaskSettings, verbose: bool = False) -> Iterator[OpenTas
             cleanup.enter_context(_simulation(settings.env_cfg))
             env = RslRlVecEnvWrapper(gym.make(settings.task, cfg=settings.env_cfg))
         cleanup.callback(env.close)
-        yield OpenTask(env, {**describe(settings.task, env), "meaning": meaning})
+        yield OpenTask(env, {**describe(settings.task, env), "meaning": meaning, "settings": settings.settings})
 
 
 @contextlib.contextmanager

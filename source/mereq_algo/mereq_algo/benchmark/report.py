@@ -97,10 +97,11 @@ def _quality_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Return how good the last policies are, and beside them prior and expert, which tell what that is worth."""
     reference = next(iter(runs.values()))
     features = list(reference[0]["evaluation"]["expert"]["histograms"])
+    actions = reference[0]["evaluation"]["expert"].get("actions", "sampled")
     lines = [
-        "The last policy of each run over whole episodes: median over seeds. The last columns are the Jensen-Shannon"
-        " divergence of a feature's distribution from the expert's, in bits; the expert's own is that from another"
-        " seed's expert, below which nothing can be told.",
+        f"The last policy of each run over whole episodes, actions {actions}: median over seeds. The last columns are"
+        " the Jensen-Shannon divergence of a feature's distribution from the expert's, in bits; the expert's own"
+        " is that from another seed's expert, below which nothing can be told.",
         "",
         "| method | gap in expert return closed | success | prior's own return lost | "
         + " | ".join(f"`{name}`" for name in features)

@@ -55,7 +55,7 @@ def write_episodes(path: Path, episodes: Sequence[RecordedEpisode]) -> None:
             for number, episode in enumerate(episodes):
                 _fill(data.create_group(f"demo_{number}"), episode)
 
-    write_whole(path, write, durable=True)
+    write_whole(path, write)
 
 
 def _fill(demo: h5py.Group, episode: RecordedEpisode) -> None:

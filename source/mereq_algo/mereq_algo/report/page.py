@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..runner.evaluation import evaluation_rows
 from ..runner.run_folder import RunFolder
-from ..whole_file import write_whole
+from ..whole_file import write_text
 from .plots import feature_plots, intervention_plot, theta_plot
 
 VIDEO = Path("video") / "comparison.mp4"
@@ -85,7 +85,7 @@ def write_report(folder: RunFolder) -> Path:
         **_tables(summary),
     )
     path = folder.path / "report.html"
-    write_whole(path, lambda file: file.write_text(page, encoding="utf-8"))
+    write_text(path, page)
     return path
 
 

@@ -129,6 +129,6 @@ def evaluation_table(evaluations: dict[str, dict[str, Any]], title: str) -> Tabl
     table.add_section()
     for label, cells in features:
         table.add_row(f"feature {label}", *cells)
-    episodes = next(iter(evaluations.values()))["episodes"]
-    table.caption = f"mean ± standard error over {episodes} episodes"
+    first = next(iter(evaluations.values()))
+    table.caption = f"mean ± standard error over {first['episodes']} episodes, actions {first['actions']}"
     return table

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
+from ..methods import ANCHORED, CLONING
 from ..recording import RecordedEpisode, RecordingError, rollout_of
 from ..recording.episode import to_learn_from
+from .outcome import NOTHING_LEARNED
 from .supervision import SupervisedRound
 from .supervision_runner import SupervisionRunner
 
@@ -35,6 +39,7 @@ class RecordedRunner(SupervisionRunner):
         """
         super().__init__(*args, **kwargs)
         self._recorded = rollout_of(episodes, self.env.device)
+        self._num_shown = sum(episode.expert_samples for episode in to_learn_from(episodes))
         info = to_learn_from(episodes)[0].info
         for what, found, wanted in (
             ("of task", info.task, self.spec.task),
@@ -47,9 +52,12 @@ class RecordedRunner(SupervisionRunner):
                 raise RecordingError(f"recordings are {what} {found}, not {wanted}")
 
     def _run_rounds(self) -> str:
-        """Run the one round."""
+        """Run the one round, and return what came of it."""
         self._run_round(0)
-        return "learned"
+        if self.record.rounds_learned:
+            return "learned"
+        is_content = self._num_shown == 0 and self.cfg.method not in CLONING
+        return "content" if is_content else NOTHING_LEARNED
 
     def _supervise(self, index: int) -> SupervisedRound:
         """Let the prior run alone, and take in the recordings."""
@@ -57,5 +65,20 @@ class RecordedRunner(SupervisionRunner):
         return self._supervise_elsewhere(index, lambda: self._recorded)
 
     def _learns_from(self, index: int) -> bool:
-        """Learn in any case: that is what the recordings are for."""
-        return True
+        """Learn in any case, since that is what the recordings are for, unless they show nothing to learn.
+
+        Methods that are anchored to the prior, or clone, learn from what the person did. Those that infer the whole
+        reward learn as well from what was let pass.
+        """
+        return self.cfg.method not in (*ANCHORED, *CLONING) or self._num_usable_steps() > 0
+
+    def _num_shown_steps(self) -> int:
+        """Return in how many recorded steps the person acted, those that cannot be used included."""
+        return self._num_shown
+
+    def _num_usable_steps(self) -> int:
+        """Return how many of the person's steps have no number that is not finite."""
+        usable = self._recorded.valid & self._recorded.in_control
+        for name in ("obs", "action", "features"):
+            usable = usable & torch.isfinite(self._recorded.transitions[name]).all(dim=-1)
+        return int(usable.sum())
