@@ -205,8 +205,11 @@ def resolve_for(
         text = f"{name} was trained at {source.meaning().summary()}, and would act at {opened.summary()}"
         text += f" ({'; '.join(differences[:3])})"
         if not (trains and source.follows):
-            changed = ", ".join(environment_settings(overrides)) or "the task, which has changed since"
-            raise TaskUsageError(f"{text}: its actions would mean something else because of {changed}")
+            changed = " ".join(environment_settings([*applied, *overrides]))
+            raise TaskUsageError(
+                f"{text}: its actions or observations would mean something else"
+                + (f" with {changed}" if changed else ", the task has changed since")
+            )
         console.print(f"note: {text}", highlight=False, markup=False)
     if applied:
         console.print(f"settings of the policy: {' '.join(applied)}", highlight=False, markup=False)
