@@ -38,7 +38,9 @@ def one_line_errors() -> Iterator[None]:
     except ValueError as error:
         if not isinstance(error, _user_errors()):
             raise
-        line = " ".join(f"error: {error}".split())
+        from mereq_algo.plain_text import plain  # after what asks which packages the script has come to use
+
+        line = plain(" ".join(f"error: {error}".split()))
         Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
         sys.exit(2)
     except OSError as error:
@@ -61,8 +63,18 @@ def told_in_one_line(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        line = " ".join(f"{what}: {type(error).__name__}: {error}".split())
+        from mereq_algo.plain_text import plain
+
+        line = plain(" ".join(f"{what}: {type(error).__name__}: {error}".split()))
         Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
+
+
+def warn(text: str) -> None:
+    """Tells in one line what a user should know, on the error stream; what comes from outside in it is text alone."""
+    from mereq_algo.plain_text import plain
+
+    line = plain(" ".join(f"note: {text}".split()))
+    Console(stderr=True, soft_wrap=True).print(line, style="yellow", markup=False, highlight=False)
 
 
 def _user_errors() -> tuple[type[ValueError], ...]:

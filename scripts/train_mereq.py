@@ -33,6 +33,7 @@ from _common import (
     one_line_errors,
     told_in_one_line,
     versions,
+    warn,
 )
 from _film import film_run
 from _live import add_live_args, check_live_args, export_run, fill_in_address, start_supervision
@@ -56,15 +57,19 @@ def read_recordings(args: argparse.Namespace, overrides: list[str]) -> list[Reco
         TaskUsageError: The run is to be resumed, or a setting has no such form.
         RecordingError: There are no recordings, or they cannot be read.
     """
-    from mereq_algo.recording import find_recordings, read_episodes
+    from mereq_algo.recording import gather, notes_on
 
     if args.resume is not None:
         raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
     settings = [str(place) for place in args.from_recordings if "=" in place.name and not place.exists()]
     check_settings(settings)
     overrides += settings
-    files = find_recordings(place for place in args.from_recordings if str(place) not in settings)
-    return [episode for file in files for episode in read_episodes(file)]
+    places = (place for place in args.from_recordings if str(place) not in settings)
+    found = gather(places, args.skip_damaged)
+    episodes = [episode for _, episode in found.episodes]
+    for note in ([f"left out: {found.skipped}"] if found.skipped else []) + notes_on(episodes):
+        warn(note)
+    return episodes
 
 
 def device_of_process(device: str | None) -> str | None:
@@ -90,6 +95,7 @@ def main() -> None:
     parser.add_argument(
         "--from-recordings", nargs="+", type=Path, help="learn once from these files or folders, with no person present"
     )
+    parser.add_argument("--skip-damaged", action="store_true", help="go on without recordings that cannot be read")
     parser.add_argument("--resume", type=Path, help="run folder to go on with, from its last completed round")
     parser.add_argument(
         "--distributed",

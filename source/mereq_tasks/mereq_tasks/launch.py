@@ -10,7 +10,8 @@ import ast
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -240,6 +241,10 @@ def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
     return {
         "task": task,
         "obs_names": tuple(terms["policy"]),
+        "obs_columns": _columns(terms["policy"], unwrapped.observation_manager.group_obs_term_dim["policy"]),
+        "action_columns": _columns(
+            unwrapped.action_manager.active_terms, ((width,) for width in unwrapped.action_manager.action_term_dim)
+        ),
         "feature_names": tuple(terms["features"]),
         "metric_names": tuple(terms["metrics"]),
         "reward_names": tuple(unwrapped.reward_manager.active_terms),
@@ -251,6 +256,15 @@ def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
             "step_s": unwrapped.step_dt,
         },
     }
+
+
+def _columns(names: Iterable[str], shapes: Iterable[Sequence[int]]) -> tuple[str, ...]:
+    """Returns a name for each number of terms that are put one after the other."""
+    return tuple(
+        name if math.prod(shape) == 1 else f"{name}_{index}"
+        for name, shape in zip(names, shapes, strict=True)
+        for index in range(math.prod(shape))
+    )
 
 
 def _feature_text(features: Any, name: str) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
+from ..meaning import PolicyMeaning
 from ..methods import ANCHORED, CLONING
-from ..recording import RecordedEpisode, RecordingError, rollout_of
-from ..recording.episode import to_learn_from
+from ..recording import RecordedEpisode, RecordingError, RecordingInfo, num_not_finite, rollout_of, to_learn_from
 from .outcome import NOTHING_LEARNED
 from .supervision import SupervisedRound
 from .supervision_runner import SupervisionRunner
@@ -35,11 +35,12 @@ class RecordedRunner(SupervisionRunner):
             kwargs: Likewise.
 
         Raises:
-            RecordingError: They are of another task, or none is to be learned from.
+            RecordingError: They are of another task, rate or scale of actions, or none is to be learned from.
         """
         super().__init__(*args, **kwargs)
         self._recorded = rollout_of(episodes, self.env.device)
         self._num_shown = sum(episode.expert_samples for episode in to_learn_from(episodes))
+        self._num_dropped = num_not_finite(episodes)
         info = to_learn_from(episodes)[0].info
         for what, found, wanted in (
             ("of task", info.task, self.spec.task),
@@ -50,6 +51,28 @@ class RecordedRunner(SupervisionRunner):
         ):
             if found != wanted:
                 raise RecordingError(f"recordings are {what} {found}, not {wanted}")
+        self._check_meaning(info)
+
+    def _check_meaning(self, info: RecordingInfo) -> None:
+        """Refuse recordings whose actions mean something else than here.
+
+        Recordings of earlier versions tell the duration of a step alone, or nothing: what is known is compared.
+
+        Raises:
+            RecordingError: Rate, scale of actions or layout of observations differ.
+        """
+        meaning, step_s = self.spec.meaning, self.spec.texts.step_s
+        differing: list[str] = []
+        if info.meaning is not None and meaning is not None:
+            differing = info.meaning.differences(meaning)
+        elif info.rate_hz is not None and (meaning is not None or step_s):
+            here = PolicyMeaning(1.0 / step_s if meaning is None else meaning.rate_hz)
+            differing = PolicyMeaning(info.rate_hz).differences(here)
+        if differing:
+            raise RecordingError(
+                f"recordings were made with other settings than the task has here: {', '.join(differing)};"
+                " open the task with those of the recordings (env.decimation=..., env.actions...)"
+            )
 
     def _run_rounds(self) -> str:
         """Run the one round, and return what came of it."""
@@ -82,3 +105,8 @@ class RecordedRunner(SupervisionRunner):
         for name in ("obs", "action", "features"):
             usable = usable & torch.isfinite(self._recorded.transitions[name]).all(dim=-1)
         return int(usable.sum())
+
+    def _note_progress(self) -> None:
+        """Count recorded steps that are not finite among the rejected ones."""
+        super()._note_progress()
+        self.record.num_rejected += self._num_dropped

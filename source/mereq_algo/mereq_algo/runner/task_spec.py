@@ -62,6 +62,12 @@ class TaskSpec:
     texts: TaskTexts = field(default_factory=TaskTexts)
     """What people are told about the task; a dictionary of its fields will do."""
 
+    obs_columns: tuple[str, ...] = ()
+    """A name for each column of the group ``policy``, of tasks that tell; recordings carry them to other programs."""
+
+    action_columns: tuple[str, ...] = ()
+    """Likewise, for each number of the action."""
+
     meaning: PolicyMeaning | None = None
     """Rate, scale of the actions and layout of the observations; a dictionary of its fields will do. None: the task
     does not tell, and nothing is compared."""
