@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mereq_tasks.launch import OpenTask
 
-SLOW_TO_MAKE = ("any_task", "erase_task", "pick_place_task", "push_bottle_task", "run_folder", "ready")
+SLOW_TO_MAKE = ("trainers", "any_task", "erase_task", "pick_place_task", "push_bottle_task", "run_folder", "ready")
 
 
 def pytest_configure() -> None:
@@ -36,11 +36,16 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keeps tests that share something slow, or the machine, in one process; starts of the simulator come first.
 
-    Of what is left at the end nothing takes long, so that all processes end at about the same time.
+    Of what is left at the end nothing takes long, so that all processes end at about the same time. Tests that install
+    other programs are left out unless they are asked for by their mark.
     """
+    if "trainers" not in config.getoption("markexpr"):
+        unasked = [item for item in items if item.get_closest_marker("trainers")]
+        items[:] = [item for item in items if not item.get_closest_marker("trainers")]
+        config.hook.pytest_deselected(items=unasked)
     for item in items:
         if keeps_time(item):
             item.add_marker(pytest.mark.xdist_group("realtime"))

@@ -24,7 +24,7 @@ from .episode import RecordedEpisode, RecordingError
 FORMAT = "mereq-recording"
 FORMAT_VERSION = 1
 
-READ_LIMIT_S = 30.0
+READ_LIMIT_S = 20.0
 """Most that reading a file may take, plus a second a megabyte [s]. An episode takes 0.01 s."""
 
 _GROUPS = {"metrics": "metric_names", "reward_terms": "reward_names"}
