@@ -9,7 +9,7 @@ import subprocess
 
 from _common import script_command
 from mereq_algo.report import VIDEO
-from mereq_algo.runner import RunFolder, log_video
+from mereq_algo.runner import RunFolder, log_video, of_a_run
 
 
 def film_run(folder: RunFolder) -> bool:
@@ -22,14 +22,15 @@ def film_run(folder: RunFolder) -> bool:
         RunFolderError: The folder does not tell how the run was started.
     """
     kept, run = folder.read_params("arguments"), folder.read_summary()
-    prior = folder.kept_policy("prior") or (kept["prior"] if kept["prior"] != "prior" else None)
-    # The settings of the environment come with the run.
-    arguments = {"prior": "prior" if prior is None else f"prior:{prior}"}
-    arguments |= {"aligned": f"aligned:{folder.path}", "expert": "expert"}
-    command = [*script_command("compare.py"), "--task", run["task"], "--policies"]
-    command += [arguments[name] for name in run["evaluation"]]
-    command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", kept["device"]]
-    command += ["--output", str((folder.path / VIDEO).parent)]
+    with of_a_run(folder.path):
+        prior = folder.kept_policy("prior") or (kept["prior"] if kept["prior"] != "prior" else None)
+        # The settings of the environment come with the run.
+        arguments = {"prior": "prior" if prior is None else f"prior:{prior}"}
+        arguments |= {"aligned": f"aligned:{folder.path}", "expert": "expert"}
+        command = [*script_command("compare.py"), "--task", run["task"], "--policies"]
+        command += [arguments[name] for name in run["evaluation"]]
+        command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", str(kept["device"])]
+        command += ["--output", str((folder.path / VIDEO).parent)]
     if _run(command) != 0:
         return False
     log_video(folder.path, folder.path / VIDEO)

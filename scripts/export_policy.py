@@ -195,11 +195,13 @@ def describe_source(run: Path, trained: TrainedPolicy, settings: list[str]) -> d
     if not run.is_dir():
         return {"theta": None, "source": source}
 
-    from mereq_algo.runner import RunFolder
+    from mereq_algo.runner import RunFolder, of_a_run
 
-    summary = RunFolder.open(run).read_summary()
+    folder = RunFolder.open(run)
+    summary = folder.read_summary()
     kept = ("method", "seed", "status", "rounds", "expert_samples", "intervention_rate", "expert_return_gap_closed")
-    return {"theta": summary["theta"], "source": {**source, **{key: summary[key] for key in kept}}}
+    with of_a_run(folder.summary_file):
+        return {"theta": summary["theta"], "source": {**source, **{key: summary[key] for key in kept}}}
 
 
 if __name__ == "__main__":

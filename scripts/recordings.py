@@ -127,8 +127,9 @@ def export(args: argparse.Namespace, episodes: list[RecordedEpisode], console: C
     """Writes a dataset of all episodes that were not discarded.
 
     Raises:
-        TaskUsageError: There is something at its place already, or it cannot be written.
+        TaskUsageError: There is something at its place already.
         RecordingError: The episodes do not belong together.
+        WriteError: The dataset cannot be written.
     """
     from mereq_algo.recording import notes_on
     from mereq_algo.recording.lerobot import export_lerobot
@@ -139,10 +140,7 @@ def export(args: argparse.Namespace, episodes: list[RecordedEpisode], console: C
     check_writable("output", args.output)
     for note in notes_on(episodes):
         warn(note)
-    try:
-        written = {"lerobot": export_lerobot, "robomimic": export_robomimic}[args.format](episodes, args.output)
-    except OSError as error:
-        raise TaskUsageError(f"dataset cannot be written: {args.output} ({error.strerror or error})") from error
+    written = {"lerobot": export_lerobot, "robomimic": export_robomimic}[args.format](episodes, args.output)
     steps = sum(len(episode) for episode in written)
     console.print(f"{len(written)} episodes, {steps} steps: {plain(args.output)}", soft_wrap=True)
 

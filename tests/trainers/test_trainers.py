@@ -8,6 +8,7 @@ A dataset that loads may still be one that no policy trains on.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -15,6 +16,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from mereq_algo.recording.lerobot import export_lerobot
 from mereq_algo.recording.robomimic import export_robomimic
@@ -76,15 +78,14 @@ import json, sys
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.utils.feature_utils import dataset_to_policy_features
 found = LeRobotDataset("local/reach", root=sys.argv[1], delta_timestamps={"action": [0.0, 1.0 / float(sys.argv[2])]})
-features = {name: [found.type.value, list(found.shape)] for name, found in dataset_to_policy_features(found.features).items()}
+features = dataset_to_policy_features(found.features).items()
+features = {name: [feature.type.value, list(feature.shape)] for name, feature in features}
 frame = found[1]
 print(json.dumps([found.fps, len(found), features, float(frame["timestamp"]), frame["action"].tolist()]))
 """
 
 
 def test_lerobot_reads_the_rate_and_the_next_action(trainers, lerobot_dataset, tmp_path):
-    import json
-
     (tmp_path / "look.py").write_text(LOOK)
     found = run(trainers / "python", tmp_path / "look.py", lerobot_dataset, str(RATE_HZ)).splitlines()
     fps, count, features, timestamp, actions = json.loads(next(line for line in found if line.startswith("[")))
@@ -93,7 +94,7 @@ def test_lerobot_reads_the_rate_and_the_next_action(trainers, lerobot_dataset, t
     assert count == sum(len(episode) for episode in recorded)
     assert features["observation.state"] == ["STATE", [OBS]] and features["observation.environment_state"][0] == "ENV"
     assert features["action"] == ["ACTION", [ACTIONS]]
-    assert actions == pytest.approx(recorded[0].transitions["action"][1:3].tolist())
+    torch.testing.assert_close(torch.tensor(actions), recorded[0].transitions["action"][1:3])
 
 
 def test_robomimic_trains_and_validates_on_its_filter_keys(trainers, tmp_path):
@@ -106,9 +107,12 @@ def test_robomimic_trains_and_validates_on_its_filter_keys(trainers, tmp_path):
 
 ENV = """
 import sys
+import robomimic.utils.obs_utils as observations
+observations.initialize_obs_utils_with_obs_specs({"obs": {"low_dim": ["policy"]}})
 import robomimic.envs.env_base as base, robomimic.utils.env_utils as envs, robomimic.utils.file_utils as files
 meta = files.get_env_metadata_from_dataset(sys.argv[1])
-assert envs.get_env_type(env_meta=meta) in (base.EnvType.ROBOSUITE_TYPE, base.EnvType.GYM_TYPE, base.EnvType.IG_MOMART_TYPE)
+known = (base.EnvType.ROBOSUITE_TYPE, base.EnvType.GYM_TYPE, base.EnvType.IG_MOMART_TYPE)
+assert envs.get_env_type(env_meta=meta) in known
 shapes = files.get_shape_metadata_from_dataset(sys.argv[1], all_obs_keys=["policy"])
 print("rate", meta["env_kwargs"]["control_freq"], shapes["ac_dim"], shapes["all_shapes"]["policy"])
 """
@@ -117,10 +121,7 @@ print("rate", meta["env_kwargs"]["control_freq"], shapes["ac_dim"], shapes["all_
 def test_robomimic_accepts_what_is_said_of_the_environment(trainers, tmp_path):
     dataset = tmp_path / "all.hdf5"
     export_robomimic(episodes(), dataset)
-    (tmp_path / "env.py").write_text(
-        "import robomimic.utils.obs_utils as o; o.initialize_obs_utils_with_obs_specs({'obs': {'low_dim': ['policy']}})\n"
-        + ENV
-    )
+    (tmp_path / "env.py").write_text(ENV)
     output = run(trainers / "python", tmp_path / "env.py", dataset)
     (line,) = (line for line in output.splitlines() if line.startswith("rate "))
     _, rate, actions, shape = line.split(maxsplit=3)

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Trains robomimic's BC for a few steps with its own train script. Arguments: the dataset, a folder for what it writes."""
+"""Trains robomimic's BC for a few steps with its own train script.
+
+Arguments: the dataset, and a folder for what it writes.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ with config.values_unlocked():
     config.train.cuda, config.train.num_data_workers = False, 0
     config.experiment.name = "bc"
     config.experiment.validate = True
+    config.experiment.save.every_n_epochs = 1
     config.experiment.epoch_every_n_steps = config.experiment.validation_epoch_every_n_steps = 3
     config.experiment.rollout.enabled = False
     config.observation.modalities.obs.low_dim = ["policy"]

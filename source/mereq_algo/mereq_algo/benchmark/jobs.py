@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import json
 import re
 import shlex
 import subprocess
@@ -16,6 +15,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..runner.run_folder import of_a_run, read_summary
+from .measures import check_figures
 
 FINISHED = ("converged", "budget_spent")
 """What ``status`` says of a run that needs nothing more."""
@@ -101,14 +103,17 @@ class Job:
         say, is none of this job; that more rounds may be taken meanwhile undoes none that is finished.
 
         The summary's ``method`` is that of the job, which for an ablation is its name.
+
+        Raises:
+            RunFolderError: The summary of a run of this name is damaged.
         """
         files = sorted((logs / self.task).glob(f"*_{glob.escape(self.name)}/summary.json"), reverse=True)
-        summaries = [(file.parent, json.loads(file.read_text(encoding="utf-8"))) for file in files]
-        found = [
-            (folder, summary | {"method": self.method})
-            for folder, summary in summaries
-            if self._is_of(summary["command"], is_finished=summary["status"] in FINISHED)
-        ]
+        found = []
+        for file in files:
+            summary = read_summary(file)
+            with of_a_run(file):
+                if self._is_of(summary["command"], is_finished=summary["status"] in FINISHED):
+                    found.append((file.parent, summary | {"method": self.method}))
         return min(
             found, key=lambda run: (run[1]["status"] not in FINISHED, not _state(run[0]).is_file()), default=None
         )
@@ -121,7 +126,12 @@ class Job:
     def result(self, logs: Path) -> dict[str, Any] | None:
         """Return the summary of a run that needs nothing more, or None."""
         found = self.find(logs)
-        return found[1] if found is not None and found[1]["status"] in FINISHED else None
+        if found is None or found[1]["status"] not in FINISHED:
+            return None
+        folder, summary = found
+        with of_a_run(folder / "summary.json"):
+            check_figures(summary)
+        return summary
 
     def is_finished(self, logs: Path) -> bool:
         """Return whether the run needs nothing more."""

@@ -72,8 +72,6 @@ def rollout_of(episodes: Sequence[RecordedEpisode], device: torch.device | str =
         RecordingError: There is nothing to learn from, or the episodes do not belong together.
     """
     kept = to_learn_from(episodes)
-    if not any(bool(episode.is_finite.any()) for episode in kept):
-        raise RecordingError(f"none of {len(kept)} recorded episodes has a step whose numbers are all finite")
     first = kept[0].info
     length = max(len(episode) for episode in kept)
 

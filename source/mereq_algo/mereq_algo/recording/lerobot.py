@@ -44,7 +44,7 @@ def export_lerobot(episodes: Sequence[RecordedEpisode], folder: Path, task: str 
 
     Raises:
         RecordingError: The episodes do not belong together, or do not say how long a step is.
-        OSError: The folder cannot be written.
+        WriteError: The folder cannot be written.
     """
     episodes = until_not_finite(episodes)
     rate = episodes[0].info.rate_hz

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..whole_file import WriteError, synchronize
+
 
 def write_whole_folder(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a temporary folder beside the path, sync it, then rename it into place.
@@ -25,11 +27,20 @@ def write_whole_folder(path: Path, write: Callable[[Path], Any]) -> None:
         write: Writes into the folder that it is given.
 
     Raises:
-        OSError: It cannot be written, or there is something already that is no empty folder.
+        WriteError: It cannot be written, or there is something already that is no empty folder.
     """
     path = path.absolute()
+    try:
+        _write(path, write)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise WriteError.of(path, error.errno) from error
+
+
+def _write(path: Path, write: Callable[[Path], Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    _clear_leftovers(path)
+    _clear_left_overs(path)
     temporary = path.with_name(f"{_prefix(path)}{uuid.uuid4().hex}")
     temporary.mkdir()
     try:
@@ -37,26 +48,26 @@ def write_whole_folder(path: Path, write: Callable[[Path], Any]) -> None:
             write(temporary)
             for folder, _, names in os.walk(temporary, topdown=False):
                 for name in names:
-                    _synchronize(Path(folder, name))
-                _synchronize(Path(folder))
+                    synchronize(Path(folder, name))
+                synchronize(Path(folder))
             os.rename(temporary, path)  # replaces an empty folder, and no other
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _synchronize(path.parent)
+    synchronize(path.parent)
 
 
 def _prefix(path: Path) -> str:
     return f".{path.name}.unfinished-"
 
 
-def _clear_leftovers(path: Path) -> None:
+def _clear_left_overs(path: Path) -> None:
     """Remove what writers of this path left that are no more."""
     prefix = _prefix(path)
-    for leftover in path.parent.iterdir():
-        if leftover.name.startswith(prefix):
-            with contextlib.suppress(OSError), _held(leftover):
-                shutil.rmtree(leftover)
+    for left_over in path.parent.iterdir():
+        if left_over.name.startswith(prefix):
+            with contextlib.suppress(OSError), _held(left_over):
+                shutil.rmtree(left_over)
 
 
 @contextlib.contextmanager
@@ -70,13 +81,5 @@ def _held(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _synchronize(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -11,7 +11,7 @@ from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .outcome import FINISHED, NOTHING_LEARNED
 from .policy_training import train_policy
 from .recorded_run import RecordedRunner
-from .run_folder import RunFolder, RunFolderError
+from .run_folder import RunFolder, RunFolderError, of_a_run
 from .run_listener import RunListener
 from .run_lock import RunInUseError
 from .run_record import TIMES, RunRecord
@@ -49,5 +49,6 @@ __all__ = [
     "evaluation_table",
     "log_video",
     "make_person",
+    "of_a_run",
     "train_policy",
 ]

@@ -29,6 +29,22 @@ class RunFolderError(ValueError):
 
 
 @contextlib.contextmanager
+def of_a_run(file: Path) -> Iterator[None]:
+    """Turns what breaks where a file holds something else than a run writes into one line that names the file.
+
+    Raises:
+        RunFolderError: The file is of another shape. An error that is one line already is passed on.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if type(error) not in (ValueError, UnicodeDecodeError, UnicodeEncodeError) and isinstance(error, ValueError):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RunFolderError(f"run folder is damaged: {file} (it is not what a run writes; {reason[:200]})") from error
+
+
+@contextlib.contextmanager
 def interrupts_put_off() -> Iterator[None]:
     """Lets Ctrl-C wait until a set of files that belong together is written."""
     if threading.current_thread() is not threading.main_thread():  # signals reach the main thread alone
@@ -97,6 +113,8 @@ class RunFolder:
                 )
             raise RunFolderError(f"not a run folder (no summary.json): {path}")
         found = folder.read_summary().get("task")
+        if not isinstance(found, str):
+            raise RunFolderError(f"run folder is damaged: {folder.summary_file} (it names no task)")
         if task is not None and found != task:
             raise RunFolderError(f"run folder is of task {found}, not {task}: {path}")
         return folder
@@ -168,7 +186,7 @@ class RunFolder:
         """
         file = self.path / "params" / f"{name}.yaml"
         try:
-            values = yaml.safe_load(file.read_text(encoding="utf-8"))
+            values = yaml.safe_load(_text_of(file))
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise _damaged(file, error) from error
         if not isinstance(values, dict):
@@ -199,13 +217,7 @@ class RunFolder:
         Raises:
             RunFolderError: It is damaged.
         """
-        try:
-            summary = json.loads(self.summary_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise _damaged(self.summary_file, error) from error
-        if not isinstance(summary, dict):
-            raise RunFolderError(f"run folder is damaged: {self.summary_file} (it holds no summary)")
-        return summary
+        return read_summary(self.summary_file)
 
     def _state_file_of(self, rank: int) -> Path:
         return self.state_file if rank == 0 else self.state_file.with_name(f"state_rank{rank}.pt")
@@ -246,6 +258,32 @@ class RunFolder:
         if not isinstance(state, dict) or "learner" not in state:
             raise RunFolderError(f"run state is damaged: {file} (it holds no state of a run)")
         return state
+
+
+def read_summary(file: Path) -> dict[str, Any]:
+    """Read the summary of a run.
+
+    Raises:
+        RunFolderError: The file is missing or damaged.
+    """
+    try:
+        summary = json.loads(_text_of(file))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(file, error) from error
+    if not isinstance(summary, dict):
+        raise RunFolderError(f"run folder is damaged: {file} (it holds no summary)")
+    return summary
+
+
+def _text_of(file: Path) -> str:
+    """Return what a file says; a pipe, say, would keep its reader waiting for ever.
+
+    Raises:
+        OSError: It is missing, no file, or unreadable.
+    """
+    if file.exists() and not file.is_file():
+        raise OSError("it is not a file")
+    return file.read_text(encoding="utf-8")
 
 
 def _damaged(file: Path, error: BaseException, what: str = "run folder") -> RunFolderError:
