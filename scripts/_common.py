@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import io
 import os
 import platform
 import shlex
@@ -18,12 +19,29 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from mereq_tasks.arguments import TaskUsageError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+class PlainConsole(Console):
+    """Prints what it is given as text: no markup, and nothing that a terminal takes for a command."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, **options})
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints as rich does; names of files, tasks and people may hold anything."""
+        from mereq_algo.plain_text import plain
+
+        def printable(text: str) -> str:
+            return "\n".join(map(plain, text.split("\n")))
+
+        super().print(*(printable(item) if isinstance(item, str) else item for item in objects), **options)
 
 
 @contextlib.contextmanager
@@ -33,6 +51,8 @@ def one_line_errors() -> Iterator[None]:
     The latter ends a program at once unless it is told otherwise, and half a file would stay.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that this terminal has no letters for
     try:
         yield
     except ValueError as error:
@@ -49,7 +69,9 @@ def one_line_errors() -> Iterator[None]:
         if error.errno not in DISK_ERRORS:
             raise
         place = f": {error.filename}" if error.filename else ""
-        line = f"error: {CAUSES[error.errno]}{place}"
+        from mereq_algo.plain_text import plain
+
+        line = plain(f"error: {CAUSES[error.errno]}{place}")
         Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
         sys.exit(2)
     except KeyboardInterrupt:

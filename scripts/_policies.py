@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from _common import PlainConsole
 from mereq_tasks.arguments import SETTING_FORMS, TaskUsageError, check_name
 from mereq_tasks.quiet import quiet
 from mereq_tasks.shipped import shipped_policy
@@ -115,7 +114,7 @@ def meaning_of_run(run: RunFolder) -> PolicyMeaning:
             return PolicyMeaning.from_dict(found)
     try:
         return PolicyMeaning.from_dict(policy_meaning(run.read_params("env")))
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         if isinstance(error, RunFolderError):
             raise
         file = run.path / "params" / "env.yaml"
@@ -197,7 +196,7 @@ def resolve_for(
 
     settings = resolve_task(args, [*applied, *overrides])
     opened = PolicyMeaning.from_dict(policy_meaning(settings.env_cfg.to_dict()))
-    console = Console(soft_wrap=True)
+    console = PlainConsole(soft_wrap=True)
     for name, source in sources.items():
         differences = source.meaning().differences(opened)
         if not differences:

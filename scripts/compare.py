@@ -18,10 +18,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from _common import REPOSITORY, check_writable, one_line_errors
+from _common import REPOSITORY, PlainConsole, check_writable, one_line_errors
 from _policies import SHIPPED, PolicySource, find_policy, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
@@ -79,7 +78,7 @@ def run_episodes(
     sources: dict[str, PolicySource],
     person_cfg: PersonCfg | None,
     args: argparse.Namespace,
-    console: Console,
+    console: PlainConsole,
 ) -> dict[str, list[FilmedEpisode]]:
     """Returns the episodes of every policy, by its name; supervised if there are settings of a person."""
     from mereq_algo.film import film_episodes
@@ -141,7 +140,7 @@ def main() -> None:
     view, size = load_view(args.task), pane_size(len(sources))
     add_view(settings.env_cfg, view, *size)
     person_cfg = MEReQCfg.from_dict(settings.agent).person if args.supervised else None
-    console = Console()
+    console = PlainConsole()
     with open_task(settings, args.verbose) as task:
         env = cast("ManagerBasedRLEnv", task.env.unwrapped)
         stage = Stage(env, view, *size)

@@ -20,9 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from _common import check_writable, command_line, one_line_errors, versions
+from _common import PlainConsole, check_writable, command_line, one_line_errors, versions
 from _policies import PolicySource, find_policy, follower, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
@@ -64,7 +62,7 @@ def main() -> None:
 
     settings = resolve_for(sources, args, overrides)
     settings.env_cfg.scene.num_envs = args.num_envs or NUM_ROBOTS
-    console = Console()
+    console = PlainConsole()
     with open_task(settings, args.verbose) as task, tempfile.TemporaryDirectory() as folder:
         named = {"policy": source, **({"prior": sources["prior"]} if "prior" in args.also else {})}
         worst = export(task, named, "sampler" in args.also, Path(folder), Path(args.run), args.seed)

@@ -14,9 +14,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from _common import check_writable, one_line_errors
+from _common import PlainConsole, check_writable, one_line_errors
 from _policies import find_policy, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
@@ -50,7 +48,7 @@ def main() -> None:
     settings = resolve_for({args.policy: source}, args, overrides)
     if args.num_envs is None:
         settings.env_cfg.scene.num_envs = min(args.episodes, settings.env_cfg.scene.num_envs)
-    console = Console()
+    console = PlainConsole()
     with open_task(settings, args.verbose) as task:
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         spec.check(env)

@@ -21,10 +21,9 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
-from _common import one_line_errors
+from _common import PlainConsole, one_line_errors
 from _policies import find_policy, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
@@ -146,7 +145,8 @@ def main() -> None:
     table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
     lessons.title = f"mean features a step ± standard error of {cfg.num_supervised} episodes"
     alike.title = f"steps until success; mean and quantiles of what the person minds a step ({cfg.person.rule})"
-    Console().print(table, alike, lessons, f"log π of {first} charges for the person's own actions, a step: {charges}")
+    charged = f"log π of {first} charges for the person's own actions, a step: {charges}"
+    PlainConsole().print(table, alike, lessons, charged)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
-from _common import one_line_errors
+from _common import PlainConsole, one_line_errors
 from _policies import find_policy, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
@@ -155,7 +154,7 @@ def show(
         all_seen, fullest = np.concatenate(seen), [each.max() for each in seen]
         numbers = (all_seen.mean(), np.percentile(all_seen, 99), np.mean(fullest))
         room.add_row(name, *(f"{number:.1f}" for number in numbers), str(all_seen.max()), limit)
-    console = Console()
+    console = PlainConsole()
     console.print(table)
     console.print(room)
 

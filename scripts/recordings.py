@@ -15,10 +15,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
-from _common import check_writable, one_line_errors, warn
+from _common import PlainConsole, check_writable, one_line_errors, warn
 from mereq_algo.plain_text import plain
 from mereq_tasks.arguments import TaskUsageError
 
@@ -46,7 +45,7 @@ def main() -> None:
     found = gather(args.places, args.skip_damaged)
     if found.skipped:
         warn(f"left out: {found.skipped}")
-    console = Console(highlight=False, markup=False)
+    console = PlainConsole(highlight=False)
     if args.command == "export":
         export(args, [episode for _, episode in found.episodes], console)
         return
@@ -54,7 +53,7 @@ def main() -> None:
         console.print(as_table(found.episodes))
         return
     for file, episode in found.episodes:
-        console.print(plain(file), soft_wrap=True)
+        console.print(str(file), soft_wrap=True)
         console.print(as_details(episode))
 
 
@@ -123,7 +122,7 @@ def as_details(episode: RecordedEpisode) -> Table:
     return table
 
 
-def export(args: argparse.Namespace, episodes: list[RecordedEpisode], console: Console) -> None:
+def export(args: argparse.Namespace, episodes: list[RecordedEpisode], console: PlainConsole) -> None:
     """Writes a dataset of all episodes that were not discarded.
 
     Raises:
@@ -142,7 +141,7 @@ def export(args: argparse.Namespace, episodes: list[RecordedEpisode], console: C
         warn(note)
     written = {"lerobot": export_lerobot, "robomimic": export_robomimic}[args.format](episodes, args.output)
     steps = sum(len(episode) for episode in written)
-    console.print(f"{len(written)} episodes, {steps} steps: {plain(args.output)}", soft_wrap=True)
+    console.print(f"{len(written)} episodes, {steps} steps: {args.output}", soft_wrap=True)
 
 
 if __name__ == "__main__":

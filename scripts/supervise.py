@@ -21,9 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from _common import REPOSITORY, check_writable, one_line_errors, versions
+from _common import REPOSITORY, PlainConsole, check_writable, one_line_errors, versions
 from _live import add_live_args, check_live_args, fill_in_address
 from _policies import find_policy, load_policy_file, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
@@ -64,7 +62,7 @@ def main() -> None:
     # The process that learns has settled what the task is opened with; it shows one policy after the other.
     sources = {args.policy: find_policy(args.task, args.policy)} if args.link is None else {}
 
-    console = Console()
+    console = PlainConsole()
     with open_session(args, resolve_for(sources, args, overrides), folder) as (session, panel, server, load):
         if args.link is not None:
             from mereq_algo.live import Link

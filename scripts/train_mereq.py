@@ -23,10 +23,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from _common import (
     REPOSITORY,
+    PlainConsole,
     check_writable,
     command_line,
     hardware,
@@ -210,7 +209,7 @@ def run(
     overrides = [*settings.settings, *(setting for setting in overrides if setting.startswith("agent."))]
     if folder is not None:
         check_unfinished(folder, cfg)
-    console = Console()
+    console = PlainConsole()
     with contextlib.ExitStack() as cleanup:
         ranks = Ranks()
         if args.distributed:

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mereq_algo.benchmark import Job, as_csv, as_markdown, as_search_markdown, finished_runs
+from mereq_algo.benchmark import Job, check_figures, finished_runs, write_plots
 from mereq_algo.networks import load_checkpoint
 from mereq_algo.recording import gather, notes_on, rollout_of
 from mereq_algo.report import write_report
@@ -88,10 +88,10 @@ def readers(run: Path, scripts: dict[str, Any]) -> dict[str, dict[str, Callable[
 
     def tables() -> None:
         found = finished_runs(logs, ["mereq"])
+        check_figures(logs, found)
+        check_figures(logs, found, is_search=True)
         if found:
-            as_csv(found)
-            as_markdown(found, ["mereq"])
-            as_search_markdown([("", found[0])])
+            write_plots(logs, found, ["mereq"])
 
     def arguments() -> None:
         parser = argparse.ArgumentParser()

@@ -101,22 +101,6 @@ def gap_closed(value: float, prior: float, expert: float) -> float:
     return (value - prior) / (expert - prior) if expert != prior else math.nan
 
 
-def check_figures(summary: dict[str, Any]) -> None:
-    """Look at all figures of a finished run that tables and plots are made of.
-
-    Raises:
-        ArithmeticError, LookupError, TypeError, ValueError: It is no summary of a run, or of one without an expert.
-    """
-    num_rounds = len(round_rows(summary))
-    if num_rounds == 0:
-        raise ValueError("no rounds")
-    sample_counts([summary], THRESHOLDS[0])
-    for policy in ("prior", "aligned", "expert"):
-        found = summary["evaluation"][policy]
-        divergence(found["histograms"], summary["evaluation"]["expert"]["histograms"])
-        float(found["success_rate"]["mean"]), float(found["return_prior_reward"]["mean"])
-
-
 def round_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one row for each round of a run: the rows of ``benchmark.csv``.
 
