@@ -9,6 +9,7 @@ import dataclasses
 import math
 import os
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -40,11 +41,24 @@ VECTORS = NUMBERS[:-1]
 FLAGS = ("in_control", "terminated")
 
 
-def refusal(file: Path) -> str:
-    with pytest.raises(RecordingError) as error:
-        read_episodes(file)
-    assert "\n" not in str(error.value) and str(file) in str(error.value)
-    return str(error.value)
+@pytest.fixture(scope="module")
+def reader() -> Iterator[RecordingReader]:
+    """One for all tests: its process takes a moment to start."""
+    with RecordingReader() as reader:
+        yield reader
+
+
+@pytest.fixture
+def refusal(reader) -> Callable[[Path], str]:
+    """Returns the one line that a file is refused with."""
+
+    def refuse(file: Path) -> str:
+        with pytest.raises(RecordingError) as error:
+            reader.read(file)
+        assert "\n" not in str(error.value) and str(file) in str(error.value)
+        return str(error.value)
+
+    return refuse
 
 
 HARMS = {
@@ -88,14 +102,14 @@ HARMS = {
 
 
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
-def test_what_no_task_can_have_recorded_is_refused(tmp_path, harm):
+def test_what_no_task_can_have_recorded_is_refused(refusal, tmp_path, harm):
     (file,) = write(tmp_path, "episode.hdf5")
     harm(file)
     assert "damaged" in refusal(file)
 
 
 @pytest.mark.parametrize("content", [b"[]", b"3", b"null", b"{", b"\xff\xfe", b"[" * 50_000])
-def test_what_a_recording_says_of_itself_may_be_anything(tmp_path, content):
+def test_what_a_recording_says_of_itself_may_be_anything(refusal, tmp_path, content):
     (file,) = write(tmp_path, "episode.hdf5")
     with h5py.File(file, "a") as written:
         written["data/demo_0"].attrs["info"] = np.bytes_(content)
@@ -115,7 +129,7 @@ def test_double_precision_is_read_as_single(tmp_path):
 
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_steps_that_are_not_finite_are_dropped_counted_and_said(tmp_path, name, value):
+def test_steps_that_are_not_finite_are_dropped_counted_and_said(reader, tmp_path, name, value):
     (file,) = write(tmp_path, "episode.hdf5")
 
     def spoil(old):
@@ -123,7 +137,7 @@ def test_steps_that_are_not_finite_are_dropped_counted_and_said(tmp_path, name, 
         return old
 
     with_column(name, spoil)(file)
-    (found,) = read_episodes(file)
+    (found,) = reader.read(file)
     assert "1 of 6 recorded steps hold numbers that are not finite" in notes_on([found])[0]
     rollout = rollout_of([found])
     assert (rollout.num_steps, rollout.expert_samples, rollout.num_takeovers) == (5, 2, 1)
