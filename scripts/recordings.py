@@ -137,9 +137,9 @@ def export(args: argparse.Namespace, episodes: list[RecordedEpisode], console: P
     if args.output.exists():
         raise TaskUsageError(f"there is something already: {args.output}")
     check_writable("output", args.output)
+    written = {"lerobot": export_lerobot, "robomimic": export_robomimic}[args.format](episodes, args.output)
     for note in notes_on(episodes):
         warn(note)
-    written = {"lerobot": export_lerobot, "robomimic": export_robomimic}[args.format](episodes, args.output)
     steps = sum(len(episode) for episode in written)
     console.print(f"{len(written)} episodes, {steps} steps: {args.output}", soft_wrap=True)
 

@@ -151,7 +151,7 @@ def notes_on(episodes: Sequence[RecordedEpisode]) -> list[str]:
     if untold:
         notes.append(
             f"{untold} of {len(kept)} recordings are of an earlier version and do not say how far an action reaches:"
-            " they are taken to be of the task's settings as they are now"
+            " only their rate is compared"
         )
     if kept and not any(bool((episode.in_control & episode.is_finite).any()) for episode in kept):
         notes.append(f"in none of {len(kept)} recordings does a person intervene")
