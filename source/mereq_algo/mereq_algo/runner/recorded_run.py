@@ -62,12 +62,13 @@ class RecordedRunner(SupervisionRunner):
             RecordingError: Rate, scale of actions or layout of observations differ.
         """
         meaning, step_s = self.spec.meaning, self.spec.texts.step_s
-        differing: list[str] = []
-        if info.meaning is not None and meaning is not None:
+        if meaning is not None and info.meaning is not None:
             differing = info.meaning.differences(meaning)
-        elif info.rate_hz is not None and (meaning is not None or step_s):
-            here = PolicyMeaning(1.0 / step_s if meaning is None else meaning.rate_hz)
-            differing = PolicyMeaning(info.rate_hz).differences(here)
+        else:
+            rate_here = meaning.rate_hz if meaning is not None else 1.0 / step_s if step_s else None
+            if info.rate_hz is None or rate_here is None:
+                return
+            differing = PolicyMeaning(info.rate_hz).differences(PolicyMeaning(rate_here))
         if differing:
             raise RecordingError(
                 f"recordings were made with other settings than the task has here: {', '.join(differing)};"
