@@ -107,9 +107,10 @@ def check_unfinished(folder: RunFolder, cfg: MEReQCfg) -> None:
             f"{done}: the person is content, and more rounds would not be used; for a lower goal start a new run from"
             f" it, --prior {folder.path} agent.intervention_threshold=VALUE"
         )
-    most = cfg.max_expert_samples
-    if rounds >= cfg.max_rounds or (most is not None and samples and samples[-1] >= most):
-        raise TaskUsageError(
-            f"{done}; to go on give it more: agent.max_rounds={max(cfg.max_rounds, rounds) + 4}"
-            + ("" if most is None else f" agent.max_expert_samples={2 * most}")
-        )
+    most, more = cfg.max_expert_samples, []
+    if rounds >= cfg.max_rounds:
+        more.append(f"agent.max_rounds={rounds + 4}")
+    if most is not None and samples and samples[-1] >= most:
+        more.append(f"agent.max_expert_samples={samples[-1] + most}")
+    if more:
+        raise TaskUsageError(f"{done}; to go on give it more: --resume {folder.path} {' '.join(more)}")

@@ -36,7 +36,7 @@ from _common import (
 )
 from _film import film_run
 from _live import add_live_args, check_live_args, export_run, fill_in_address, start_supervision
-from _policies import find_policy, load_policy, meaning_of_run, resolve_for
+from _policies import SHIPPED, find_policy, load_policy, meaning_of_run, resolve_for
 from _resume import check_unfinished, keep_arguments, kept_arguments
 from mereq_tasks.arguments import TaskUsageError, add_task_args, check_settings, parse_task_args
 from mereq_tasks.quiet import quiet
@@ -150,6 +150,11 @@ def policies_of(args: argparse.Namespace, needs_expert: bool, folder: RunFolder 
     found = {}
     for name, policy in named.items():
         copy = folder.kept_policy(name) if folder is not None else None
+        if folder is not None and copy is None and policy not in SHIPPED and not Path(policy).exists():
+            raise TaskUsageError(
+                f"run cannot go on: its {name} is gone, and runs of earlier versions keep no copy; put it back:"
+                f" {policy} (run folder: {folder.path})"
+            )
         found[name] = find_policy(args.task, str(copy or policy))
     return found
 

@@ -95,6 +95,11 @@ def main() -> None:
             make_guide = settings.env_cfg.training_guide if is_expert or not args.start else None
             guide = make_guide and make_guide(task.env.unwrapped, is_expert)
             algorithm = train_policy(env, theta, args.steps, cfg, args.seed, start, on_step, guide)
+        if algorithm.num_updates == 0:
+            raise TaskUsageError(
+                f"nothing was learned: {args.steps * env.num_envs} steps are too few, learning starts at"
+                f" {cfg.learning_starts} (more --steps or robots, or a smaller agent.sac.learning_starts)"
+            )
         minutes = (time.perf_counter() - started_at) / 60
         check_finite({"policy": algorithm.policy.state_dict(), "critic": algorithm.critic.state_dict()})
 

@@ -52,8 +52,8 @@ def changed_run(tmp_path_factory) -> Path:
 def changed_file(changed_run, tmp_path_factory) -> Path:
     """A policy that was trained on from that run's, without a word of its settings."""
     file = tmp_path_factory.mktemp("policies") / "mine.safetensors"
-    options = ["--reward", "prior", "--start", str(changed_run), "--steps", "5", "--episodes", "2", "--num_envs", "4"]
-    result = run_script("train_policy.py", *options, "--output", str(file))
+    options = ["--reward", "prior", "--start", str(changed_run), "--steps", "12", "--episodes", "2", "--num_envs", "8"]
+    result = run_script("train_policy.py", *options, "--output", str(file), "agent.sac.learning_starts=8")
     assert result.returncode == 0, result.stderr
     assert SAID in result.stdout
     return file
