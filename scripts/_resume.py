@@ -20,6 +20,13 @@ KEPT = ("seed", "num_envs", "device", "prior", "person", "num_supervised")
 ADDRESS = ("host", "port")
 """Arguments that it keeps unless it is told others: where the page is has nothing to do with what is learned."""
 
+KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("device", "prior", "person"), str),
+    **dict.fromkeys(("seed", "num_supervised"), int),
+    **{"num_envs": (int, type(None)), "host": (str, type(None)), "port": (int, type(None))},
+}
+"""What each of these arguments is."""
+
 BUDGET = ("agent.max_rounds", "agent.max_expert_samples")
 """Settings that a resumed run may be given anew: how long it goes on."""
 
@@ -47,10 +54,12 @@ def kept_arguments(
     """
     from mereq_algo.runner import RunFolderError
 
-    kept = {name: parser.get_default(name) for name in LIVE} | folder.read_params("arguments")
-    missing = [name for name in KEPT if name not in kept]
-    if missing:
-        raise RunFolderError(f"run folder is damaged: {folder.path}/params/arguments.yaml (no {missing[0]})")
+    needed = [name for name in KEPT if name not in LIVE]
+    kept = {name: parser.get_default(name) for name in LIVE} | folder.read_params("arguments", *needed)
+    for name, kind in KINDS.items():
+        if not isinstance(kept[name], kind) or isinstance(kept[name], bool):
+            file = folder.path / "params" / "arguments.yaml"
+            raise RunFolderError(f"run folder is damaged: {file} ({name} is {kept[name]!r})")
     kept["settings"] = folder.read_settings()
     if kept.get("from_recordings"):
         raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
@@ -94,11 +103,11 @@ def check_unfinished(folder: RunFolder, cfg: MEReQCfg) -> None:
     """
     from mereq_algo.runner import FINISHED, RunFolderError
 
-    summary = folder.read_summary()
+    summary = folder.read_summary("status", "rounds", "expert_samples")
     try:
-        status, rounds, samples = summary["status"], int(summary["rounds"]), list(summary["expert_samples"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunFolderError(f"run folder is damaged: {folder.summary_file} (no {error})") from error
+        status, rounds, samples = summary["status"], int(summary["rounds"]), list(map(int, summary["expert_samples"]))
+    except (TypeError, ValueError) as error:
+        raise RunFolderError(f"run folder is damaged: {folder.summary_file} ({error})") from error
     if status not in FINISHED:
         return
     done = f"run is finished: {status} after {rounds} rounds, {samples[-1] if samples else 0} expert samples"

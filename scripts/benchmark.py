@@ -124,7 +124,9 @@ def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:
     from mereq_algo.benchmark import run_jobs
 
     console = Console()
-    console.print(f"{sum(not job.is_finished(runs) for job in jobs)} of {len(jobs)} runs to do, logs in {runs}")
+    console.print(
+        f"{sum(not job.is_finished(runs) for job in jobs)} of {len(jobs)} runs to do, logs in {runs}", markup=False
+    )
     program = [sys.executable, str(REPOSITORY / "scripts" / "train_mereq.py")]
     run_jobs(
         jobs, program, runs, num_at_once, lambda job: console.print(f"done: {job.task} {job.name}", highlight=False)
@@ -161,7 +163,7 @@ def write_texts(output: Path, texts: dict[str, str]) -> None:
         write_text(output / name, text)
         if name.endswith(".md"):
             console.print(text, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"benchmark: {output}")
+    console.print(f"benchmark: {output}", markup=False)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def main() -> None:
         worst = export(task, named, "sampler" in args.also, Path(folder), Path(args.run), args.seed)
         replace_folder(Path(folder), args.output)
     console.print(f"files agree with the policy within {worst:.1e} on {2 * NUM_COMPARED:,} observations each")
-    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False)
+    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False, markup=False)
 
 
 def replace_folder(source: Path, target: Path) -> None:
@@ -102,6 +102,8 @@ def replace_folder(source: Path, target: Path) -> None:
             fresh.rename(target)
             synchronize(target.parent)
         finally:
+            if old.exists() and not target.exists():
+                old.rename(target)
             for left_over in (fresh, old):
                 shutil.rmtree(left_over, ignore_errors=True)
 
@@ -128,7 +130,7 @@ def with_task_of_run(argv: list[str]) -> list[str]:
 
     from mereq_algo.runner import RunFolder
 
-    return [*argv, "--task", RunFolder.open(args.run).read_summary()["task"]]
+    return [*argv, "--task", str(RunFolder.open(args.run).read_summary("task")["task"])]
 
 
 def export(
@@ -227,8 +229,8 @@ def describe_source(run: Path, trained: TrainedPolicy, settings: list[str]) -> d
 
     from mereq_algo.runner import RunFolder
 
-    summary = RunFolder.open(run).read_summary()
     kept = ("method", "seed", "status", "rounds", "expert_samples", "intervention_rate", "expert_return_gap_closed")
+    summary = RunFolder.open(run).read_summary("theta", *kept)
     return {"theta": summary["theta"], "source": {**source, **{key: summary[key] for key in kept}}}
 
 

@@ -28,6 +28,7 @@ def _policy_metric(policy: str, metric: str) -> Callable[[dict], str]:
 
 ROWS: dict[str, Callable[[dict[str, Any]], str]] = {
     "status": lambda run: run["status"],
+    "actions": lambda run: run.get("actions", "sampled"),
     "rounds": lambda run: str(run["rounds"]),
     "intervention rate, first round": lambda run: _percent(run["intervention_rate"][0]),
     "intervention rate, last round": lambda run: _percent(run["intervention_rate"][-1]),
@@ -53,12 +54,14 @@ def main() -> None:
     files = [path / "summary.json" if path.is_dir() else path for path in args.runs]
     try:
         runs = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise RunFolderError(f"not a run folder or a summary: {error}") from error
-    print("| | " + " | ".join(f"seed {run['seed']}" for run in runs) + " |")
-    print("|---|" + "---:|" * len(runs))
-    for label, cell in ROWS.items():
-        print(f"| {label} | " + " | ".join(cell(run) for run in runs) + " |")
+    try:
+        lines = ["| | " + " | ".join(f"seed {run['seed']}" for run in runs) + " |", "|---|" + "---:|" * len(runs)]
+        lines += [f"| {label} | " + " | ".join(cell(run) for run in runs) + " |" for label, cell in ROWS.items()]
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise RunFolderError(f"not the summary of a run with a completed round: {error!r}") from error
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -147,8 +147,11 @@ OPENING = {
 """Every command that opens a task for a policy; the policy comes last."""
 
 
-@pytest.mark.parametrize("opening", OPENING)
-@pytest.mark.parametrize("policy", ["run", "policy in it", "its prior", "copied file", "run of an earlier version"])
+@pytest.mark.parametrize(
+    ("opening", "policy"),
+    [(opening, "run") for opening in OPENING]
+    + [("play", policy) for policy in ("policy in it", "its prior", "copied file", "run of an earlier version")],
+)
 def test_a_setting_that_changes_what_actions_mean_is_refused(opening, policy, refusal, changed_run, tmp_path):
     run = RunFolder.open(changed_run)
     place = {"run": run.path, "policy in it": run.policy_file, "its prior": run.prior_file}.get(policy)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import json
 import re
 import shlex
 import subprocess
@@ -16,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..runner.run_folder import RunFolder
 
 FINISHED = ("converged", "budget_spent")
 """What ``status`` says of a run that needs nothing more."""
@@ -103,7 +104,8 @@ class Job:
         The summary's ``method`` is that of the job, which for an ablation is its name.
         """
         files = sorted((logs / self.task).glob(f"*_{glob.escape(self.name)}/summary.json"), reverse=True)
-        summaries = [(file.parent, json.loads(file.read_text(encoding="utf-8"))) for file in files]
+        needed = ("command", "status")
+        summaries = [(file.parent, RunFolder(file.parent).read_summary(*needed)) for file in files]
         found = [
             (folder, summary | {"method": self.method})
             for folder, summary in summaries

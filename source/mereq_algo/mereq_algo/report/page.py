@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from ..runner.evaluation import evaluation_rows
-from ..runner.run_folder import RunFolder
+from ..runner.run_folder import RunFolder, RunFolderError
 from ..whole_file import write_text
 from .plots import feature_plots, intervention_plot, theta_plot
 
@@ -63,6 +63,18 @@ def write_report(folder: RunFolder) -> Path:
         RunFolderError: The folder is damaged.
     """
     summary = NOT_NOTED | folder.read_summary()
+    settings = folder.read_settings()
+    try:
+        page = _page(folder, summary, settings)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UndefinedError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunFolderError(f"run folder is damaged: {folder.summary_file} (no report of it: {reason})") from error
+    path = folder.path / "report.html"
+    write_text(path, page)
+    return path
+
+
+def _page(folder: RunFolder, summary: dict[str, Any], settings: list[str]) -> str:
     summary["texts"] = NO_TEXTS | summary["texts"]
     environment = Environment(
         loader=PackageLoader("mereq_algo.report", ""),
@@ -71,22 +83,19 @@ def write_report(folder: RunFolder) -> Path:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    page = environment.get_template("report.html.j2").render(
+    return environment.get_template("report.html.j2").render(
         run=summary,
         name=folder.path.name,
         made=time.strftime("%Y-%m-%d"),
         watched=WATCHED[summary["person"]],
         learned=LEARNED[summary["method"]],
-        settings=folder.read_params("arguments")["settings"],
+        settings=settings,
         texts=summary["texts"],
         video=_embedded(folder.path / VIDEO, "video/mp4"),
         poster=_embedded(folder.path / POSTER, "image/png"),
         **_plots(summary),
         **_tables(summary),
     )
-    path = folder.path / "report.html"
-    write_text(path, page)
-    return path
 
 
 def _plots(summary: dict[str, Any]) -> dict[str, Any]:

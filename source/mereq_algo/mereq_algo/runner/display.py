@@ -119,10 +119,10 @@ def evaluation_table(evaluations: dict[str, dict[str, Any]], title: str) -> Tabl
         evaluations: By policy name, as :meth:`Evaluation.as_dict` gives them.
         title: Stands above the table.
     """
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("")
     for name in evaluations:
-        table.add_column(name, justify="right")
+        table.add_column(escape(name), justify="right")
     figures, features = evaluation_rows(evaluations)
     for label, cells in figures:
         table.add_row(escape(label), *cells)  # "[m]" is no markup

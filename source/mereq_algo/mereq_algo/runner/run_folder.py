@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,8 +160,12 @@ class RunFolder:
         text = yaml.dump(params, Dumper=_ParamsDumper, sort_keys=False, allow_unicode=True)
         write_text(self.path / "params" / f"{name}.yaml", text)
 
-    def read_params(self, name: str) -> dict[str, Any]:
+    def read_params(self, name: str, *needed: str) -> dict[str, Any]:
         """Read ``params/<name>.yaml``.
+
+        Args:
+            name: Of the file.
+            needed: Entries that have to be there.
 
         Raises:
             RunFolderError: It is missing or damaged.
@@ -173,7 +177,7 @@ class RunFolder:
             raise _damaged(file, error) from error
         if not isinstance(values, dict):
             raise RunFolderError(f"run folder is damaged: {file} (it holds no settings)")
-        return values
+        return _with_entries(values, needed, file)
 
     def read_settings(self) -> list[str]:
         """Read what was changed of the task's and the learner's settings when the run was started.
@@ -193,8 +197,11 @@ class RunFolder:
         text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         write_text(self.summary_file, text)
 
-    def read_summary(self) -> dict[str, Any]:
+    def read_summary(self, *needed: str) -> dict[str, Any]:
         """Read ``summary.json``.
+
+        Args:
+            needed: Entries that have to be there.
 
         Raises:
             RunFolderError: It is damaged.
@@ -205,7 +212,7 @@ class RunFolder:
             raise _damaged(self.summary_file, error) from error
         if not isinstance(summary, dict):
             raise RunFolderError(f"run folder is damaged: {self.summary_file} (it holds no summary)")
-        return summary
+        return _with_entries(summary, needed, self.summary_file)
 
     def _state_file_of(self, rank: int) -> Path:
         return self.state_file if rank == 0 else self.state_file.with_name(f"state_rank{rank}.pt")
@@ -246,6 +253,13 @@ class RunFolder:
         if not isinstance(state, dict) or "learner" not in state:
             raise RunFolderError(f"run state is damaged: {file} (it holds no state of a run)")
         return state
+
+
+def _with_entries(values: dict[str, Any], needed: Sequence[str], file: Path) -> dict[str, Any]:
+    missing = next((name for name in needed if name not in values), None)
+    if missing is not None:
+        raise RunFolderError(f"run folder is damaged: {file} (no {missing})")
+    return values
 
 
 def _damaged(file: Path, error: BaseException, what: str = "run folder") -> RunFolderError:
