@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from _common import REPOSITORY, check_writable, one_line_errors
-from _policies import SHIPPED, PolicySource, find_policy, load_policy, resolve_for
+from _policies import SHIPPED, PolicySource, find_policy, load_policy, resolve_for, without_settings
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -126,7 +126,7 @@ def main() -> None:
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     output = args.output or REPOSITORY / "logs" / "compare" / args.task / stamp
     check_writable("film", output / "comparison.mp4")
-    sources = named_policies(args.policies, args.task)
+    sources = named_policies(without_settings(args.policies, overrides), args.task)
 
     from mereq_algo.film import Trace, check_encoder, make_film, num_frames, pane_size
     from mereq_algo.runner import MEReQCfg
