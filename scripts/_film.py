@@ -28,7 +28,7 @@ def film_run(folder: RunFolder) -> bool:
     arguments = {"prior": "prior" if prior is None else f"prior:{prior}"}
     arguments |= {"aligned": f"aligned:{folder.path}", "expert": "expert"}
     command = [*script_command("compare.py"), "--task", str(run["task"]), "--policies"]
-    command += [arguments[name] for name in run["evaluation"] if name in arguments]
+    command += [arguments[name] for name in arguments if name in (run["evaluation"] or arguments)]
     command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", str(kept["device"])]
     command += ["--output", str((folder.path / VIDEO).parent)]
     if _run(command) != 0:

@@ -247,9 +247,7 @@ def run(
         if is_new:
             record = runner.record
             record.command, record.versions, record.hardware = command_line(), versions(), hardware()
-            for name, source in sources.items():
-                folder.keep_policy(name, source.file)
-            folder.write_params("env", settings.env_cfg.to_dict())
+            keep_start(folder, sources, settings)
         else:
             runner.resume()
         keep_arguments(folder, args, overrides, settings.env_cfg.sim.device)
@@ -283,6 +281,13 @@ def run(
     if not args.no_video:
         film_run(folder)
     console.print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False, markup=False)
+
+
+def keep_start(folder: RunFolder, sources: dict[str, PolicySource], settings: TaskSettings) -> None:
+    """Writes down what a run starts from: its policies, and all settings of the environment."""
+    for name, source in sources.items():
+        folder.keep_policy(name, source.file)
+    folder.write_params("env", settings.env_cfg.to_dict())
 
 
 def resolve_again(folder: RunFolder, args: argparse.Namespace, overrides: list[str]) -> TaskSettings:
