@@ -21,14 +21,15 @@ def film_run(folder: RunFolder) -> bool:
     Raises:
         RunFolderError: The folder does not tell how the run was started.
     """
-    kept, run = folder.read_params("arguments"), folder.read_summary()
+    kept = folder.read_params("arguments", "prior", "seed", "device")
+    run = folder.read_summary("task", "evaluation")
     with of_a_run(folder.path):
         prior = folder.kept_policy("prior") or (kept["prior"] if kept["prior"] != "prior" else None)
         # The settings of the environment come with the run.
         arguments = {"prior": "prior" if prior is None else f"prior:{prior}"}
         arguments |= {"aligned": f"aligned:{folder.path}", "expert": "expert"}
-        command = [*script_command("compare.py"), "--task", run["task"], "--policies"]
-        command += [arguments[name] for name in run["evaluation"]]
+        command = [*script_command("compare.py"), "--task", str(run["task"]), "--policies"]
+        command += [arguments[name] for name in arguments if name in (run["evaluation"] or arguments)]
         command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", str(kept["device"])]
         command += ["--output", str((folder.path / VIDEO).parent)]
     if _run(command) != 0:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from _common import PlainConsole
-from mereq_tasks.arguments import SETTING_FORMS, TaskUsageError, check_name
+from mereq_tasks.arguments import SETTING_FORMS, TaskUsageError, check_name, check_settings
 from mereq_tasks.quiet import quiet
 from mereq_tasks.shipped import shipped_policy
 
@@ -90,6 +90,18 @@ class PolicySource:
 
         settings = settings_of(self.task, "--device", "cpu", *self.settings)
         return PolicyMeaning.from_dict(policy_meaning(settings.env_cfg.to_dict()))
+
+
+def without_settings(arguments: Sequence[str], overrides: list[str]) -> list[str]:
+    """Returns the policies among arguments, and moves the settings that argparse took for more of them to the others.
+
+    Raises:
+        TaskUsageError: A setting has no such form.
+    """
+    settings = [argument for argument in arguments if "=" in Path(argument).name and not Path(argument).exists()]
+    check_settings(settings)
+    overrides += settings
+    return [argument for argument in arguments if argument not in settings]
 
 
 def environment_settings(settings: Sequence[str]) -> list[str]:

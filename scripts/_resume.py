@@ -20,6 +20,13 @@ KEPT = ("seed", "num_envs", "device", "prior", "person", "num_supervised")
 ADDRESS = ("host", "port")
 """Arguments that it keeps unless it is told others: where the page is has nothing to do with what is learned."""
 
+KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("device", "prior", "person"), str),
+    **dict.fromkeys(("seed", "num_supervised"), int),
+    **{"num_envs": (int, type(None)), "host": (str, type(None)), "port": (int, type(None))},
+}
+"""What each of these arguments is."""
+
 BUDGET = ("agent.max_rounds", "agent.max_expert_samples")
 """Settings that a resumed run may be given anew: how long it goes on."""
 
@@ -47,10 +54,12 @@ def kept_arguments(
     """
     from mereq_algo.runner import RunFolderError
 
-    kept = {name: parser.get_default(name) for name in LIVE} | folder.read_params("arguments")
-    missing = [name for name in KEPT if name not in kept]
-    if missing:
-        raise RunFolderError(f"run folder is damaged: {folder.path}/params/arguments.yaml (no {missing[0]})")
+    needed = [name for name in KEPT if name not in LIVE]
+    kept = {name: parser.get_default(name) for name in LIVE} | folder.read_params("arguments", *needed)
+    for name, kind in KINDS.items():
+        if not isinstance(kept[name], kind) or isinstance(kept[name], bool):
+            file = folder.path / "params" / "arguments.yaml"
+            raise RunFolderError(f"run folder is damaged: {file} ({name} is {kept[name]!r})")
     kept["settings"] = folder.read_settings()
     if kept.get("from_recordings"):
         raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
@@ -94,11 +103,11 @@ def check_unfinished(folder: RunFolder, cfg: MEReQCfg) -> None:
     """
     from mereq_algo.runner import FINISHED, RunFolderError
 
-    summary = folder.read_summary()
+    summary = folder.read_summary("status", "rounds", "expert_samples")
     try:
-        status, rounds, samples = summary["status"], int(summary["rounds"]), list(summary["expert_samples"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunFolderError(f"run folder is damaged: {folder.summary_file} (no {error})") from error
+        status, rounds, samples = summary["status"], int(summary["rounds"]), list(map(int, summary["expert_samples"]))
+    except (TypeError, ValueError) as error:
+        raise RunFolderError(f"run folder is damaged: {folder.summary_file} ({error})") from error
     if status not in FINISHED:
         return
     done = f"run is finished: {status} after {rounds} rounds, {samples[-1] if samples else 0} expert samples"
@@ -107,9 +116,10 @@ def check_unfinished(folder: RunFolder, cfg: MEReQCfg) -> None:
             f"{done}: the person is content, and more rounds would not be used; for a lower goal start a new run from"
             f" it, --prior {folder.path} agent.intervention_threshold=VALUE"
         )
-    most = cfg.max_expert_samples
-    if rounds >= cfg.max_rounds or (most is not None and samples and samples[-1] >= most):
-        raise TaskUsageError(
-            f"{done}; to go on give it more: agent.max_rounds={max(cfg.max_rounds, rounds) + 4}"
-            + ("" if most is None else f" agent.max_expert_samples={2 * most}")
-        )
+    most, more = cfg.max_expert_samples, []
+    if rounds >= cfg.max_rounds:
+        more.append(f"agent.max_rounds={rounds + 4}")
+    if most is not None and samples and samples[-1] >= most:
+        more.append(f"agent.max_expert_samples={samples[-1] + most}")
+    if more:
+        raise TaskUsageError(f"{done}; to go on give it more: --resume {folder.path} {' '.join(more)}")

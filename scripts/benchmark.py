@@ -161,7 +161,7 @@ def write_texts(output: Path, texts: dict[str, str]) -> None:
         write_text(output / name, text)
         if name.endswith(".md"):
             console.print(text, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"benchmark: {output}")
+    console.print(f"benchmark: {output}", markup=False)
 
 
 if __name__ == "__main__":

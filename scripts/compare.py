@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from _common import REPOSITORY, PlainConsole, check_writable, one_line_errors
-from _policies import SHIPPED, PolicySource, find_policy, load_policy, resolve_for
+from _policies import SHIPPED, PolicySource, find_policy, load_policy, resolve_for, without_settings
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -125,7 +125,7 @@ def main() -> None:
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     output = args.output or REPOSITORY / "logs" / "compare" / args.task / stamp
     check_writable("film", output / "comparison.mp4")
-    sources = named_policies(args.policies, args.task)
+    sources = named_policies(without_settings(args.policies, overrides), args.task)
 
     from mereq_algo.film import Trace, check_encoder, make_film, num_frames, pane_size
     from mereq_algo.runner import MEReQCfg
@@ -163,9 +163,10 @@ def main() -> None:
         outcome = f"{sum(episode.success for episode in filmed)} of {len(filmed)} successful"
         taken = f", {sum(episode.num_takeovers for episode in filmed)} takeovers" if args.supervised else ""
         actions = "mean" if args.deterministic else "sampled"
-        console.print(f"{name}: {outcome}{taken}, actions {actions}", highlight=False)
-    console.print(f"video: {film.video}", soft_wrap=True, highlight=False)
-    console.print(f"animated picture: {film.animation}; stills: {len(film.stills)}", soft_wrap=True, highlight=False)
+        console.print(f"{name}: {outcome}{taken}, actions {actions}", highlight=False, markup=False)
+    console.print(f"video: {film.video}", soft_wrap=True, highlight=False, markup=False)
+    told = f"animated picture: {film.animation}; stills: {len(film.stills)}"
+    console.print(told, soft_wrap=True, highlight=False, markup=False)
 
 
 if __name__ == "__main__":

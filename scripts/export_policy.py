@@ -14,9 +14,13 @@ where they differ nothing is written.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
+import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,21 +72,49 @@ def main() -> None:
         worst = export(task, named, "sampler" in args.also, Path(folder), Path(args.run), args.seed)
         replace_folder(Path(folder), args.output)
     console.print(f"files agree with the policy within {worst:.1e} on {2 * NUM_COMPARED:,} observations each")
-    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False)
+    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False, markup=False)
 
 
 def replace_folder(source: Path, target: Path) -> None:
-    """Puts a copy of a folder in the place of another; nobody ever finds a part of one."""
+    """Puts a copy of a folder in the place of another, one export at a time; a part of one is never found there.
+
+    Raises:
+        OSError: It cannot be written, because the disk is full, say. An earlier export is as it was.
+    """
+    from mereq_algo.whole_file import synchronize
+
     target = target.absolute()
     fresh, old = (target.with_name(f".{target.name}.{what}") for what in ("new", "old"))
-    for left_over in (fresh, old):
-        shutil.rmtree(left_over, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, fresh)
-    if target.exists():
-        target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    with locked_folder(target.parent):
+        for left_over in (fresh, old):  # of an export that was killed
+            shutil.rmtree(left_over, ignore_errors=True)
+        try:
+            fresh.mkdir()
+            for file in source.iterdir():
+                shutil.copy(file, fresh)
+                synchronize(fresh / file.name)
+            synchronize(fresh)
+            if target.exists():
+                target.rename(old)
+            fresh.rename(target)
+            synchronize(target.parent)
+        finally:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            for left_over in (fresh, old):
+                shutil.rmtree(left_over, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Keeps other exports out of a folder, for the moment that replacing one takes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def with_task_of_run(argv: list[str]) -> list[str]:
@@ -96,7 +128,7 @@ def with_task_of_run(argv: list[str]) -> list[str]:
 
     from mereq_algo.runner import RunFolder
 
-    return [*argv, "--task", RunFolder.open(args.run).read_summary()["task"]]
+    return [*argv, "--task", str(RunFolder.open(args.run).read_summary("task")["task"])]
 
 
 def export(
@@ -196,8 +228,8 @@ def describe_source(run: Path, trained: TrainedPolicy, settings: list[str]) -> d
     from mereq_algo.runner import RunFolder, of_a_run
 
     folder = RunFolder.open(run)
-    summary = folder.read_summary()
     kept = ("method", "seed", "status", "rounds", "expert_samples", "intervention_rate", "expert_return_gap_closed")
+    summary = folder.read_summary("theta", *kept)
     with of_a_run(folder.summary_file):
         return {"theta": summary["theta"], "source": {**source, **{key: summary[key] for key in kept}}}
 

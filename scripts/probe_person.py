@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from _common import PlainConsole, one_line_errors
-from _policies import find_policy, load_policy, resolve_for
+from _policies import find_policy, load_policy, resolve_for, without_settings
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--handback", type=float, default=0.5, help="share of it for handing back (default: 0.5)")
     parser.add_argument("--patience", type=int, nargs="+", help="steps until they take over (default: the task's)")
     args, overrides = parse_task_args(parser)
+    args.policies = without_settings(args.policies, overrides)
     sources = {name: find_policy(args.task, name) for name in args.policies}
     sources |= {"expert": find_policy(args.task, "expert")}
 

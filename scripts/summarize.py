@@ -28,6 +28,7 @@ def _policy_metric(policy: str, metric: str) -> Callable[[dict], str]:
 
 ROWS: dict[str, Callable[[dict[str, Any]], str]] = {
     "status": lambda run: run["status"],
+    "actions": lambda run: run.get("actions", "sampled"),
     "rounds": lambda run: str(run["rounds"]),
     "intervention rate, first round": lambda run: _percent(run["intervention_rate"][0]),
     "intervention rate, last round": lambda run: _percent(run["intervention_rate"][-1]),

@@ -36,7 +36,7 @@ from _common import (
 )
 from _film import film_run
 from _live import add_live_args, check_live_args, export_run, fill_in_address, start_supervision
-from _policies import find_policy, load_policy, meaning_of_run, resolve_for
+from _policies import SHIPPED, find_policy, load_policy, meaning_of_run, resolve_for
 from _resume import check_unfinished, keep_arguments, kept_arguments
 from mereq_tasks.arguments import TaskUsageError, add_task_args, check_settings, parse_task_args
 from mereq_tasks.quiet import quiet
@@ -155,6 +155,11 @@ def policies_of(args: argparse.Namespace, needs_expert: bool, folder: RunFolder 
     found = {}
     for name, policy in named.items():
         copy = folder.kept_policy(name) if folder is not None else None
+        if folder is not None and copy is None and policy not in SHIPPED and not Path(policy).exists():
+            raise TaskUsageError(
+                f"run cannot go on: its {name} is gone, and runs of earlier versions keep no copy; put it back:"
+                f" {policy} (run folder: {folder.path})"
+            )
         found[name] = find_policy(args.task, str(copy or policy))
     return found
 
@@ -247,9 +252,7 @@ def run(
         if is_new:
             record = runner.record
             record.command, record.versions, record.hardware = command_line(), versions(), hardware()
-            for name, source in sources.items():
-                folder.keep_policy(name, source.file)
-            folder.write_params("env", settings.env_cfg.to_dict())
+            keep_start(folder, sources, settings)
         else:
             runner.resume()
         keep_arguments(folder, args, overrides, settings.env_cfg.sim.device)
@@ -258,7 +261,7 @@ def run(
         if not is_new:
             shutil.rmtree((folder.path / VIDEO).parent, ignore_errors=True)  # of a policy that is no longer the last
         ranks.from_first(str(folder.path))
-        console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False)
+        console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False, markup=False)
         if process is not None:
             console.print(f"supervise at: {process.url()}", style="bold", soft_wrap=True, highlight=False)
         log = TensorBoardLog(folder.path, runner.record.rounds)
@@ -272,7 +275,9 @@ def run(
             with told_in_one_line("no report"):
                 write_report(folder)
     console.print(evaluation_table(record.evaluation, f"{spec.task}: {', '.join(record.evaluation)}"))
-    console.print(f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}")
+    console.print(
+        f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}", markup=False
+    )
     if record.status == NOTHING_LEARNED:
         raise TaskUsageError(f"{record.outcome}; run folder: {folder.path}")
     console.print(record.outcome, highlight=False, soft_wrap=True)
@@ -280,7 +285,14 @@ def run(
         export_run(folder)
     if not args.no_video:
         film_run(folder)
-    console.print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False)
+    console.print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False, markup=False)
+
+
+def keep_start(folder: RunFolder, sources: dict[str, PolicySource], settings: TaskSettings) -> None:
+    """Writes down what a run starts from: its policies, and all settings of the environment."""
+    for name, source in sources.items():
+        folder.keep_policy(name, source.file)
+    folder.write_params("env", settings.env_cfg.to_dict())
 
 
 def resolve_again(folder: RunFolder, args: argparse.Namespace, overrides: list[str]) -> TaskSettings:

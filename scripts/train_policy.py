@@ -95,6 +95,11 @@ def main() -> None:
             make_guide = settings.env_cfg.training_guide if is_expert or not args.start else None
             guide = make_guide and make_guide(task.env.unwrapped, is_expert)
             algorithm = train_policy(env, theta, args.steps, cfg, args.seed, start, on_step, guide)
+        if algorithm.num_updates == 0:
+            raise TaskUsageError(
+                f"nothing was learned: {args.steps * env.num_envs} steps are too few, learning starts at"
+                f" {cfg.learning_starts} (more --steps or robots, or a smaller agent.sac.learning_starts)"
+            )
         minutes = (time.perf_counter() - started_at) / 60
         check_finite({"policy": algorithm.policy.state_dict(), "critic": algorithm.critic.state_dict()})
 
@@ -121,7 +126,7 @@ def main() -> None:
         save_checkpoint(output, algorithm.policy, algorithm.critic, info)
         write_text(output.with_suffix(".md"), policy_card(spec.task, card))
         progress.console.print(evaluation_table({args.reward: evaluation}, spec.task))
-        progress.console.print(f"policy: {output}")
+        progress.console.print(f"policy: {output}", markup=False)
 
 
 def policy_card(task: str, card: dict[str, Any]) -> str:

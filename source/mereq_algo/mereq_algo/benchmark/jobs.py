@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..runner.run_folder import of_a_run, read_summary
+from ..runner.run_folder import RunFolder, of_a_run
 
 FINISHED = ("converged", "budget_spent")
 """What ``status`` says of a run that needs nothing more."""
@@ -109,7 +109,7 @@ class Job:
         files = sorted((logs / self.task).glob(f"*_{glob.escape(self.name)}/summary.json"), reverse=True)
         found = []
         for file in files:
-            summary = read_summary(file)
+            summary = RunFolder(file.parent).read_summary("command", "status")
             with of_a_run(file):
                 if self._is_of(summary["command"], is_finished=summary["status"] in FINISHED):
                     found.append((file.parent, summary | {"method": self.method}))

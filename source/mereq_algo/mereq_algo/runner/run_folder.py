@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -178,8 +178,12 @@ class RunFolder:
         text = yaml.dump(params, Dumper=_ParamsDumper, sort_keys=False, allow_unicode=True)
         write_text(self.path / "params" / f"{name}.yaml", text)
 
-    def read_params(self, name: str) -> dict[str, Any]:
+    def read_params(self, name: str, *needed: str) -> dict[str, Any]:
         """Read ``params/<name>.yaml``.
+
+        Args:
+            name: Of the file.
+            needed: Entries that have to be there.
 
         Raises:
             RunFolderError: It is missing or damaged.
@@ -191,7 +195,7 @@ class RunFolder:
             raise _damaged(file, error) from error
         if not isinstance(values, dict):
             raise RunFolderError(f"run folder is damaged: {file} (it holds no settings)")
-        return values
+        return _with_entries(values, needed, file)
 
     def read_settings(self) -> list[str]:
         """Read what was changed of the task's and the learner's settings when the run was started.
@@ -211,13 +215,16 @@ class RunFolder:
         text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         write_text(self.summary_file, text)
 
-    def read_summary(self) -> dict[str, Any]:
+    def read_summary(self, *needed: str) -> dict[str, Any]:
         """Read ``summary.json``.
+
+        Args:
+            needed: Entries that have to be there.
 
         Raises:
             RunFolderError: It is damaged.
         """
-        return read_summary(self.summary_file)
+        return _with_entries(read_summary(self.summary_file), needed, self.summary_file)
 
     def _state_file_of(self, rank: int) -> Path:
         return self.state_file if rank == 0 else self.state_file.with_name(f"state_rank{rank}.pt")
@@ -284,6 +291,13 @@ def _text_of(file: Path) -> str:
     if file.exists() and not file.is_file():
         raise OSError("it is not a file")
     return file.read_text(encoding="utf-8")
+
+
+def _with_entries(values: dict[str, Any], needed: Sequence[str], file: Path) -> dict[str, Any]:
+    missing = next((name for name in needed if name not in values), None)
+    if missing is not None:
+        raise RunFolderError(f"run folder is damaged: {file} (no {missing})")
+    return values
 
 
 def _damaged(file: Path, error: BaseException, what: str = "run folder") -> RunFolderError:

@@ -24,10 +24,11 @@ from .follower import make_learner
 from .keep_episodes import keep_episodes
 from .mereq_cfg import ConfigError, MEReQCfg
 from .outcome import note_outcome
-from .run_folder import RunFolder, RunFolderError, interrupts_put_off
+from .run_folder import RunFolder, interrupts_put_off
 from .run_listener import RunListener
 from .run_meter import RunMeter
 from .run_record import RunRecord
+from .saved_state import restore
 from .supervision import EVALUATION_ROUND, SupervisedRound, Supervision, begin_round
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
@@ -324,28 +325,9 @@ class SupervisionRunner:
             RunFolderError: Its state is damaged.
             ConfigError: The state is of another task, seed or number of robots.
         """
-        if not self.folder.has_state:
-            begun = self.folder.read_summary()
-            for name in ("command", "versions", "hardware"):
-                setattr(self.record, name, begun.get(name, getattr(self.record, name)))
-            return
-        state = self.folder.read_state()
-        try:
-            found = state["record"]
-            for name in ("task", "method", "seed", "num_envs", "world_size"):
-                wanted = getattr(self.record, name)
-                if found[name] != wanted:
-                    raise ConfigError(f"cannot resume: the run has {name} {found[name]}, not {wanted}")
-            self.record = RunRecord(**found)
-            self.record.status = "running"
-            self.learner.load_state_dict(state["learner"])
-            self._next_round = state["next_round"]
-            if state.get("window") is not None:
-                self._window = FeatureWindow(self.cfg.inner.window, self.supervision.staggered, self.ranks)
-                self._window.load_state_dict(state["window"], self.env.device)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            if isinstance(error, ConfigError):
-                raise
-            reason = " ".join(str(error).split())[:200]
-            raise RunFolderError(f"run state does not fit this program: {self.folder.state_file} ({reason})") from error
+        self.record, self._next_round, window = restore(self.folder, self.record, self.learner)
+        self.record.status = "running"
+        if window is not None:
+            self._window = FeatureWindow(self.cfg.inner.window, self.supervision.staggered, self.ranks)
+            self._window.load_state_dict(window, self.env.device)
         self._meter.go_on_from(self.record)
