@@ -37,7 +37,7 @@ def of_a_run(file: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         if type(error) not in (ValueError, UnicodeDecodeError, UnicodeEncodeError) and isinstance(error, ValueError):
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -213,7 +213,8 @@ class RunFolder:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write ``summary.json``; numbers that are not finite become null."""
         text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_text(self.summary_file, text)
+        # A path that is no UTF-8, in the command say, leaves halves of characters, which JSON can hold.
+        write_text(self.summary_file, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
     def read_summary(self, *needed: str) -> dict[str, Any]:
         """Read ``summary.json``.

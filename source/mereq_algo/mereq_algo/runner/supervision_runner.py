@@ -24,7 +24,7 @@ from .follower import make_learner
 from .keep_episodes import keep_episodes
 from .mereq_cfg import ConfigError, MEReQCfg
 from .outcome import note_outcome
-from .run_folder import RunFolder, interrupts_put_off
+from .run_folder import RunFolder, interrupts_put_off, of_a_run
 from .run_listener import RunListener
 from .run_meter import RunMeter
 from .run_record import RunRecord
@@ -327,7 +327,8 @@ class SupervisionRunner:
         """
         self.record, self._next_round, window = restore(self.folder, self.record, self.learner)
         self.record.status = "running"
-        if window is not None:
-            self._window = FeatureWindow(self.cfg.inner.window, self.supervision.staggered, self.ranks)
-            self._window.load_state_dict(window, self.env.device)
-        self._meter.go_on_from(self.record)
+        with of_a_run(self.folder.state_file):
+            if window is not None:
+                self._window = FeatureWindow(self.cfg.inner.window, self.supervision.staggered, self.ranks)
+                self._window.load_state_dict(window, self.env.device)
+            self._meter.go_on_from(self.record)
