@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import io
 import os
 import platform
 import shlex
@@ -18,20 +19,29 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from rich.console import Console
 
-from mereq_tasks.arguments import TaskUsageError, check_name
-from mereq_tasks.shipped import shipped_policy
-
-if TYPE_CHECKING:
-    import torch
-
-    from mereq_algo.networks import TrainedPolicy
-    from mereq_algo.runner import TaskSpec
+from mereq_tasks.arguments import TaskUsageError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+class PlainConsole(Console):
+    """Prints what it is given as text: no markup, and nothing that a terminal takes for a command."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, **options})
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints as rich does; names of files, tasks and people may hold anything."""
+        from mereq_algo.plain_text import plain
+
+        def printable(text: str) -> str:
+            return "\n".join(map(plain, text.split("\n")))
+
+        super().print(*(printable(item) if isinstance(item, str) else item for item in objects), **options)
 
 
 @contextlib.contextmanager
@@ -41,12 +51,27 @@ def one_line_errors() -> Iterator[None]:
     The latter ends a program at once unless it is told otherwise, and half a file would stay.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that this terminal has no letters for
     try:
         yield
     except ValueError as error:
         if not isinstance(error, _user_errors()):
             raise
-        line = " ".join(f"error: {error}".split())
+        from mereq_algo.plain_text import plain  # after what asks which packages the script has come to use
+
+        line = plain(" ".join(f"error: {error}".split()))
+        Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
+        sys.exit(2)
+    except OSError as error:
+        from mereq_algo.whole_file import CAUSES, DISK_ERRORS
+
+        if error.errno not in DISK_ERRORS:
+            raise
+        place = f": {error.filename}" if error.filename else ""
+        from mereq_algo.plain_text import plain
+
+        line = plain(f"error: {CAUSES[error.errno]}{place}")
         Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
         sys.exit(2)
     except KeyboardInterrupt:
@@ -60,19 +85,31 @@ def told_in_one_line(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        line = " ".join(f"{what}: {type(error).__name__}: {error}".split())
+        from mereq_algo.plain_text import plain
+
+        line = plain(" ".join(f"{what}: {type(error).__name__}: {error}".split()))
         Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
+
+
+def warn(text: str) -> None:
+    """Tells in one line what a user should know, on the error stream; what comes from outside in it is text alone."""
+    from mereq_algo.plain_text import plain
+
+    line = plain(" ".join(f"note: {text}".split()))
+    Console(stderr=True, soft_wrap=True).print(line, style="yellow", markup=False, highlight=False)
 
 
 def _user_errors() -> tuple[type[ValueError], ...]:
     """Returns what a user can get wrong, of the packages that the script has come to use."""
     errors: list[type[ValueError]] = [TaskUsageError]
     if "mereq_algo" in sys.modules:
-        from mereq_algo.networks import CheckpointError
+        from mereq_algo.networks import CheckpointError, NotFiniteError
         from mereq_algo.recording import RecordingError
-        from mereq_algo.runner import BrokenPhysicsError, ConfigError, RunFolderError, TaskError
+        from mereq_algo.runner import BrokenPhysicsError, ConfigError, RunFolderError, RunInUseError, TaskError
+        from mereq_algo.whole_file import WriteError
 
-        errors += [BrokenPhysicsError, CheckpointError, ConfigError, RecordingError, RunFolderError, TaskError]
+        errors += [BrokenPhysicsError, CheckpointError, ConfigError, NotFiniteError, RecordingError, RunFolderError]
+        errors += [RunInUseError, TaskError, WriteError]
     if "mereq_algo.benchmark" in sys.modules:
         from mereq_algo.benchmark import JobError
 
@@ -114,50 +151,6 @@ def check_writable(what: str, path: Path) -> None:
     ):
         if is_wrong:
             raise TaskUsageError(f"{what} cannot be written: {path} ({place} {reason})")
-
-
-def policy_file(task: str, policy: str) -> Path:
-    """Returns the file of a policy: ``prior``, ``expert``, a run folder or a file.
-
-    Raises:
-        TaskUsageError: There is nothing of that name, or the task has no such policy yet.
-        CheckpointError: The file is missing, damaged, or of another task.
-        RunFolderError: The folder is not one of a run of this task.
-    """
-    path = Path(policy)
-    if policy in ("prior", "expert"):
-        path = shipped_policy(task, policy)
-        if not path.exists():
-            start = "" if policy == "prior" else " --start prior"
-            raise TaskUsageError(
-                f"policy file not found: {path}; train one with scripts/train_policy.py --task {task}"
-                f" --reward {policy}{start}"
-            )
-    elif path.name == policy and not path.suffix and not path.exists():
-        check_name("policy", policy, ["prior", "expert", "a run folder", "a policy file"])
-
-    from mereq_algo.networks import CheckpointError, load_checkpoint
-    from mereq_algo.runner import RunFolder
-
-    if path.is_dir():
-        path = RunFolder.open(path, task).policy_file
-    found = load_checkpoint(path)[2].task
-    if found != task:
-        raise CheckpointError(f"policy file is of task {found}, not {task}: {path}")
-    return path
-
-
-def load_policy(
-    file: Path, spec: TaskSpec, num_obs: int, num_actions: int, device: torch.device | str
-) -> TrainedPolicy:
-    """Loads a policy and checks that it fits the task.
-
-    Raises:
-        CheckpointError: It does not.
-    """
-    from mereq_algo.networks import TrainedPolicy, load_checkpoint
-
-    return TrainedPolicy(*load_checkpoint(file, device, num_obs, num_actions, list(spec.feature_names)))
 
 
 def script_command(name: str) -> list[str]:

@@ -9,7 +9,7 @@ import subprocess
 
 from _common import script_command
 from mereq_algo.report import VIDEO
-from mereq_algo.runner import RunFolder, log_video
+from mereq_algo.runner import RunFolder, log_video, of_a_run
 
 
 def film_run(folder: RunFolder) -> bool:
@@ -21,14 +21,17 @@ def film_run(folder: RunFolder) -> bool:
     Raises:
         RunFolderError: The folder does not tell how the run was started.
     """
-    kept = folder.read_params("arguments")
-    prior = kept["prior"] if kept["prior"] == "prior" else f"prior:{kept['prior']}"
-    run = folder.read_summary()
-    arguments = {"prior": prior, "aligned": f"aligned:{folder.path}", "expert": "expert"}
-    command = [*script_command("compare.py"), "--task", run["task"], "--policies"]
-    command += [arguments[name] for name in run["evaluation"]]
-    command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", kept["device"]]
-    command += ["--output", str((folder.path / VIDEO).parent), *kept["settings"]]
+    kept = folder.read_params("arguments", "prior", "seed", "device")
+    run = folder.read_summary("task", "evaluation")
+    with of_a_run(folder.path):
+        prior = folder.kept_policy("prior") or (kept["prior"] if kept["prior"] != "prior" else None)
+        # The settings of the environment come with the run.
+        arguments = {"prior": "prior" if prior is None else f"prior:{prior}"}
+        arguments |= {"aligned": f"aligned:{folder.path}", "expert": "expert"}
+        command = [*script_command("compare.py"), "--task", str(run["task"]), "--policies"]
+        command += [arguments[name] for name in arguments if name in (run["evaluation"] or arguments)]
+        command += ["--episodes", "1", "--seed", str(kept["seed"]), "--device", str(kept["device"])]
+        command += ["--output", str((folder.path / VIDEO).parent)]
     if _run(command) != 0:
         return False
     log_video(folder.path, folder.path / VIDEO)

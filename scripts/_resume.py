@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING
 from mereq_tasks.arguments import TaskUsageError
 
 if TYPE_CHECKING:
-    from mereq_algo.runner import RunFolder
+    from mereq_algo.runner import MEReQCfg, RunFolder
 
 KEPT = ("seed", "num_envs", "device", "prior", "person", "num_supervised")
 """Arguments that a run keeps when it is resumed, beside its settings."""
 
 ADDRESS = ("host", "port")
 """Arguments that it keeps unless it is told others: where the page is has nothing to do with what is learned."""
+
+KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("device", "prior", "person"), str),
+    **dict.fromkeys(("seed", "num_supervised"), int),
+    **{"num_envs": (int, type(None)), "host": (str, type(None)), "port": (int, type(None))},
+}
+"""What each of these arguments is."""
+
+BUDGET = ("agent.max_rounds", "agent.max_expert_samples")
+"""Settings that a resumed run may be given anew: how long it goes on."""
 
 LIVE = ("person", "num_supervised", *ADDRESS)
 """Arguments that runs of earlier versions did not have."""
@@ -42,7 +52,15 @@ def kept_arguments(
         TaskUsageError: The command line asks for something else.
         RunFolderError: The folder does not tell.
     """
-    kept = {name: parser.get_default(name) for name in LIVE} | folder.read_params("arguments")
+    from mereq_algo.runner import RunFolderError
+
+    needed = [name for name in KEPT if name not in LIVE]
+    kept = {name: parser.get_default(name) for name in LIVE} | folder.read_params("arguments", *needed)
+    for name, kind in KINDS.items():
+        if not isinstance(kept[name], kind) or isinstance(kept[name], bool):
+            file = folder.path / "params" / "arguments.yaml"
+            raise RunFolderError(f"run folder is damaged: {file} ({name} is {kept[name]!r})")
+    kept["settings"] = folder.read_settings()
     if kept.get("from_recordings"):
         raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
     for name in KEPT:
@@ -53,8 +71,55 @@ def kept_arguments(
     for name in ADDRESS:
         if getattr(args, name) is None:
             setattr(args, name, kept[name])
-    for setting in settings:
-        if setting not in kept["settings"]:
-            own = " ".join(kept["settings"]) or "those of the task"
-            raise TaskUsageError(f"a resumed run keeps its settings: {setting} is not among them ({own})")
-    return kept["settings"]
+    return with_budget(kept["settings"], settings)
+
+
+def with_budget(kept: list[str], given: list[str]) -> list[str]:
+    """Returns the settings of a run with the budget that the command line gives it.
+
+    Raises:
+        TaskUsageError: The command line changes something else.
+    """
+    names = {setting.partition("=")[0]: setting for setting in kept}
+    for setting in given:
+        name = setting.partition("=")[0]
+        if name in BUDGET:
+            names[name] = setting
+        elif setting not in kept:
+            own = " ".join(kept) or "those of the task"
+            raise TaskUsageError(
+                f"a resumed run keeps its settings: {setting} is not among them ({own}); only {' and '.join(BUDGET)}"
+                " can be given anew"
+            )
+    return list(names.values())
+
+
+def check_unfinished(folder: RunFolder, cfg: MEReQCfg) -> None:
+    """Refuses to go on with a run that needs nothing more, and says how to give it more.
+
+    Raises:
+        TaskUsageError: The run is finished.
+        RunFolderError: Its summary is damaged.
+    """
+    from mereq_algo.runner import FINISHED, RunFolderError
+
+    summary = folder.read_summary("status", "rounds", "expert_samples")
+    try:
+        status, rounds, samples = summary["status"], int(summary["rounds"]), list(map(int, summary["expert_samples"]))
+    except (TypeError, ValueError) as error:
+        raise RunFolderError(f"run folder is damaged: {folder.summary_file} ({error})") from error
+    if status not in FINISHED:
+        return
+    done = f"run is finished: {status} after {rounds} rounds, {samples[-1] if samples else 0} expert samples"
+    if status == "converged":
+        raise TaskUsageError(
+            f"{done}: the person is content, and more rounds would not be used; for a lower goal start a new run from"
+            f" it, --prior {folder.path} agent.intervention_threshold=VALUE"
+        )
+    most, more = cfg.max_expert_samples, []
+    if rounds >= cfg.max_rounds:
+        more.append(f"agent.max_rounds={rounds + 4}")
+    if most is not None and samples and samples[-1] >= most:
+        more.append(f"agent.max_expert_samples={samples[-1] + most}")
+    if more:
+        raise TaskUsageError(f"{done}; to go on give it more: --resume {folder.path} {' '.join(more)}")

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
-from _common import load_policy, policy_file
+from _policies import find_policy, load_policy
 from mereq_tasks.arguments import TaskUsageError
 from mereq_tasks.quiet import quiet
 
@@ -89,7 +89,7 @@ def _measure(
         opened = cleanup.enter_context(open_task(settings))
         env = opened.env
         num_obs = env.get_observations()["policy"].shape[1]
-        prior = load_policy(policy_file(task, "prior"), TaskSpec(**opened.names), num_obs, env.num_actions, env.device)
+        prior = load_policy(find_policy(task, "prior"), TaskSpec(**opened.names), num_obs, env.num_actions, env.device)
         generator = torch.Generator(env.device).manual_seed(rank)
         shape = (env.num_envs, env.num_actions)
         acts = {

@@ -18,9 +18,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from _common import REPOSITORY, check_writable, one_line_errors
+from _common import REPOSITORY, PlainConsole, check_writable, one_line_errors
 from mereq_tasks.arguments import (
     TaskUsageError,
     check_name,
@@ -91,7 +89,7 @@ def plan(args: argparse.Namespace, settings: tuple[str, ...]) -> list[Job]:
         irl = inference(task, settings)
         those = [method for method in methods if is_distinct(method, irl.objective)]
         if len(those) < len(methods):
-            Console().print(f"{task}: no mereq_np, which is mereq where θ makes the person's actions likely")
+            PlainConsole().print(f"{task}: no mereq_np, which is mereq where θ makes the person's actions likely")
         if args.search:
             values = ((method, setting) for method in those for setting in searched(method, irl.learning_rate))
             order = itertools.product(values, range(FIRST_SEARCH_SEED, FIRST_SEARCH_SEED + args.seeds))
@@ -123,7 +121,7 @@ def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:
     """Runs what is not finished."""
     from mereq_algo.benchmark import run_jobs
 
-    console = Console()
+    console = PlainConsole()
     console.print(f"{sum(not job.is_finished(runs) for job in jobs)} of {len(jobs)} runs to do, logs in {runs}")
     program = [sys.executable, str(REPOSITORY / "scripts" / "train_mereq.py")]
     run_jobs(
@@ -133,35 +131,37 @@ def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:
 
 def report_search(output: Path, jobs: list[Job], runs: Path) -> None:
     """Writes what each value came to, as far as it is finished, and prints it."""
-    from mereq_algo.benchmark import as_search_markdown
+    from mereq_algo.benchmark import as_search_markdown, check_figures
 
     finished = [(job.settings[0], summary) for job in jobs if (summary := job.result(runs)) is not None]
     if finished:
+        check_figures(runs, (summary for _, summary in finished), is_search=True)
         write_texts(output, {"search.md": as_search_markdown(finished)})
 
 
 def report(output: Path, settings: tuple[str, ...], runs: Path) -> None:
     """Writes tables and plots of all that is finished in the folder, whichever call ran it, and prints the tables."""
-    from mereq_algo.benchmark import ABLATIONS, as_csv, as_markdown, finished_runs, write_plots
+    from mereq_algo.benchmark import ABLATIONS, as_csv, as_markdown, check_figures, finished_runs, write_plots
     from mereq_algo.methods import METHODS
 
     methods = [*METHODS, *ABLATIONS]
     summaries = finished_runs(runs, methods, settings)
     if summaries:
+        check_figures(runs, summaries)
         write_plots(output, summaries, methods)
         write_texts(output, {"benchmark.md": as_markdown(summaries, methods), "benchmark.csv": as_csv(summaries)})
 
 
 def write_texts(output: Path, texts: dict[str, str]) -> None:
     """Writes texts into files, and prints those that are made to be read."""
-    from mereq_algo.whole_file import write_whole
+    from mereq_algo.whole_file import write_text
 
-    console = Console()
+    console = PlainConsole()
     for name, text in texts.items():
-        write_whole(output / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+        write_text(output / name, text)
         if name.endswith(".md"):
             console.print(text, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"benchmark: {output}")
+    console.print(f"benchmark: {output}", markup=False)
 
 
 if __name__ == "__main__":

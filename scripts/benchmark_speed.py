@@ -27,9 +27,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from _common import REPOSITORY, check_writable, hardware, one_line_errors, versions
+from _common import REPOSITORY, PlainConsole, check_writable, hardware, one_line_errors, versions
 from _speed import speeds_of
 from mereq_tasks.arguments import TaskUsageError, check_name, parse_settings, task_names
 
@@ -86,7 +84,7 @@ def main() -> None:
     output = args.output or REPOSITORY / "logs" / "speed" / time.strftime("%Y-%m-%d_%H-%M-%S")
     check_writable("output", output / "speed.csv")
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = PlainConsole(soft_wrap=True, highlight=False)
     if args.peer:
         with console.status(f"setting up {args.peer}"):
             run_peer(args.peer, "--help")
@@ -138,7 +136,7 @@ def run_peer(peer: str, *arguments: str) -> str:
     return done.stdout
 
 
-def write(output: Path, pairs: list[tuple[Speed, list[Speed]]], console: Console) -> None:
+def write(output: Path, pairs: list[tuple[Speed, list[Speed]]], console: PlainConsole) -> None:
     """Writes and prints what was measured."""
     from mereq_algo.benchmark import plot_speeds, speeds_as_csv, speeds_as_markdown
 

@@ -88,9 +88,13 @@ def read_figures(file: Path) -> dict[str, Any]:
         UsageError: It cannot be read.
     """
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"figures cannot be read: {file} ({error})") from error
+        found = json.loads(file.read_text(encoding="utf-8"))
+        for name in ("ink_removed", "over_force_limit"):
+            float(found[name]["mean"])
+        return found
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UsageError(f"figures cannot be read: {file} ({reason})") from error
 
 
 def measure(folder: Path, num_episodes: int, seconds: float | None = None) -> list[dict[str, float]]:

@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from _common import REPOSITORY, check_writable, load_policy, one_line_errors, policy_file
+from _common import REPOSITORY, PlainConsole, check_writable, one_line_errors
+from _policies import SHIPPED, PolicySource, find_policy, load_policy, resolve_for, without_settings
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mereq_algo.film import FilmedEpisode
     from mereq_algo.intervention import SyntheticPerson
     from mereq_algo.networks import TrainedPolicy
-    from mereq_algo.runner import PersonCfg
+    from mereq_algo.runner import PersonCfg, RunFolder
     from mereq_tasks.launch import OpenTask
     from mereq_tasks.view import Stage
 
@@ -39,8 +39,10 @@ MAX_PANES = 4
 """More would be too narrow to see anything."""
 
 
-def named_policies(arguments: list[str], task: str) -> dict[str, Path]:
-    """Returns the files of the policies, by the names that their panes get.
+def named_policies(arguments: list[str], task: str) -> dict[str, PolicySource]:
+    """Returns the policies by the names that their panes get.
+
+    Beside a run ``prior`` is what it started from, and ``expert`` the one that it was compared with.
 
     Args:
         arguments: Each ``prior``, ``expert``, or ``NAME:PATH`` with a run folder or a policy file.
@@ -51,24 +53,32 @@ def named_policies(arguments: list[str], task: str) -> dict[str, Path]:
     """
     if not 1 <= len(arguments) <= MAX_PANES:
         raise TaskUsageError(f"{len(arguments)} policies are asked for; 1 to {MAX_PANES} fit side by side")
-    files: dict[str, Path] = {}
+    named: dict[str, str] = {}
     for argument in arguments:
         name, colon, policy = argument.partition(":")
-        if not colon and argument not in ("prior", "expert"):
+        if not colon and argument not in SHIPPED:
             name, policy = Path(argument).stem, argument
-        if name in files:
+        if name in named:
             raise TaskUsageError(f"two policies are called {name!r}; give one another name: NAME:PATH")
-        files[name] = policy_file(task, policy or argument)
-    return files
+        named[name] = policy or argument
+    sources = {name: find_policy(task, policy) for name, policy in named.items()}
+    run = run_of(sources)
+    return {name: find_policy(task, named[name], run) if source.follows else source for name, source in sources.items()}
+
+
+def run_of(sources: dict[str, PolicySource]) -> RunFolder | None:
+    """Returns the run that the policies are of, if they are of one."""
+    runs = {source.run.path.resolve(): source.run for source in sources.values() if source.run is not None}
+    return next(iter(runs.values())) if len(runs) == 1 else None
 
 
 def run_episodes(
     task: OpenTask,
     stage: Stage,
-    files: dict[str, Path],
+    sources: dict[str, PolicySource],
     person_cfg: PersonCfg | None,
     args: argparse.Namespace,
-    console: Console,
+    console: PlainConsole,
 ) -> dict[str, list[FilmedEpisode]]:
     """Returns the episodes of every policy, by its name; supervised if there are settings of a person."""
     from mereq_algo.film import film_episodes
@@ -78,21 +88,21 @@ def run_episodes(
     spec.check(env)
     num_obs = env.get_observations()["policy"].shape[1]
 
-    def load(file: Path) -> TrainedPolicy:
-        return load_policy(file, spec, num_obs, env.num_actions, env.device)
+    def load(source: PolicySource) -> TrainedPolicy:
+        return load_policy(source, spec, num_obs, env.num_actions, env.device)
 
     def watched_by() -> SyntheticPerson | None:
         if person_cfg is None:
             return None
-        expert = load(policy_file(args.task, "expert"))
-        return make_person(person_cfg, expert, len(files), args.seed, str(env.device))
+        expert = load(find_policy(args.task, "expert", run_of(sources)))
+        return make_person(person_cfg, expert, len(sources), args.seed, str(env.device))
 
     episodes = {}
-    for name, file in files.items():
+    for name, source in sources.items():
         person = watched_by()
         with console.status(f"running {args.episodes} episodes: {name}"):
             episodes[name] = film_episodes(
-                env, stage, load(file).policy, spec.metric_names, args.episodes, args.seed, person, args.deterministic
+                env, stage, load(source).policy, spec.metric_names, args.episodes, args.seed, person, args.deterministic
             )
     return episodes
 
@@ -115,26 +125,26 @@ def main() -> None:
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     output = args.output or REPOSITORY / "logs" / "compare" / args.task / stamp
     check_writable("film", output / "comparison.mp4")
-    files = named_policies(args.policies, args.task)
+    sources = named_policies(without_settings(args.policies, overrides), args.task)
 
     from mereq_algo.film import Trace, check_encoder, make_film, num_frames, pane_size
     from mereq_algo.runner import MEReQCfg
 
     check_encoder()
     with quiet(not args.verbose):
-        from mereq_tasks.launch import load_view, open_task, resolve_task
+        from mereq_tasks.launch import load_view, open_task
         from mereq_tasks.view import Stage, add_view
 
-    settings = resolve_task(args, overrides)
-    settings.env_cfg.scene.num_envs = len(files)
-    view, size = load_view(args.task), pane_size(len(files))
+    settings = resolve_for(sources, args, overrides)
+    settings.env_cfg.scene.num_envs = len(sources)
+    view, size = load_view(args.task), pane_size(len(sources))
     add_view(settings.env_cfg, view, *size)
     person_cfg = MEReQCfg.from_dict(settings.agent).person if args.supervised else None
-    console = Console()
+    console = PlainConsole()
     with open_task(settings, args.verbose) as task:
         env = cast("ManagerBasedRLEnv", task.env.unwrapped)
         stage = Stage(env, view, *size)
-        episodes = run_episodes(task, stage, files, person_cfg, args, console)
+        episodes = run_episodes(task, stage, sources, person_cfg, args, console)
         trace = Trace(view.trace.label, view.trace.unit, view.trace.preferred(env), view.trace.limits)
         counted = (BarColumn(), MofNCompleteColumn(), TextColumn("frames,"), TimeRemainingColumn())
         with Progress(TextColumn("drawing"), *counted, console=console) as progress:
@@ -152,9 +162,11 @@ def main() -> None:
     for name, filmed in episodes.items():
         outcome = f"{sum(episode.success for episode in filmed)} of {len(filmed)} successful"
         taken = f", {sum(episode.num_takeovers for episode in filmed)} takeovers" if args.supervised else ""
-        console.print(f"{name}: {outcome}{taken}", highlight=False)
-    console.print(f"video: {film.video}", soft_wrap=True, highlight=False)
-    console.print(f"animated picture: {film.animation}; stills: {len(film.stills)}", soft_wrap=True, highlight=False)
+        actions = "mean" if args.deterministic else "sampled"
+        console.print(f"{name}: {outcome}{taken}, actions {actions}", highlight=False, markup=False)
+    console.print(f"video: {film.video}", soft_wrap=True, highlight=False, markup=False)
+    told = f"animated picture: {film.animation}; stills: {len(film.stills)}"
+    console.print(told, soft_wrap=True, highlight=False, markup=False)
 
 
 if __name__ == "__main__":

@@ -14,15 +14,18 @@ where they differ nothing is written.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
+import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from _common import check_writable, command_line, load_policy, one_line_errors, policy_file, versions
+from _common import PlainConsole, check_writable, command_line, one_line_errors, versions
+from _policies import PolicySource, find_policy, follower, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -52,35 +55,66 @@ def main() -> None:
     check_writable("export", args.output / "contract.json")
     if args.output.exists() and any(args.output.iterdir()) and not (args.output / "contract.json").is_file():
         raise TaskUsageError(f"output holds something else than an export: {args.output}")
-    files = {"policy": policy_file(args.task, args.run)}
+    source = find_policy(args.task, args.run)
+    sources = {args.run: source}
     if "prior" in args.also:
-        files["prior"] = policy_file(args.task, "prior")
+        # On an arm it must mean what it was trained with, whatever the run has used it for.
+        sources["prior"] = follower(find_policy(args.task, "prior", source.run))
 
     with quiet(not args.verbose):
-        from mereq_tasks.launch import open_task, resolve_task
+        from mereq_tasks.launch import open_task
 
-    settings = resolve_task(args, overrides)
+    settings = resolve_for(sources, args, overrides)
     settings.env_cfg.scene.num_envs = args.num_envs or NUM_ROBOTS
-    console = Console()
+    console = PlainConsole()
     with open_task(settings, args.verbose) as task, tempfile.TemporaryDirectory() as folder:
-        worst = export(task, files, "sampler" in args.also, Path(folder), Path(args.run), args.seed)
+        named = {"policy": source, **({"prior": sources["prior"]} if "prior" in args.also else {})}
+        worst = export(task, named, "sampler" in args.also, Path(folder), Path(args.run), args.seed)
         replace_folder(Path(folder), args.output)
     console.print(f"files agree with the policy within {worst:.1e} on {2 * NUM_COMPARED:,} observations each")
-    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False)
+    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False, markup=False)
 
 
 def replace_folder(source: Path, target: Path) -> None:
-    """Puts a copy of a folder in the place of another; nobody ever finds a part of one."""
+    """Puts a copy of a folder in the place of another, one export at a time; a part of one is never found there.
+
+    Raises:
+        OSError: It cannot be written, because the disk is full, say. An earlier export is as it was.
+    """
+    from mereq_algo.whole_file import synchronize
+
     target = target.absolute()
     fresh, old = (target.with_name(f".{target.name}.{what}") for what in ("new", "old"))
-    for left_over in (fresh, old):
-        shutil.rmtree(left_over, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, fresh)
-    if target.exists():
-        target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    with locked_folder(target.parent):
+        for left_over in (fresh, old):  # of an export that was killed
+            shutil.rmtree(left_over, ignore_errors=True)
+        try:
+            fresh.mkdir()
+            for file in source.iterdir():
+                shutil.copy(file, fresh)
+                synchronize(fresh / file.name)
+            synchronize(fresh)
+            if target.exists():
+                target.rename(old)
+            fresh.rename(target)
+            synchronize(target.parent)
+        finally:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            for left_over in (fresh, old):
+                shutil.rmtree(left_over, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Keeps other exports out of a folder, for the moment that replacing one takes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def with_task_of_run(argv: list[str]) -> list[str]:
@@ -94,10 +128,12 @@ def with_task_of_run(argv: list[str]) -> list[str]:
 
     from mereq_algo.runner import RunFolder
 
-    return [*argv, "--task", RunFolder.open(args.run).read_summary()["task"]]
+    return [*argv, "--task", str(RunFolder.open(args.run).read_summary("task")["task"])]
 
 
-def export(task: OpenTask, files: dict[str, Path], with_sampler: bool, folder: Path, run: Path, seed: int) -> float:
+def export(
+    task: OpenTask, sources: dict[str, PolicySource], with_sampler: bool, folder: Path, run: Path, seed: int
+) -> float:
     """Writes models and contract to a folder.
 
     Returns:
@@ -119,7 +155,9 @@ def export(task: OpenTask, files: dict[str, Path], with_sampler: bool, folder: P
 
     env, spec = task.env, TaskSpec(**task.names)
     num_obs = env.get_observations()["policy"].shape[1]
-    trained = {name: load_policy(file, spec, num_obs, env.num_actions, env.device) for name, file in files.items()}
+    trained = {
+        name: load_policy(source, spec, num_obs, env.num_actions, env.device) for name, source in sources.items()
+    }
     interface = describe_interface(env.unwrapped)  # type: ignore[arg-type]  # it is manager-based
     seen = observe(env, trained["policy"].policy, NUM_COMPARED, seed)
     low, high = ([value for term in interface["observation"] for value in term[bound]] for bound in ("low", "high"))
@@ -143,7 +181,7 @@ def export(task: OpenTask, files: dict[str, Path], with_sampler: bool, folder: P
             "features": list(spec.feature_names),
             "models": {name: describe_model(model) for name, model in written.items()},
             "versions": versions(),
-            **describe_source(run, trained["policy"]),
+            **describe_source(run, trained["policy"], list(spec.settings or ())),
         }
     )
     contract.save(folder)
@@ -181,17 +219,19 @@ def describe_model(model: Any) -> dict[str, Any]:
     }
 
 
-def describe_source(run: Path, trained: TrainedPolicy) -> dict[str, Any]:
-    """Returns θ and where the policy came from."""
-    source: dict[str, Any] = {"name": run.name, "command": command_line(), **trained.info.extra}
+def describe_source(run: Path, trained: TrainedPolicy, settings: list[str]) -> dict[str, Any]:
+    """Returns θ, where the policy came from, and what was changed of the task's environment."""
+    source: dict[str, Any] = {"name": run.name, "command": command_line(), **trained.info.extra, "settings": settings}
     if not run.is_dir():
         return {"theta": None, "source": source}
 
-    from mereq_algo.runner import RunFolder
+    from mereq_algo.runner import RunFolder, of_a_run
 
-    summary = RunFolder.open(run).read_summary()
+    folder = RunFolder.open(run)
     kept = ("method", "seed", "status", "rounds", "expert_samples", "intervention_rate", "expert_return_gap_closed")
-    return {"theta": summary["theta"], "source": {**source, **{key: summary[key] for key in kept}}}
+    summary = folder.read_summary("theta", *kept)
+    with of_a_run(folder.summary_file):
+        return {"theta": summary["theta"], "source": {**source, **{key: summary[key] for key in kept}}}
 
 
 if __name__ == "__main__":

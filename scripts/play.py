@@ -12,12 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from _common import check_writable, load_policy, one_line_errors, policy_file
+from _common import PlainConsole, check_writable, one_line_errors
+from _policies import find_policy, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
+
+if TYPE_CHECKING:
+    from mereq_algo.runner import TaskSpec
 
 
 def main() -> None:
@@ -32,25 +35,25 @@ def main() -> None:
         raise TaskUsageError(f"episodes is {args.episodes}; a standard error takes at least 2")
     if args.json is not None:
         check_writable("figures", args.json)
-    file = policy_file(args.task, args.policy)
+    source = find_policy(args.task, args.policy)
 
     import torch
 
     from mereq_algo.runner import TaskSpec, TimedEnv, evaluate, evaluation_table
-    from mereq_algo.whole_file import write_whole
+    from mereq_algo.whole_file import write_text
 
     with quiet(not args.verbose):
-        from mereq_tasks.launch import open_task, resolve_task
+        from mereq_tasks.launch import open_task
 
-    settings = resolve_task(args, overrides)
+    settings = resolve_for({args.policy: source}, args, overrides)
     if args.num_envs is None:
         settings.env_cfg.scene.num_envs = min(args.episodes, settings.env_cfg.scene.num_envs)
-    console = Console()
+    console = PlainConsole()
     with open_task(settings, args.verbose) as task:
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         spec.check(env)
         num_obs = env.get_observations()["policy"].shape[1]
-        trained = load_policy(file, spec, num_obs, env.num_actions, env.device)
+        trained = load_policy(source, spec, num_obs, env.num_actions, env.device)
         torch.manual_seed(args.seed)
         env.reset()
         generator = None if args.deterministic else torch.Generator(env.device).manual_seed(args.seed)
@@ -61,10 +64,17 @@ def main() -> None:
     # The folder of a run is long, and its name says which it is.
     console.print(evaluation_table({Path(args.policy).name: evaluation}, f"{spec.task}, seed {args.seed}"))
     if args.json is not None:
-        result = {"task": spec.task, "policy": args.policy, "seed": args.seed, **evaluation}
+        result = {"task": spec.task, "policy": args.policy, "seed": args.seed, **used(spec), **evaluation}
         text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-        write_whole(args.json, lambda path: path.write_text(text, encoding="utf-8"))
-        console.print(f"figures: {args.json}")
+        write_text(args.json, text)
+        console.print(f"figures: {args.json}", markup=False)
+
+
+def used(spec: TaskSpec) -> dict[str, Any]:
+    """Returns what the task was opened with: settings, rate and step sizes."""
+    assert spec.meaning is not None  # of every task of the suite
+    meaning = spec.meaning
+    return {"settings": list(spec.settings or ()), "rate_hz": meaning.rate_hz, "step_sizes": meaning.step_sizes}
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
-from _common import load_policy, one_line_errors, policy_file
+from _common import PlainConsole, one_line_errors
+from _policies import find_policy, load_policy, resolve_for, without_settings
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -47,7 +47,9 @@ def main() -> None:
     parser.add_argument("--handback", type=float, default=0.5, help="share of it for handing back (default: 0.5)")
     parser.add_argument("--patience", type=int, nargs="+", help="steps until they take over (default: the task's)")
     args, overrides = parse_task_args(parser)
-    files = {name: policy_file(args.task, name) for name in args.policies}
+    args.policies = without_settings(args.policies, overrides)
+    sources = {name: find_policy(args.task, name) for name in args.policies}
+    sources |= {"expert": find_policy(args.task, "expert")}
 
     if not 0.0 <= args.handback <= 1.0:
         raise TaskUsageError(f"handback is {args.handback}; it must be a share of the threshold, 0 to 1")
@@ -59,20 +61,19 @@ def main() -> None:
     from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, make_person
 
     with quiet(not args.verbose):
-        from mereq_tasks.launch import open_task, resolve_task
+        from mereq_tasks.launch import open_task
 
-    settings = resolve_task(args, overrides)
+    settings = resolve_for(sources, args, overrides)
     settings.env_cfg.scene.num_envs = args.num_envs or 64
     cfg = MEReQCfg.from_dict(settings.agent)
     usual = cfg.person.hysteresis
     thresholds = args.thresholds or [factor * usual.takeover_threshold for factor in (0.5, 1.0, 2.0)]
-    table = Table("take over at", "hand back at", "patience", *files)
+    table = Table("take over at", "hand back at", "patience", *args.policies)
     with open_task(settings, args.verbose) as task:
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         num_obs = env.get_observations()["policy"].shape[1]
         trained = {
-            name: load_policy(file, spec, num_obs, env.num_actions, env.device)
-            for name, file in {**files, "expert": policy_file(args.task, "expert")}.items()
+            name: load_policy(source, spec, num_obs, env.num_actions, env.device) for name, source in sources.items()
         }
 
         def watched(name: str, hysteresis: HysteresisCfg) -> SupervisedRollout:
@@ -114,10 +115,10 @@ def main() -> None:
         lessons = Table("features", *spec.feature_names)
         alike = Table("alone", "succeeds after", "95 % of them", "mean", *(f"{share:.0%}" for share in QUANTILES))
         never = replace(usual, takeover_threshold=float("inf"), cusum_limit=float("inf"))
-        first = next(iter(files))
+        first = args.policies[0]
         start_effect = None
         rollouts: list[SupervisedRollout] = []
-        for name in dict.fromkeys((*files, "expert")):
+        for name in dict.fromkeys((*args.policies, "expert")):
             alone = watched(name, never)
             lessons.add_row(f"{name}, alone", *features_of(alone, None))
             alike.add_row(name, *alone_row(alone))
@@ -129,7 +130,7 @@ def main() -> None:
             hysteresis = replace(
                 usual, takeover_threshold=threshold, handback_threshold=handback, patience_takeover=patience
             )
-            rollouts = [watched(name, hysteresis) for name in files]
+            rollouts = [watched(name, hysteresis) for name in args.policies]
             table.add_row(
                 f"{threshold:g}",
                 f"{handback:g}",
@@ -145,7 +146,8 @@ def main() -> None:
     table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
     lessons.title = f"mean features a step ± standard error of {cfg.num_supervised} episodes"
     alike.title = f"steps until success; mean and quantiles of what the person minds a step ({cfg.person.rule})"
-    Console().print(table, alike, lessons, f"log π of {first} charges for the person's own actions, a step: {charges}")
+    charged = f"log π of {first} charges for the person's own actions, a step: {charges}"
+    PlainConsole().print(table, alike, lessons, charged)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
-from _common import load_policy, one_line_errors, policy_file
+from _common import PlainConsole, one_line_errors
+from _policies import find_policy, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60, help="steps of an episode to measure (default: 60)")
     parser.add_argument("--kernels", type=int, default=10, help="how many of them to show (default: 10)")
     args, overrides = parse_task_args(parser)
-    file = policy_file(args.task, args.policy)
+    source = find_policy(args.task, args.policy)
     for name in ("steps", "kernels"):
         if getattr(args, name) < 1:
             raise TaskUsageError(f"{name} is {getattr(args, name)}; at least 1 is needed")
@@ -49,16 +49,16 @@ def main() -> None:
     from mereq_algo.runner import TaskSpec
 
     with quiet(not args.verbose):
-        from mereq_tasks.launch import open_task, resolve_task
+        from mereq_tasks.launch import open_task
 
-    settings = resolve_task(args, overrides)
+    settings = resolve_for({args.policy: source}, args, overrides)
     settings.env_cfg.scene.num_envs = args.num_envs or 256
     if torch.device(settings.env_cfg.sim.device).type != "cpu":
         raise TaskUsageError("kernels are timed on a CPU alone: add --device cpu")
     with open_task(settings, args.verbose) as task, torch.inference_mode():
         env = task.env
         num_obs = env.get_observations()["policy"].shape[1]
-        policy = load_policy(file, TaskSpec(**task.names), num_obs, env.num_actions, env.device).policy
+        policy = load_policy(source, TaskSpec(**task.names), num_obs, env.num_actions, env.device).policy
 
         def seconds_a_step(num_steps: int, then: Callable[[], None] = lambda: None) -> float:
             """Returns what a step takes of this thread [s], at the mean of the first ones, always the same."""
@@ -154,7 +154,7 @@ def show(
         all_seen, fullest = np.concatenate(seen), [each.max() for each in seen]
         numbers = (all_seen.mean(), np.percentile(all_seen, 99), np.mean(fullest))
         room.add_row(name, *(f"{number:.1f}" for number in numbers), str(all_seen.max()), limit)
-    console = Console()
+    console = PlainConsole()
     console.print(table)
     console.print(room)
 

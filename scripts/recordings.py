@@ -15,10 +15,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
-from _common import check_writable, one_line_errors
+from _common import PlainConsole, check_writable, one_line_errors, warn
+from mereq_algo.plain_text import plain
 from mereq_tasks.arguments import TaskUsageError
 
 if TYPE_CHECKING:
@@ -35,23 +35,25 @@ def main() -> None:
     ):
         command = commands.add_parser(name, help=meaning)
         command.add_argument("places", nargs="+", type=Path, help="files, or folders to look through")
+        command.add_argument("--skip-damaged", action="store_true", help="go on without files that cannot be read")
     command.add_argument("--format", choices=["lerobot", "robomimic"], required=True, help="format of the dataset")
     command.add_argument("--output", type=Path, required=True, help="folder (lerobot) or file (robomimic) to write")
     args = parser.parse_args()
 
-    from mereq_algo.recording import find_recordings, read_episodes
+    from mereq_algo.recording import gather
 
-    files = find_recordings(args.places)
-    console = Console(highlight=False)
-    episodes = [(file, episode) for file in files for episode in read_episodes(file)]
+    found = gather(args.places, args.skip_damaged)
+    if found.skipped:
+        warn(f"left out: {found.skipped}")
+    console = PlainConsole(highlight=False)
     if args.command == "export":
-        export(args, [episode for _, episode in episodes], console)
+        export(args, [episode for _, episode in found.episodes], console)
         return
     if args.command == "list":
-        console.print(as_table(episodes))
+        console.print(as_table(found.episodes))
         return
-    for file, episode in episodes:
-        console.print(str(file), soft_wrap=True, markup=False)
+    for file, episode in found.episodes:
+        console.print(str(file), soft_wrap=True)
         console.print(as_details(episode))
 
 
@@ -61,15 +63,16 @@ def as_table(episodes: list[tuple[Path, RecordedEpisode]]) -> Table:
     for name in ("file", "task", "person", "round", "steps", "success", ""):
         table.add_column(name, justify="right" if name in ("round", "steps") else "left", overflow="fold")
     for file, episode in episodes:
-        info = episode.info
+        info, num_dropped = episode.info, int((~episode.is_finite).sum())
+        dropped = f"{num_dropped} steps not finite" if num_dropped else ""
         table.add_row(
-            "/".join(file.parts[-2:]),
-            info.task,
-            info.person,
+            plain("/".join(file.parts[-2:])),
+            plain(info.task),
+            plain(info.person),
             str(info.round + 1),
             f"{len(episode)}: {episode.expert_samples}",
             outcome(episode),
-            ", ".join(note for note in ("discarded" if info.discarded else "", info.note) if note),
+            plain(", ".join(note for note in ("discarded" if info.discarded else "", info.note, dropped) if note)),
         )
     steps = sum(len(episode) for _, episode in episodes)
     samples = sum(episode.expert_samples for _, episode in episodes)
@@ -98,12 +101,15 @@ def as_details(episode: RecordedEpisode) -> Table:
         ("policy (SHA-256)", info.policy_sha256),
         ("run", f"seed {info.seed}, round {info.round + 1}, robot {info.robot + 1}"),
         ("steps", f"{len(episode)}, of them controlled by the person {samples} ({samples / len(episode):.0%})"),
+        ("steps that are not finite", str(int((~episode.is_finite).sum()))),
+        ("an action is", "unknown" if info.meaning is None else info.meaning.summary()),
+        ("rate", "unknown" if info.rate_hz is None else f"{info.rate_hz:.6g} Hz"),
         ("success", outcome(episode)),
         ("discarded", "yes" if info.discarded else "no"),
         ("note", info.note),
         ("versions", ", ".join(f"{package} {version}" for package, version in info.versions.items())),
     ):
-        table.add_row(name, value)
+        table.add_row(name, plain(value))
     table.add_section()
     for what, names, columns in (
         ("feature", info.feature_names, episode.transitions["features"]),
@@ -112,27 +118,30 @@ def as_details(episode: RecordedEpisode) -> Table:
     ):
         for index, name in enumerate(names):
             column = columns[:, index]
-            table.add_row(f"{what} {name}", f"mean {column.mean():.4f}, at the end {column[-1]:.4f}")
+            table.add_row(plain(f"{what} {name}"), f"mean {column.mean():.4f}, at the end {column[-1]:.4f}")
     return table
 
 
-def export(args: argparse.Namespace, episodes: list[RecordedEpisode], console: Console) -> None:
+def export(args: argparse.Namespace, episodes: list[RecordedEpisode], console: PlainConsole) -> None:
     """Writes a dataset of all episodes that were not discarded.
 
     Raises:
         TaskUsageError: There is something at its place already.
         RecordingError: The episodes do not belong together.
+        WriteError: The dataset cannot be written.
     """
+    from mereq_algo.recording import notes_on
     from mereq_algo.recording.lerobot import export_lerobot
     from mereq_algo.recording.robomimic import export_robomimic
 
     if args.output.exists():
         raise TaskUsageError(f"there is something already: {args.output}")
     check_writable("output", args.output)
-    kept = [episode for episode in episodes if not episode.info.discarded]
-    {"lerobot": export_lerobot, "robomimic": export_robomimic}[args.format](kept, args.output)
-    steps = sum(len(episode) for episode in kept)
-    console.print(f"{len(kept)} episodes, {steps} steps: {args.output}", soft_wrap=True, markup=False)
+    written = {"lerobot": export_lerobot, "robomimic": export_robomimic}[args.format](episodes, args.output)
+    for note in notes_on(episodes):
+        warn(note)
+    steps = sum(len(episode) for episode in written)
+    console.print(f"{len(written)} episodes, {steps} steps: {args.output}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
-from _common import one_line_errors
+from _common import command_line, one_line_errors
 
 
 def main() -> None:
@@ -28,8 +29,9 @@ def main() -> None:
     from mereq_algo.runner import RunFolder
 
     folder = RunFolder.open(args.run)
-    filmed = film_run(folder) if args.video else True
-    print(f"report: {write_report(folder)}")
+    with folder.lock(command_line()) if args.video else contextlib.nullcontext():
+        filmed = film_run(folder) if args.video else True
+        print(f"report: {write_report(folder)}")
     if not filmed:
         sys.exit(2)
 

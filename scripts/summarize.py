@@ -10,12 +10,12 @@ Example:
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mereq_algo.runner.run_folder import RunFolderError
+from mereq_algo.plain_text import plain
+from mereq_algo.runner.run_folder import of_a_run, read_summary
 
 
 def _percent(value: float | None) -> str:
@@ -28,6 +28,7 @@ def _policy_metric(policy: str, metric: str) -> Callable[[dict], str]:
 
 ROWS: dict[str, Callable[[dict[str, Any]], str]] = {
     "status": lambda run: run["status"],
+    "actions": lambda run: run.get("actions", "sampled"),
     "rounds": lambda run: str(run["rounds"]),
     "intervention rate, first round": lambda run: _percent(run["intervention_rate"][0]),
     "intervention rate, last round": lambda run: _percent(run["intervention_rate"][-1]),
@@ -51,14 +52,22 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, help="run folders or summary files")
     args = parser.parse_args()
     files = [path / "summary.json" if path.is_dir() else path for path in args.runs]
-    try:
-        runs = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    except (OSError, json.JSONDecodeError) as error:
-        raise RunFolderError(f"not a run folder or a summary: {error}") from error
-    print("| | " + " | ".join(f"seed {run['seed']}" for run in runs) + " |")
-    print("|---|" + "---:|" * len(runs))
-    for label, cell in ROWS.items():
-        print(f"| {label} | " + " | ".join(cell(run) for run in runs) + " |")
+    columns = [column(file) for file in files]
+    print("| | " + " | ".join(f"seed {cells[0]}" for cells in columns) + " |")
+    print("|---|" + "---:|" * len(columns))
+    for index, label in enumerate(ROWS, start=1):
+        print(f"| {label} | " + " | ".join(cells[index] for cells in columns) + " |")
+
+
+def column(file: Path) -> list[str]:
+    """Returns the cells of a run: its seed, and those of :data:`ROWS`.
+
+    Raises:
+        RunFolderError: The file is missing, or no summary of a run.
+    """
+    run = read_summary(file)
+    with of_a_run(file):
+        return [plain(cell) for cell in (run["seed"], *(cell(run) for cell in ROWS.values()))]
 
 
 if __name__ == "__main__":

@@ -21,16 +21,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from _common import REPOSITORY, check_writable, load_policy, one_line_errors, policy_file, versions
+from _common import REPOSITORY, PlainConsole, check_writable, one_line_errors, versions
 from _live import add_live_args, check_live_args, fill_in_address
+from _policies import find_policy, load_policy_file, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
     from mereq_algo.live import Control, Link, LiveServer, LiveSession, Panel
     from mereq_algo.networks import GaussianPolicy
+    from mereq_tasks.launch import TaskSettings
     from mereq_tasks.spacemouse import SpaceMouse
 
 CAMERA_SIZE = 16
@@ -59,10 +59,11 @@ def main() -> None:
     check_writable("recordings", folder / "episode")
     if args.link is None and any(folder.rglob("*.hdf5")):
         raise TaskUsageError(f"there are recordings in {folder} already; choose another folder")
-    file = policy_file(args.task, args.policy)
+    # The process that learns has settled what the task is opened with; it shows one policy after the other.
+    sources = {args.policy: find_policy(args.task, args.policy)} if args.link is None else {}
 
-    console = Console()
-    with open_session(args, overrides, folder) as (session, panel, server, load):
+    console = PlainConsole()
+    with open_session(args, resolve_for(sources, args, overrides), folder) as (session, panel, server, load):
         if args.link is not None:
             from mereq_algo.live import Link
 
@@ -81,7 +82,9 @@ def main() -> None:
             panel.finish()
 
         signal.signal(signal.SIGINT, finish)
-        kept = session.run_round(load(file), RoundOrder(0, args.seed, args.episodes, args.episodes, 0.0))
+        kept = session.run_round(
+            load(sources[args.policy].file), RoundOrder(0, args.seed, args.episodes, args.episodes, 0.0)
+        )
         panel.show(phase="done")
         samples = sum(episode.expert_samples for _, episode in kept)
         console.print(f"{len(kept)} episodes, {samples} expert samples: {folder}", soft_wrap=True, highlight=False)
@@ -93,7 +96,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def open_session(
-    args: argparse.Namespace, overrides: list[str], folder: Path
+    args: argparse.Namespace, settings: TaskSettings, folder: Path
 ) -> Iterator[tuple[LiveSession, Panel, LiveServer, Any]]:
     """Opens robots, their 3D views and the page, and closes all of it.
 
@@ -112,11 +115,10 @@ def open_session(
     from mereq_algo.runner.keep_episodes import recording_info
 
     with quiet(not args.verbose):
-        from mereq_tasks.launch import load_view, open_task, resolve_task
+        from mereq_tasks.launch import load_view, open_task
         from mereq_tasks.view import add_view
         from mereq_tasks.view.browser_scene import BrowserScene, describe_trace, figures, heading
 
-    settings = resolve_task(args, overrides)
     view = load_view(args.task)
     add_view(settings.env_cfg, view, CAMERA_SIZE, CAMERA_SIZE)
     with contextlib.ExitStack() as cleanup:
@@ -151,7 +153,7 @@ def open_session(
 
         def load(file: Path) -> GaussianPolicy:
             num_obs = env.get_observations()["policy"].shape[1]
-            return load_policy(file, spec, num_obs, env.num_actions, env.device).policy
+            return load_policy_file(file, spec, num_obs, env.num_actions, env.device).policy
 
         yield session, panel, server, load
 

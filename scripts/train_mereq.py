@@ -23,28 +23,30 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from _common import (
     REPOSITORY,
+    PlainConsole,
     check_writable,
     command_line,
     hardware,
-    load_policy,
     one_line_errors,
-    policy_file,
     told_in_one_line,
     versions,
+    warn,
 )
 from _film import film_run
 from _live import add_live_args, check_live_args, export_run, fill_in_address, start_supervision
-from _resume import keep_arguments, kept_arguments
+from _policies import SHIPPED, find_policy, load_policy, meaning_of_run, resolve_for
+from _resume import check_unfinished, keep_arguments, kept_arguments
 from mereq_tasks.arguments import TaskUsageError, add_task_args, check_settings, parse_task_args
 from mereq_tasks.quiet import quiet
 from mereq_tasks.shipped import shipped_policy
 
 if TYPE_CHECKING:
+    from _policies import PolicySource
     from mereq_algo.recording import RecordedEpisode
+    from mereq_algo.runner import RunFolder
+    from mereq_tasks.launch import TaskSettings
 
 
 def read_recordings(args: argparse.Namespace, overrides: list[str]) -> list[RecordedEpisode]:
@@ -54,15 +56,19 @@ def read_recordings(args: argparse.Namespace, overrides: list[str]) -> list[Reco
         TaskUsageError: The run is to be resumed, or a setting has no such form.
         RecordingError: There are no recordings, or they cannot be read.
     """
-    from mereq_algo.recording import find_recordings, read_episodes
+    from mereq_algo.recording import gather, notes_on
 
     if args.resume is not None:
         raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
     settings = [str(place) for place in args.from_recordings if "=" in place.name and not place.exists()]
     check_settings(settings)
     overrides += settings
-    files = find_recordings(place for place in args.from_recordings if str(place) not in settings)
-    return [episode for file in files for episode in read_episodes(file)]
+    places = (place for place in args.from_recordings if str(place) not in settings)
+    found = gather(places, args.skip_damaged)
+    episodes = [episode for _, episode in found.episodes]
+    for note in ([f"left out: {found.skipped}"] if found.skipped else []) + notes_on(episodes):
+        warn(note)
+    return episodes
 
 
 def device_of_process(device: str | None) -> str | None:
@@ -88,6 +94,7 @@ def main() -> None:
     parser.add_argument(
         "--from-recordings", nargs="+", type=Path, help="learn once from these files or folders, with no person present"
     )
+    parser.add_argument("--skip-damaged", action="store_true", help="go on without recordings that cannot be read")
     parser.add_argument("--resume", type=Path, help="run folder to go on with, from its last completed round")
     parser.add_argument(
         "--distributed",
@@ -115,31 +122,73 @@ def main() -> None:
     recordings = None
     if args.from_recordings is not None:
         recordings = read_recordings(args, overrides)
-    folder = None
-    if args.resume is None:
-        check_writable("log folder", args.logs / args.task / args.name)
-    else:
-        from mereq_algo.runner import RunFolder
+    with contextlib.ExitStack() as lock:  # of the run folder, from the first look at it to the last file in it
+        folder = None
+        if args.resume is None:
+            check_writable("log folder", args.logs / args.task / args.name)
+        else:
+            from mereq_algo.runner import RunFolder
 
-        folder = RunFolder.open(args.resume, args.task)
-        check_writable("run folder", folder.summary_file)
-        overrides = kept_arguments(folder, args, overrides, parser)
-    fill_in_address(args)
+            folder = RunFolder.open(args.resume, args.task)
+            check_writable("run folder", folder.summary_file)
+            if writes_files(args):
+                lock.enter_context(folder.lock(command_line()))
+            overrides = kept_arguments(folder, args, overrides, parser)
+        fill_in_address(args)
+        run(args, overrides, recordings, folder, lock)
+
+
+def writes_files(args: argparse.Namespace) -> bool:
+    """Returns whether this process writes the run folder: of several that learn as one the first does."""
+    return not args.distributed or os.environ.get("RANK", "0") == "0"
+
+
+def policies_of(args: argparse.Namespace, needs_expert: bool, folder: RunFolder | None) -> dict[str, PolicySource]:
+    """Returns prior and expert of a run; a run that is resumed has copies of them.
+
+    Raises:
+        TaskUsageError, CheckpointError, RunFolderError: See :func:`find_policy`.
+    """
+    named = {"prior": args.prior}
+    if needs_expert or shipped_policy(args.task, "expert").is_file():
+        named["expert"] = "expert"
+    found = {}
+    for name, policy in named.items():
+        copy = folder.kept_policy(name) if folder is not None else None
+        if folder is not None and copy is None and policy not in SHIPPED and not Path(policy).exists():
+            raise TaskUsageError(
+                f"run cannot go on: its {name} is gone, and runs of earlier versions keep no copy; put it back:"
+                f" {policy} (run folder: {folder.path})"
+            )
+        found[name] = find_policy(args.task, str(copy or policy))
+    return found
+
+
+def run(
+    args: argparse.Namespace,
+    overrides: list[str],
+    recordings: list[RecordedEpisode] | None,
+    folder: RunFolder | None,
+    lock: contextlib.ExitStack,
+) -> None:
+    """Starts a run, or goes on with one, whose folder is locked.
+
+    Raises:
+        TaskUsageError: The run cannot be as it is asked for, or has learned nothing.
+    """
     if args.distributed:
         args.device = device_of_process(args.device)
     is_live = args.person != "synthetic"
     if is_live and (args.distributed or recordings is not None):
         raise TaskUsageError("a live person supervises a run of one process, and not one of recordings")
-    named = {"prior": args.prior}
     # A synthetic person is the expert. Everybody else is only compared with it, if there is one.
-    if (not is_live and recordings is None) or shipped_policy(args.task, "expert").is_file():
-        named["expert"] = "expert"
-    files = {name: policy_file(args.task, policy) for name, policy in named.items()}
+    sources = policies_of(args, not is_live and recordings is None, folder)
 
     from mereq_algo.ranks import Ranks, joined_ranks
     from mereq_algo.recording import RecordingError
     from mereq_algo.report import VIDEO, write_report
     from mereq_algo.runner import (
+        NOTHING_LEARNED,
         ConfigError,
         ConsoleDisplay,
         Follower,
@@ -154,11 +203,18 @@ def main() -> None:
     )
 
     with quiet(not args.verbose):
-        from mereq_tasks.launch import open_task, resolve_task
+        from mereq_tasks.launch import open_task
 
-    settings = resolve_task(args, overrides)
+    if folder is None:
+        settings = resolve_for(sources, args, overrides, trains=True)
+    else:
+        settings = resolve_again(folder, args, overrides)
     cfg = MEReQCfg.from_dict(settings.agent)
-    console = Console()
+    # What the prior's own run changed of the environment is this run's as well.
+    overrides = [*settings.settings, *(setting for setting in overrides if setting.startswith("agent."))]
+    if folder is not None:
+        check_unfinished(folder, cfg)
+    console = PlainConsole()
     with contextlib.ExitStack() as cleanup:
         ranks = Ranks()
         if args.distributed:
@@ -169,14 +225,18 @@ def main() -> None:
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         spec.check(env)
         num_obs = env.get_observations()["policy"].shape[1]
-        policies = {name: load_policy(file, spec, num_obs, env.num_actions, env.device) for name, file in files.items()}
+        policies = {
+            name: load_policy(source, spec, num_obs, env.num_actions, env.device) for name, source in sources.items()
+        }
         prior, expert = policies["prior"], policies.get("expert")
         if not ranks.is_first:
             follower = Follower(env, spec, prior, cfg, args.seed, ranks)
             follower.follow(RunFolder(Path(ranks.from_first())), args.resume is not None)
             return
+        is_new = folder is None
         if folder is None:
             folder = RunFolder.create(args.logs, settings.task, args.name)
+            lock.enter_context(folder.lock(command_line()))
         try:
             parts = (env, spec, prior, expert, cfg, folder, args.seed, (), ranks)
             if process is not None:
@@ -186,20 +246,22 @@ def main() -> None:
             else:
                 runner = SupervisionRunner(*parts) if recordings is None else RecordedRunner(recordings, *parts)
         except (ConfigError, RecordingError):
-            if args.resume is None:
-                folder.path.rmdir()
+            if is_new:
+                shutil.rmtree(folder.path)
             raise
-        if args.resume is None:
+        if is_new:
             record = runner.record
             record.command, record.versions, record.hardware = command_line(), versions(), hardware()
-            keep_arguments(folder, args, overrides, settings.env_cfg.sim.device)
-            folder.write_params("env", settings.env_cfg.to_dict())
-            folder.write_params("agent", cfg.to_dict())
+            keep_start(folder, sources, settings)
         else:
             runner.resume()
+        keep_arguments(folder, args, overrides, settings.env_cfg.sim.device)
+        folder.write_params("agent", cfg.to_dict())
+        folder.write_summary(runner.record.as_summary())  # from now on it can go on, whatever ends it
+        if not is_new:
             shutil.rmtree((folder.path / VIDEO).parent, ignore_errors=True)  # of a policy that is no longer the last
         ranks.from_first(str(folder.path))
-        console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False)
+        console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False, markup=False)
         if process is not None:
             console.print(f"supervise at: {process.url()}", style="bold", soft_wrap=True, highlight=False)
         log = TensorBoardLog(folder.path, runner.record.rounds)
@@ -208,16 +270,49 @@ def main() -> None:
                 runner.listeners += [log, display]
                 record = runner.learn()
         finally:
-            log.close(runner.record, cfg.to_dict())
+            with told_in_one_line("no curves"):
+                log.close(runner.record, cfg.to_dict())
             with told_in_one_line("no report"):
                 write_report(folder)
     console.print(evaluation_table(record.evaluation, f"{spec.task}: {', '.join(record.evaluation)}"))
-    console.print(f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}")
+    console.print(
+        f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}", markup=False
+    )
+    if record.status == NOTHING_LEARNED:
+        raise TaskUsageError(f"{record.outcome}; run folder: {folder.path}")
+    console.print(record.outcome, highlight=False, soft_wrap=True)
     if process is not None and process.ending() == "finish":
         export_run(folder)
     if not args.no_video:
         film_run(folder)
-    console.print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False)
+    console.print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False, markup=False)
+
+
+def keep_start(folder: RunFolder, sources: dict[str, PolicySource], settings: TaskSettings) -> None:
+    """Writes down what a run starts from: its policies, and all settings of the environment."""
+    for name, source in sources.items():
+        folder.keep_policy(name, source.file)
+    folder.write_params("env", settings.env_cfg.to_dict())
+
+
+def resolve_again(folder: RunFolder, args: argparse.Namespace, overrides: list[str]) -> TaskSettings:
+    """Reads the settings of a run that goes on.
+
+    Raises:
+        TaskUsageError: The task has changed since the run began: its actions would mean something else.
+    """
+    from mereq_algo.meaning import PolicyMeaning
+
+    with quiet(not args.verbose):
+        from mereq_tasks.launch import resolve_task
+        from mereq_tasks.meaning import policy_meaning
+
+    settings = resolve_task(args, overrides)
+    opened = PolicyMeaning.from_dict(policy_meaning(settings.env_cfg.to_dict()))
+    differences = meaning_of_run(folder).differences(opened)
+    if differences:
+        raise TaskUsageError(f"the task has changed since the run began: {'; '.join(differences[:3])}; start a new run")
+    return settings
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from _common import check_writable, command_line, load_policy, one_line_errors, policy_file, versions
+from _common import check_writable, command_line, one_line_errors, versions
+from _policies import find_policy, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 from mereq_tasks.shipped import shipped_policy
@@ -48,17 +49,18 @@ def main() -> None:
             raise TaskUsageError(f"{name} is {getattr(args, name)}; at least {least} are needed")
     output = args.output or shipped_policy(args.task, args.reward)
     check_writable("policy", output)
-    start_file = args.start and policy_file(args.task, args.start)
+    sources = {args.start: find_policy(args.task, args.start)} if args.start else {}
 
     import torch
 
-    from mereq_algo.networks import CheckpointInfo, save_checkpoint
+    from mereq_algo.networks import check_finite, save_checkpoint
     from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, evaluate, evaluation_table, train_policy
+    from mereq_algo.whole_file import write_text
 
     with quiet(not args.verbose):
-        from mereq_tasks.launch import open_task, resolve_task
+        from mereq_tasks.launch import open_task
 
-    settings = resolve_task(args, overrides)
+    settings = resolve_for(sources, args, overrides, trains=True)
     if not args.start:  # one that is trained on has learnt the task already
         settings.env_cfg.curriculum = settings.env_cfg.training_curriculum
     cfg = MEReQCfg.from_dict(settings.agent).sac
@@ -67,9 +69,10 @@ def main() -> None:
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         spec.check(env)
         theta = spec.theta_star if args.reward == "expert" else torch.zeros_like(spec.theta_star)
-        start = start_file and load_policy(
-            start_file, spec, env.get_observations()["policy"].shape[1], env.num_actions, env.device
-        )
+        num_obs = env.get_observations()["policy"].shape[1]
+        start = None
+        if args.start:
+            start = load_policy(sources[args.start], spec, num_obs, env.num_actions, env.device)
         started_at = time.perf_counter()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         with Progress(*columns) as progress:
@@ -92,7 +95,13 @@ def main() -> None:
             make_guide = settings.env_cfg.training_guide if is_expert or not args.start else None
             guide = make_guide and make_guide(task.env.unwrapped, is_expert)
             algorithm = train_policy(env, theta, args.steps, cfg, args.seed, start, on_step, guide)
+        if algorithm.num_updates == 0:
+            raise TaskUsageError(
+                f"nothing was learned: {args.steps * env.num_envs} steps are too few, learning starts at"
+                f" {cfg.learning_starts} (more --steps or robots, or a smaller agent.sac.learning_starts)"
+            )
         minutes = (time.perf_counter() - started_at) / 60
+        check_finite({"policy": algorithm.policy.state_dict(), "critic": algorithm.critic.state_dict()})
 
         # What is judged is the task as it is: what fades out with the steps of training is over, however few they were.
         task.env.unwrapped.common_step_counter = sys.maxsize
@@ -113,20 +122,15 @@ def main() -> None:
             "versions": versions(),
             "evaluation": evaluation,
         }
-        info = CheckpointInfo(
-            task=spec.task,
-            temperature=float(algorithm.temperature),
-            obs_names=list(spec.obs_names),
-            feature_names=list(spec.feature_names),
-            extra=card,
-        )
+        info = spec.policy_info(float(algorithm.temperature), card)
         save_checkpoint(output, algorithm.policy, algorithm.critic, info)
-        write_card(output, spec.task, card)
+        write_text(output.with_suffix(".md"), policy_card(spec.task, card))
         progress.console.print(evaluation_table({args.reward: evaluation}, spec.task))
-        progress.console.print(f"policy: {output}")
+        progress.console.print(f"policy: {output}", markup=False)
 
 
-def write_card(output: Path, task: str, card: dict) -> None:
+def policy_card(task: str, card: dict[str, Any]) -> str:
+    """Returns what people read of a policy, as Markdown."""
     evaluation = card["evaluation"]
     rows = [("success rate", evaluation["success_rate"])]
     rows += [(f"return, {whose}'s reward", evaluation[f"return_{whose}_reward"]) for whose in ("prior", "expert")]
@@ -142,7 +146,7 @@ def write_card(output: Path, task: str, card: dict) -> None:
         f"Trained with `{card['command']}`: seed {card['seed']}, {card['num_envs']} robots, {card['env_steps']:,}"
         f" env-steps in {card['minutes']} minutes on {card['device']}.",
         "",
-        f"Measured over {evaluation['episodes']} episodes, actions sampled (mean ± standard error):",
+        f"Measured over {evaluation['episodes']} episodes, actions {evaluation['actions']} (mean ± standard error):",
         "",
         "| | |",
         "|---|---|",
@@ -151,7 +155,7 @@ def write_card(output: Path, task: str, card: dict) -> None:
         "Versions: " + ", ".join(f"{name} {version}" for name, version in card["versions"].items()) + ".",
         "",
     ]
-    output.with_suffix(".md").write_text("\n".join(lines), encoding="utf-8")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import threading
 from collections.abc import Generator, Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from mereq_tasks.launch import OpenTask
 
-SLOW_TO_MAKE = ("any_task", "erase_task", "pick_place_task", "push_bottle_task", "run_folder", "ready")
+SLOW_TO_MAKE = ("trainers", "any_task", "erase_task", "pick_place_task", "push_bottle_task", "run_folder", "ready")
 
 
 def pytest_configure() -> None:
@@ -35,11 +36,16 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keeps tests that share something slow, or the machine, in one process; starts of the simulator come first.
 
-    Of what is left at the end nothing takes long, so that all processes end at about the same time.
+    Of what is left at the end nothing takes long, so that all processes end at about the same time. Tests that install
+    other programs are left out unless they are asked for by their mark.
     """
+    if "trainers" not in config.getoption("markexpr"):
+        unasked = [item for item in items if item.get_closest_marker("trainers")]
+        items[:] = [item for item in items if not item.get_closest_marker("trainers")]
+        config.hook.pytest_deselected(items=unasked)
     for item in items:
         if keeps_time(item):
             item.add_marker(pytest.mark.xdist_group("realtime"))
@@ -167,3 +173,18 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def small_disk(request, tmp_path) -> Iterator[Path]:
+    """A file system of 2 MB, or as many as its parameter says, which fills up as a disk does."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    size = f"size={getattr(request, 'param', 2)}m"
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount a file system")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)

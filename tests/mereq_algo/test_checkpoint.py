@@ -80,6 +80,7 @@ def test_failed_write_leaves_the_old_file(path, policy, critic, monkeypatch):
         ({"num_obs": 4}, "observations 3, the task has 4"),
         ({"num_actions": 1}, "actions 2, the task has 1"),
         ({"feature_names": ["force"]}, "features"),
+        ({"obs_names": ["velocity"]}, "terms of the observation"),
     ],
 )
 def test_policy_of_another_width_is_refused(path, expected, message):

@@ -86,11 +86,16 @@ def test_table_shows_policies_side_by_side():
     def evaluation(ink: float) -> dict:
         cell = {"mean": ink, "stderr": 0.01}
         names = ("success_rate", "return_prior_reward", "return_expert_reward", "ink_removed", "offset_m")
-        return {"episodes": 100, "num_broken": 0, "features": {"normal_force": cell}} | dict.fromkeys(names, cell)
+        return {
+            "episodes": 100,
+            "actions": "mean",
+            "num_broken": 0,
+            "features": {"normal_force": cell},
+        } | dict.fromkeys(names, cell)
 
     output = io.StringIO()
     Console(file=output, width=120).print(evaluation_table({"prior": evaluation(0.2), "expert": evaluation(0.97)}, "T"))
     (row,) = (line for line in output.getvalue().splitlines() if "ink removed" in line)
     assert row.index("20.0 ± 1.0 %") < row.index("97.0 ± 1.0 %")
     assert "offset [m]" in output.getvalue()
-    assert "mean ± standard error over 100 episodes" in output.getvalue()
+    assert "mean ± standard error over 100 episodes, actions mean" in output.getvalue()

@@ -9,9 +9,10 @@ import pytest
 import torch
 from tensordict import TensorDict
 
+from mereq_algo.runner import TimedEnv, evaluate
 from mereq_algo.runner.evaluation import NUM_BINS, EpisodeRecorder
 
-from .supervised_env import SPEC
+from .supervised_env import SPEC, SupervisedLinearEnv, trained
 
 SUCCESS = SPEC.metric_names.index("success")
 
@@ -82,3 +83,11 @@ def test_histograms_count_the_steps_of_whole_episodes_by_feature():
     assert all(len(found[name]) == NUM_BINS and sum(found[name]) == 3 for name in names)
     assert found[names[0]][:2] == [1, 2]
     assert found[names[1]][0] == 2 and found[names[1]][-1] == 1
+
+
+@pytest.mark.parametrize(("seed", "actions"), [(None, "mean"), (0, "sampled")])
+def test_figures_say_which_actions_they_are_of(seed, actions):
+    env = TimedEnv(SupervisedLinearEnv(num_envs=4))
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    (result,) = evaluate(env, {"prior": trained(0.0).policy}, SPEC, 4, generator).values()
+    assert result.as_dict()["actions"] == actions

@@ -20,14 +20,17 @@ import pytest
 import torch
 
 from mereq_algo.intervention import SupervisedRollout, collect_supervised_rollout
+from mereq_algo.meaning import PolicyMeaning
 from mereq_algo.recording import (
     RecordedEpisode,
     RecordingError,
     RecordingInfo,
     episodes_of,
     find_recordings,
+    gather,
     policy_hash,
     read_episodes,
+    read_recordings,
     rollout_of,
     write_episode,
     write_round,
@@ -36,7 +39,9 @@ from mereq_algo.recording.lerobot import export_lerobot
 from mereq_algo.recording.robomimic import export_robomimic
 from mereq_algo.report import write_report
 from mereq_algo.runner import ConfigError, RecordedRunner, RunFolder, SupervisionRunner, TimedEnv, make_person
+from mereq_algo.whole_file import WriteError
 
+from .recordings import episode as episode_of_the_linear_task
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
 INFO = RecordingInfo(
@@ -270,8 +275,10 @@ def test_a_kill_at_any_moment_loses_no_earlier_episode(tmp_path):
             said += writer.stdout.read().splitlines()
         files = find_recordings([folder])
         assert len(files) >= len(said) >= 3
-        for file in files:
-            _assert_same(read_episodes(file)[0], episode)
+        found, damaged = read_recordings(files)
+        assert not damaged and len(found) == len(files)
+        for _, one in found:
+            _assert_same(one, episode)
 
 
 def test_a_policy_is_named_by_its_weights():
@@ -288,7 +295,7 @@ def _parts(root: Path, **overrides) -> tuple:
 def test_a_run_keeps_its_episodes_and_another_one_learns_from_them(tmp_path):
     first = SupervisionRunner(*_parts(tmp_path / "watched", max_rounds=2))
     record = first.learn()
-    episodes = [episode for file in find_recordings([first.folder.recordings]) for episode in read_episodes(file)]
+    episodes = [episode for _, episode in gather([first.folder.recordings]).episodes]
     assert [episode.info.round for episode in episodes] == [0] * 8 + [1] * (len(episodes) - 8)
     assert sum(episode.expert_samples for episode in episodes) == record.expert_samples[-1]
     assert episodes[0].info.policy_sha256 == policy_hash(trained(0.0).policy) != episodes[-1].info.policy_sha256
@@ -323,3 +330,81 @@ def test_recordings_of_another_task_are_refused(tmp_path):
     wrong = [dataclasses.replace(one, info=dataclasses.replace(one.info, task="Other")) for one in episodes]
     with pytest.raises(RecordingError, match="of task Other, not Linear"):
         RecordedRunner(wrong, *_parts(tmp_path))
+
+
+def test_a_dataset_names_every_number_and_has_no_empty_names(tmp_path):
+    export_lerobot([episode_of_the_linear_task(num_steps=6)], tmp_path / "old")
+    columns = {"obs_columns": ("position",), "action_columns": ("push",)}
+    export_lerobot([episode_of_the_linear_task(num_steps=6, **columns)], tmp_path / "new")
+    for folder, state, action in (("old", ["state"], ["action_0"]), ("new", ["position"], ["push"])):
+        features = json.loads((tmp_path / folder / "meta" / "info.json").read_text())["features"]
+        assert features["observation.state"]["names"] == features["observation.environment_state"]["names"] == state
+        assert features["action"]["names"] == features["policy_action"]["names"] == action
+        assert features["task_features"]["names"] == ["state", "push"]
+
+
+@pytest.mark.parametrize("step_s", [0.05, 0.035, 7 / 120, 0.03])
+def test_the_rate_of_a_dataset_is_that_of_the_recordings(tmp_path, step_s):
+    import pandas as pd
+
+    episodes = [episode_of_the_linear_task(num_steps=40, meaning=PolicyMeaning(1.0 / step_s), step_s=step_s)]
+    export_lerobot(episodes, tmp_path / "dataset")
+    info = json.loads((tmp_path / "dataset" / "meta" / "info.json").read_text())
+    assert info["fps"] == pytest.approx(1.0 / step_s, rel=1e-9)
+    assert isinstance(info["fps"], int) == (step_s == 0.05)
+    data = pd.read_parquet(tmp_path / "dataset" / "data" / "chunk-000" / "file-000.parquet")
+    assert data["timestamp"].iloc[-1] == pytest.approx(39 * step_s, rel=1e-6)
+    export_robomimic(episodes, tmp_path / "all.hdf5")
+    with h5py.File(tmp_path / "all.hdf5") as file:
+        meta = json.loads(file["data"].attrs["env_args"])
+    assert meta["env_kwargs"]["control_freq"] == pytest.approx(1.0 / step_s, rel=1e-9)
+
+
+@pytest.mark.parametrize("number", [1, 2, 12])
+def test_filter_keys_share_out_all_episodes(tmp_path, number):
+    export_robomimic([episode_of_the_linear_task() for _ in range(number)], tmp_path / "all.hdf5")
+    with h5py.File(tmp_path / "all.hdf5") as file:
+        shares = {name: {demo.decode() for demo in file[f"mask/{name}"][()]} for name in file["mask"]}
+        assert set(shares) == ({"train"} if number == 1 else {"train", "valid"})
+        assert all(shares.values()) and set().union(*shares.values()) == set(file["data"])
+        assert sum(map(len, shares.values())) == number
+
+
+EXPORTER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import mereq_algo.recording.lerobot as lerobot
+from tests.mereq_algo.recordings import episode
+def wait(path, content):  # after the tables, before the last files
+    path.write_text("{")
+    print("ready", flush=True)
+    sys.stdin.read()
+lerobot._write_json = wait
+lerobot.export_lerobot([episode()], Path(sys.argv[1]))
+"""
+
+
+def test_a_killed_export_leaves_nothing_that_the_next_one_minds(tmp_path):
+    script, dataset = tmp_path / "exporter.py", tmp_path / "out" / "dataset"
+    script.write_text(EXPORTER)
+    command = [sys.executable, str(script), str(dataset), str(Path(__file__).parents[2])]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as exporter:
+        assert exporter.stdout is not None and exporter.stdout.readline() == "ready\n"
+        assert not dataset.exists()
+        export_lerobot([episode_of_the_linear_task()], tmp_path / "out" / "another")
+        (unfinished,) = (path for path in dataset.parent.iterdir() if path.name.startswith("."))
+        exporter.send_signal(signal.SIGKILL)
+    assert not dataset.exists() and unfinished.exists()
+    export_lerobot([episode_of_the_linear_task()], dataset)
+    assert sorted(path.name for path in dataset.parent.iterdir()) == ["another", "dataset"]
+    assert (dataset / "meta" / "info.json").stat().st_size > 1_000
+
+
+def test_a_dataset_is_not_written_over_another(tmp_path):
+    export_lerobot([episode_of_the_linear_task()], tmp_path / "dataset")
+    before = (tmp_path / "dataset" / "meta" / "stats.json").read_bytes()
+    with pytest.raises(WriteError, match="not empty"):
+        export_lerobot([episode_of_the_linear_task(num_steps=8)], tmp_path / "dataset")
+    assert (tmp_path / "dataset" / "meta" / "stats.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset"]

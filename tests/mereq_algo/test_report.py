@@ -165,6 +165,7 @@ def test_a_histogram_is_drawn_of_every_policy_there_is():
 
 
 HOSTILE = ['x"><img src=y onerror=z>', r"a\d", "$x_{ b$", "<script>1</script>", "{{ run }}"]
+HOSTILE += ["\x1b[31mred", "a\nb\0c", "\u202eabc", "\ud800", "[/b]"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -180,6 +181,7 @@ def test_a_name_is_text_and_nothing_else(name, tmp_path):
 
     page = report(tmp_path, renamed(run) | {"command": name})
     assert "<img" not in page and "<script" not in page
+    assert not any(character in page for character in "\x1b\0\u202e")
     for plot in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
         ET.fromstring(svg(plot))
 

@@ -86,12 +86,8 @@ def test_a_resumed_run_equals_one_that_was_never_interrupted(tmp_path, interrupt
     with pytest.raises(KeyboardInterrupt):
         interrupted.learn()
     assert interrupted.folder.read_summary()["status"] == "interrupted"
-    if interrupted_round == 1:
-        # Nothing was completed: there is nothing to go on from, and that is said.
-        with pytest.raises(RunFolderError, match="no completed round"):
-            interrupted.resume()
-        return
 
+    # Where no round was completed, it begins anew: it is a run folder all the same.
     resumed = _build(tmp_path / "other", inner=inner)
     resumed.folder = RunFolder.open(interrupted.folder.path, "Linear")
     resumed.resume()

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,26 @@ def run_folder(tmp_path_factory) -> Path:
     assert result.returncode == 0, result.stderr
     (folder,) = (logs / "Franka-Erase").iterdir()
     return folder
+
+
+def one_line(output: str, errors: str) -> str:
+    """The one line that a script refused with."""
+    (line,) = (line for line in errors.splitlines() if line.startswith("error: "))
+    assert "Traceback" not in output + errors
+    return line
+
+
+@pytest.fixture
+def refusal(monkeypatch, capsys) -> Callable[..., str]:
+    """Runs a script that must refuse before it opens a simulator, in this process, and returns its one line."""
+
+    def run(script: str, *arguments: str | Path) -> str:
+        path = REPOSITORY / "scripts" / script
+        monkeypatch.syspath_prepend(path.parent)
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_info:
+            runpy.run_path(str(path), run_name="__main__")
+        assert exit_info.value.code == 2
+        return one_line(*capsys.readouterr())
+
+    return run

@@ -87,8 +87,8 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_end(run_folder, tmp_path
     (folder,) = (tmp_path / "Franka-Erase").iterdir()
     assert (_figures(folder)["status"], _figures(folder)["rounds"]) == ("interrupted", 1)
 
-    changed = run_script("train_mereq.py", "--resume", str(folder), "agent.max_rounds=5")
-    assert changed.returncode == 2 and "keeps its settings: agent.max_rounds=5 is not among them" in changed.stderr
+    changed = run_script("train_mereq.py", "--resume", str(folder), "agent.num_supervised=5")
+    assert changed.returncode == 2 and "keeps its settings: agent.num_supervised=5 is not among them" in changed.stderr
     changed = run_script("train_mereq.py", "--resume", str(folder), "--seed", "2")
     assert changed.returncode == 2 and "keeps its seed: it is 1, not 2" in changed.stderr
 

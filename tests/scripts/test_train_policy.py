@@ -31,3 +31,10 @@ def test_prior_from_nothing_and_expert_from_the_prior(tmp_path):
         assert all(bool(weights.isfinite().all()) for weights in policy.parameters())
         card = file.with_suffix(".md").read_text()
         assert f"# Franka-PickPlace: the {reward}" in card and "| success rate |" in card
+
+
+def test_training_without_an_update_writes_nothing(tmp_path):
+    file = tmp_path / "prior.safetensors"
+    result = run_script("train_policy.py", "--reward", "prior", "--output", str(file), "--steps", "2", *OPTIONS[:4])
+    assert result.returncode == 2 and not file.exists()
+    assert "nothing was learned: 24 steps are too few, learning starts at 2000" in result.stderr

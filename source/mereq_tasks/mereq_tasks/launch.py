@@ -10,7 +10,8 @@ import ast
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from .arguments import MEREQ_ENTRY_POINT, TaskUsageError, add_task_args, check_name, parse_task_args
+from .meaning import policy_meaning
 from .physics import check_physics
 from .preference import HumanPreference
 from .quiet import quiet
@@ -45,6 +47,9 @@ class TaskSettings:
     agent: dict[str, Any]
     """Settings of MEReQ, by name."""
 
+    settings: tuple[str, ...] = ()
+    """What the command line changed of the environment, as it was typed."""
+
 
 @dataclass
 class OpenTask:
@@ -53,7 +58,7 @@ class OpenTask:
     env: RslRlVecEnvWrapper
     names: dict[str, Any]
     """Fields of what a runner has to know: task, names of observations, features, metrics and
-    rewards, theta_star, texts."""
+    rewards, theta_star, texts, meaning, settings."""
 
 
 def check_device(device: str) -> None:
@@ -119,7 +124,7 @@ def resolve_task(args: argparse.Namespace, settings: Sequence[str]) -> TaskSetti
         env_cfg.sim.device = "cuda:0" if args.device == "cuda" else args.device
     check_device(env_cfg.sim.device)
     env_cfg.seed = args.seed
-    return TaskSettings(args.task, env_cfg, agent)
+    return TaskSettings(args.task, env_cfg, agent, tuple(env_settings))
 
 
 def load_view(task: str) -> ViewCfg:
@@ -187,6 +192,7 @@ def open_task(settings: TaskSettings, verbose: bool = False) -> Iterator[OpenTas
         TaskUsageError: This machine cannot run the chosen physics, or the person's preference does not fit the task.
     """
     check_physics(settings.env_cfg.sim)
+    meaning = policy_meaning(settings.env_cfg.to_dict())
     if settings.env_cfg.sim.device == "cpu":
         # Sums of several threads round otherwise for every number of cores, and a run would go another way on every
         # machine. They are no faster here: simulation takes one core, and networks are small.
@@ -200,7 +206,7 @@ def open_task(settings: TaskSettings, verbose: bool = False) -> Iterator[OpenTas
             cleanup.enter_context(_simulation(settings.env_cfg))
             env = RslRlVecEnvWrapper(gym.make(settings.task, cfg=settings.env_cfg))
         cleanup.callback(env.close)
-        yield OpenTask(env, describe(settings.task, env))
+        yield OpenTask(env, {**describe(settings.task, env), "meaning": meaning, "settings": settings.settings})
 
 
 @contextlib.contextmanager
@@ -235,6 +241,10 @@ def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
     return {
         "task": task,
         "obs_names": tuple(terms["policy"]),
+        "obs_columns": _columns(terms["policy"], unwrapped.observation_manager.group_obs_term_dim["policy"]),
+        "action_columns": _columns(
+            unwrapped.action_manager.active_terms, ((width,) for width in unwrapped.action_manager.action_term_dim)
+        ),
         "feature_names": tuple(terms["features"]),
         "metric_names": tuple(terms["metrics"]),
         "reward_names": tuple(unwrapped.reward_manager.active_terms),
@@ -246,6 +256,15 @@ def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
             "step_s": unwrapped.step_dt,
         },
     }
+
+
+def _columns(names: Iterable[str], shapes: Iterable[Sequence[int]]) -> tuple[str, ...]:
+    """Returns a name for each number of terms that are put one after the other."""
+    return tuple(
+        name if math.prod(shape) == 1 else f"{name}_{index}"
+        for name, shape in zip(names, shapes, strict=True)
+        for index in range(math.prod(shape))
+    )
 
 
 def _feature_text(features: Any, name: str) -> str:

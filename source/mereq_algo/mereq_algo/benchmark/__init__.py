@@ -17,7 +17,7 @@ from .measures import (
     samples_to_threshold,
 )
 from .plots import write_plots
-from .report import as_csv, as_markdown, as_search_markdown
+from .report import as_csv, as_markdown, as_search_markdown, check_figures
 from .speed import Speed, measure_stepping, plot_speeds, speeds_as_csv, speeds_as_markdown
 from .training_speed import SHARES, TrainingSpeed
 
@@ -33,6 +33,7 @@ __all__ = [
     "as_csv",
     "as_markdown",
     "as_search_markdown",
+    "check_figures",
     "divergence",
     "finished_runs",
     "gap_closed",

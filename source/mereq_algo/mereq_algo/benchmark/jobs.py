@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import json
 import re
 import shlex
 import subprocess
@@ -16,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..runner.run_folder import RunFolder, of_a_run
 
 FINISHED = ("converged", "budget_spent")
 """What ``status`` says of a run that needs nothing more."""
@@ -101,14 +102,17 @@ class Job:
         say, is none of this job; that more rounds may be taken meanwhile undoes none that is finished.
 
         The summary's ``method`` is that of the job, which for an ablation is its name.
+
+        Raises:
+            RunFolderError: The summary of a run of this name is damaged.
         """
         files = sorted((logs / self.task).glob(f"*_{glob.escape(self.name)}/summary.json"), reverse=True)
-        summaries = [(file.parent, json.loads(file.read_text(encoding="utf-8"))) for file in files]
-        found = [
-            (folder, summary | {"method": self.method})
-            for folder, summary in summaries
-            if self._is_of(summary["command"], is_finished=summary["status"] in FINISHED)
-        ]
+        found = []
+        for file in files:
+            summary = RunFolder(file.parent).read_summary("command", "status")
+            with of_a_run(file):
+                if self._is_of(summary["command"], is_finished=summary["status"] in FINISHED):
+                    found.append((file.parent, summary | {"method": self.method}))
         return min(
             found, key=lambda run: (run[1]["status"] not in FINISHED, not _state(run[0]).is_file()), default=None
         )

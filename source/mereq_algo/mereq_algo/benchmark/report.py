@@ -10,9 +10,11 @@ import io
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ..runner.run_folder import of_a_run
 from .measures import (
     THRESHOLDS,
     SampleCount,
@@ -22,6 +24,27 @@ from .measures import (
     round_rows,
     sample_counts,
 )
+
+
+def check_figures(logs: Path, summaries: Iterable[dict[str, Any]], is_search: bool = False) -> None:
+    """Refuse runs whose figures no table can be made of, before one of all of them is begun.
+
+    Args:
+        logs: Where run folders are.
+        summaries: Of finished runs.
+        is_search: Whether the table is that of a search.
+
+    Raises:
+        RunFolderError: A summary is not what a run writes.
+    """
+    for summary in summaries:
+        task, method, seed = (str(summary.get(name)) for name in ("task", "method", "seed"))
+        with of_a_run(logs / task / f"*_{method}_seed{seed}*" / "summary.json"):
+            if is_search:
+                as_search_markdown([("", summary)])
+                continue
+            as_csv([summary])
+            as_markdown([summary], [summary["method"]])
 
 
 def as_csv(summaries: Iterable[dict[str, Any]]) -> str:
@@ -97,10 +120,11 @@ def _quality_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Return how good the last policies are, and beside them prior and expert, which tell what that is worth."""
     reference = next(iter(runs.values()))
     features = list(reference[0]["evaluation"]["expert"]["histograms"])
+    actions = reference[0]["evaluation"]["expert"].get("actions", "sampled")
     lines = [
-        "The last policy of each run over whole episodes: median over seeds. The last columns are the Jensen-Shannon"
-        " divergence of a feature's distribution from the expert's, in bits; the expert's own is that from another"
-        " seed's expert, below which nothing can be told.",
+        f"The last policy of each run over whole episodes, actions {actions}: median over seeds. The last columns are"
+        " the Jensen-Shannon divergence of a feature's distribution from the expert's, in bits; the expert's own"
+        " is that from another seed's expert, below which nothing can be told.",
         "",
         "| method | gap in expert return closed | success | prior's own return lost | "
         + " | ".join(f"`{name}`" for name in features)

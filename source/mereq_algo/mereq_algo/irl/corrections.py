@@ -35,8 +35,9 @@ class Corrections:
         return self._steps["action"]
 
     def add_round(self, rollout: SupervisedRollout) -> None:
-        """Take in the person's segments of a supervised rollout."""
+        """Take in the person's segments of a supervised rollout, but steps with a number that is not finite."""
         persons = rollout.valid_transitions()[rollout.in_control[rollout.valid]]
+        persons = persons[torch.isfinite(torch.cat((persons["obs"], persons["action"]), dim=1)).all(dim=1)]
         for name in ("obs", "action"):
             steps = persons[name]
             self._steps[name] = torch.cat((self._steps[name], steps)) if name in self._steps else steps

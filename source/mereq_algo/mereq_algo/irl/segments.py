@@ -61,9 +61,10 @@ def split_segments(rollout: SupervisedRollout, reaction_steps: int = 0) -> Segme
         reaction_steps: Steps before each takeover that belong to neither.
 
     Returns:
-        Masks over the steps of the rollout.
+        Masks over the steps of the rollout; those with a feature that is not finite are in neither.
     """
     valid, in_control = rollout.valid, rollout.in_control
+    valid = valid & torch.isfinite(rollout.transitions["features"]).all(dim=-1)
     disapproved = torch.zeros_like(in_control)
     for offset in range(1, min(reaction_steps, len(in_control) - 1) + 1):
         same_episode = rollout.episode[offset:] == rollout.episode[:-offset]
@@ -106,7 +107,8 @@ class TargetFeatures:
         counts_as_wish = segments.person | segments.robot if self.cfg.pseudo_expert else segments.person
         names, sums, num_steps = rollout.sums_by_episode(rollout.transitions["features"].double(), counts_as_wish)
         if start_effect is not None:
-            sums -= num_steps.unsqueeze(1) * start_effect.of(rollout.first_transitions(names)["features"])
+            effect = start_effect.of(rollout.first_transitions(names)["features"])
+            sums -= num_steps.unsqueeze(1) * effect.nan_to_num(0.0, 0.0, 0.0)  # of a start that is not known, none
         self._sums = torch.cat((self._sums, sums))
         self._counts = torch.cat((self._counts, num_steps.double()))
         self._weights = torch.cat((self.cfg.memory * self._weights, torch.ones(len(num_steps), dtype=torch.float64)))
@@ -140,14 +142,11 @@ class TargetFeatures:
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return everything gathered so far."""
-        return {
-            "sums": self._sums,
-            "counts": self._counts,
-            "weights": self._weights,
-            "spread_alone": self._spread_alone,
-        }
+        state = {"sums": self._sums, "counts": self._counts, "weights": self._weights}
+        # Infinite where it is not known, which is what it is when it is left out.
+        return state | ({"spread_alone": self._spread_alone} if bool(self._spread_alone.isfinite().all()) else {})
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self._sums, self._counts, self._weights = state["sums"], state["counts"], state["weights"]
-        self._spread_alone = state.get("spread_alone", torch.full_like(self._spread_alone, torch.inf))  # older runs
+        self._spread_alone = state.get("spread_alone", torch.full_like(self._spread_alone, torch.inf))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..recording import RecordedEpisode, RecordingInfo, episode_file, read_episodes, write_episode
-from ..recording.hdf5 import SUFFIX
+from ..recording import RecordedEpisode, RecordingInfo, episode_file, in_order, read_recordings, write_episode
+from ..recording.files import SUFFIX
 
 
 class RoundFiles:
@@ -28,13 +28,19 @@ class RoundFiles:
         self.info = info
 
     def left_by_others(self) -> list[tuple[Path, RecordedEpisode]]:
-        """Return what an interrupted run left of this round: what a person has shown they need not show again."""
-        found = []
-        for file in sorted(self._folder_of_round().glob(f"*{SUFFIX}")):
-            (episode,) = read_episodes(file)
-            if episode.info.policy_sha256 == self.info.policy_sha256 and not episode.info.discarded:
-                found.append((file, episode))
-        return found
+        """Return what an interrupted run left of this round: what a person has shown they need not show again.
+
+        Raises:
+            RecordingError: A file of the round is damaged.
+        """
+        episodes, damaged = read_recordings(in_order(self._folder_of_round().glob(f"*{SUFFIX}")))
+        if damaged:
+            raise damaged[0]
+        return [
+            (file, episode)
+            for file, episode in episodes
+            if episode.info.policy_sha256 == self.info.policy_sha256 and not episode.info.discarded
+        ]
 
     def number(self) -> int:
         """Return how many episodes of the round there are, discarded ones included."""

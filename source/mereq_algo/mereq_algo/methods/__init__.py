@@ -3,7 +3,7 @@
 
 """The methods of alignment: MEReQ, and those that it is measured against."""
 
-from .build import METHODS, build_learner, is_distinct
+from .build import ANCHORED, CLONING, METHODS, build_learner, is_distinct
 from .cloning import Clone, CloningCfg, CloningLearner, balanced_weights
 from .inner_loop import FeatureWindow, InnerLoopCfg, InnerLoopProgress, run_inner_loop
 from .jump_start import JumpStart
@@ -11,6 +11,8 @@ from .learner import Learner
 from .reward_matching import RewardMatchingLearner
 
 __all__ = [
+    "ANCHORED",
+    "CLONING",
     "METHODS",
     "Clone",
     "CloningCfg",

@@ -30,6 +30,12 @@ METHODS = {
 }
 """What each method learns from."""
 
+ANCHORED = ("mereq", "mereq_np")
+"""Those that infer what the person wants beyond the prior: without an intervention that is nothing."""
+
+CLONING = ("hg_dagger_ft", "iwr_ft")
+"""Those that imitate the person's actions."""
+
 
 def is_distinct(method: str, objective: str) -> bool:
     """Return whether a method is one of its own, and no other name of ``mereq``, with an ``irl.objective``.
@@ -64,7 +70,7 @@ def build_learner(
     target = cfg.target
     if cfg.method == "mereq_np":
         target = dataclasses.replace(target, pseudo_expert=False, adjust_for_starts=False)
-    if cfg.method in ("hg_dagger_ft", "iwr_ft"):
+    if cfg.method in CLONING:
         if ranks is not None and ranks.world_size > 1:
             raise ValueError(f"{cfg.method} learns in one process: it simulates nothing while it learns")
         only_person = cfg.method == "hg_dagger_ft"
@@ -83,7 +89,7 @@ def build_learner(
         cfg.inner,
         feature_names,
         seed,
-        anchored=cfg.method in ("mereq", "mereq_np"),
+        anchored=cfg.method in ANCHORED,
         from_prior=cfg.method != "maxent",
         watches_prior_first=cfg.method != "maxent" or cfg.maxent_watches_prior_first,
         ranks=ranks,

@@ -84,6 +84,8 @@ class Clone:
         self._obs = torch.zeros(0, prior.num_obs, device=self._device)
         self._actions = torch.zeros(0, prior.num_actions, device=self._device)
         self._is_person = torch.zeros(0, dtype=torch.bool, device=self._device)
+        self.num_rejected = 0
+        """Steps that were left out because a number was not finite."""
 
     @property
     def has_seen_person(self) -> bool:
@@ -91,9 +93,12 @@ class Clone:
         return bool(self._is_person.any())
 
     def add(self, rollout: SupervisedRollout) -> None:
-        """Keep the steps of a supervised rollout beside those of the rounds before."""
+        """Keep the steps of a supervised rollout beside those of the rounds before, but those that are not finite."""
         steps, is_person = rollout.valid_transitions(), rollout.in_control[rollout.valid]
         chosen = is_person if self._only_person else torch.ones_like(is_person)
+        is_finite = torch.isfinite(torch.cat((steps["obs"], steps["action"]), dim=1)).all(dim=1)
+        self.num_rejected += int((chosen & ~is_finite).sum())
+        chosen = chosen & is_finite
         self._obs = torch.cat((self._obs, steps["obs"][chosen]))
         self._actions = torch.cat((self._actions, steps["action"][chosen]))
         self._is_person = torch.cat((self._is_person, is_person[chosen]))
@@ -123,6 +128,7 @@ class Clone:
             "obs": self._obs,
             "actions": self._actions,
             "is_person": self._is_person,
+            "num_rejected": self.num_rejected,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -133,6 +139,7 @@ class Clone:
         self._obs = state["obs"].to(self._device)
         self._actions = state["actions"].to(self._device)
         self._is_person = state["is_person"].to(self._device)
+        self.num_rejected = state.get("num_rejected", 0)  # earlier versions had none
 
 
 class CloningLearner(Learner):
@@ -180,6 +187,11 @@ class CloningLearner(Learner):
     def temperature(self) -> float:
         """The prior's temperature [reward/nat]."""
         return self._temperature
+
+    @property
+    def num_rejected(self) -> int:
+        """Number of recorded steps that were left out because a number was not finite."""
+        return self._clone.num_rejected
 
     def observe(
         self, rollout: SupervisedRollout | None, transitions: list[TensorDict], episodes_alone: EpisodeMeans

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from rsl_rl.env import VecEnv
@@ -112,6 +113,14 @@ class FeatureWindow:
     def add(self, features: torch.Tensor) -> None:
         """Take in one step of all robots, without waiting for the device. Shape: (num_envs, num_features)."""
         self._steps.append(features[self.robots])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the steps."""
+        return {"steps": list(self._steps)}
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device | str) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._steps.extend(features.to(device) for features in state["steps"])
 
     def samples(self) -> torch.Tensor:
         """Return the features of every transition in the window but of those with one that is not finite.

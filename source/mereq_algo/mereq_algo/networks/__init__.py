@@ -5,6 +5,7 @@
 
 from .checkpoint import CheckpointError, CheckpointInfo, TrainedPolicy, load_checkpoint, save_checkpoint
 from .critic import CriticCfg, TwinCritic
+from .finite import NotFiniteError, check_finite
 from .policy import GaussianPolicy, PolicyCfg
 from .tanh_normal import TanhNormal
 
@@ -13,10 +14,12 @@ __all__ = [
     "CheckpointInfo",
     "CriticCfg",
     "GaussianPolicy",
+    "NotFiniteError",
     "PolicyCfg",
     "TanhNormal",
     "TrainedPolicy",
     "TwinCritic",
+    "check_finite",
     "load_checkpoint",
     "save_checkpoint",
 ]

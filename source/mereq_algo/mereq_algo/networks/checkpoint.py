@@ -15,8 +15,10 @@ import safetensors
 import safetensors.torch
 import torch
 
+from ..meaning import PolicyMeaning
 from ..whole_file import write_whole
 from .critic import CriticCfg, TwinCritic
+from .finite import check_finite, num_not_finite
 from .policy import GaussianPolicy, PolicyCfg
 
 FORMAT = "mereq-policy"
@@ -46,6 +48,29 @@ class CheckpointInfo:
     extra: dict[str, Any] = field(default_factory=dict)
     """Anything else that JSON can hold: command, seed, versions, steps, return."""
 
+    settings: list[str] | None = None
+    """What was changed of the task's environment, as the command line takes it; None: not known."""
+
+    meaning: dict[str, Any] | None = None
+    """Rate, scale of the actions and layout of the observations, as :meth:`PolicyMeaning.as_dict` gives them; None:
+    not known."""
+
+    def __post_init__(self) -> None:
+        """Check what a file says.
+
+        Raises:
+            TypeError, ValueError: A field is of another kind, or the temperature no positive number.
+        """
+        lists = [self.obs_names, self.feature_names, *([] if self.settings is None else [self.settings])]
+        if not isinstance(self.task, str) or not isinstance(self.extra, dict):
+            raise TypeError("task is no text, or extra no dictionary")
+        if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
+            raise TypeError("names are no lists of texts")
+        if isinstance(self.temperature, bool) or not isinstance(self.temperature, (int, float)):
+            raise TypeError(f"temperature is {self.temperature!r}")
+        if self.meaning is not None:
+            PolicyMeaning.from_dict(self.meaning)
+
 
 @dataclass
 class TrainedPolicy:
@@ -64,11 +89,17 @@ def save_checkpoint(path: str | Path, policy: GaussianPolicy, critic: TwinCritic
         policy: The policy, normaliser included.
         critic: Its critics, which share that normaliser.
         info: What the file shall say about them.
+
+    Raises:
+        NotFiniteError: A number is not finite: training diverged. An earlier file stays as it is.
+        WriteError: The disk is full, say; likewise.
     """
+    path = Path(path)
     tensors = {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()}
     tensors |= {
         f"critic.{name}": tensor for name, tensor in critic.state_dict().items() if not name.startswith("normalizer.")
     }
+    check_finite({**tensors, "temperature": info.temperature}, path)
     header = {
         "num_obs": policy.num_obs,
         "num_actions": policy.num_actions,
@@ -79,7 +110,7 @@ def save_checkpoint(path: str | Path, policy: GaussianPolicy, critic: TwinCritic
     metadata = {"format": FORMAT, "version": str(FORMAT_VERSION), "header": json.dumps(header)}
     content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, metadata)
 
-    write_whole(Path(path), lambda file: file.write_bytes(content))
+    write_whole(path, lambda file: file.write_bytes(content))
 
 
 def load_checkpoint(
@@ -88,6 +119,7 @@ def load_checkpoint(
     num_obs: int | None = None,
     num_actions: int | None = None,
     feature_names: list[str] | None = None,
+    obs_names: list[str] | None = None,
 ) -> tuple[GaussianPolicy, TwinCritic, CheckpointInfo]:
     """Read policy and critics, and check that they fit.
 
@@ -97,6 +129,7 @@ def load_checkpoint(
         num_obs: Width of the observation that the task has; not checked when left out.
         num_actions: Width of the action that the task has; not checked when left out.
         feature_names: Features that the task has; not checked when left out.
+        obs_names: Terms of the observation that the task has; not checked when left out, or where the file names none.
 
     Returns:
         Policy and critics in evaluation mode, and what the file says about them.
@@ -111,8 +144,9 @@ def load_checkpoint(
         with safetensors.safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise CheckpointError(f"policy file is damaged or not safetensors: {path} ({error})") from error
+    except (safetensors.SafetensorError, OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"policy file is damaged or not safetensors: {path} ({reason})") from error
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"not a policy file of this project: {path}")
     if metadata.get("version") != str(FORMAT_VERSION):
@@ -128,14 +162,19 @@ def load_checkpoint(
         for mlp_name, mlp in critic.named_children():
             if mlp_name != "normalizer":
                 mlp.load_state_dict(_with_prefix(tensors, f"critic.{mlp_name}."))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"policy file is damaged: {path} ({reason})") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, RuntimeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise CheckpointError(f"policy file is damaged: {path} ({reason[:200]})") from error
+    numbers = {**tensors, "temperature": torch.tensor(float(info.temperature))}
+    bad = next((name for name, tensor in numbers.items() if num_not_finite(tensor)), None)
+    if bad is not None:
+        raise CheckpointError(f"policy file holds numbers that are not finite ({bad}): {path}; train it again")
 
     for what, found, wanted in (
         ("observations", policy.num_obs, num_obs),
         ("actions", policy.num_actions, num_actions),
         ("features", info.feature_names, feature_names),
+        ("terms of the observation", info.obs_names, obs_names if info.obs_names else None),
     ):
         if wanted is not None and found != wanted:
             raise CheckpointError(f"policy file has {what} {found}, the task has {wanted}: {path}")

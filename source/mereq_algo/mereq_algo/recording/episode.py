@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,6 +12,7 @@ import torch
 from tensordict import TensorDict
 
 from ..intervention import SupervisedRollout, count_takeovers
+from ..meaning import PolicyMeaning
 
 
 class RecordingError(ValueError):
@@ -48,6 +48,15 @@ class RecordingInfo:
     step_s: float | None = None
     """Duration of a step [s]."""
 
+    meaning: PolicyMeaning | None = None
+    """Rate, scale of the actions and layout of the observations. Recordings of earlier versions do not have it."""
+
+    obs_columns: tuple[str, ...] = ()
+    """A name for each number of the observation. Recordings of earlier versions do not have it."""
+
+    action_columns: tuple[str, ...] = ()
+    """Likewise, of the action."""
+
     recorded_at: str = ""
     """When the episode ended: ISO 8601, with the time zone."""
 
@@ -65,6 +74,13 @@ class RecordingInfo:
 
     note: str = ""
     """What went wrong, if anything: ``person lost`` where the connection broke."""
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Actions a second; None where the recording does not tell."""
+        if self.meaning is not None:
+            return self.meaning.rate_hz
+        return None if self.step_s is None else 1.0 / self.step_s
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,13 @@ class RecordedEpisode:
     def __len__(self) -> int:
         """Return the number of steps."""
         return len(self.in_control)
+
+    @property
+    def is_finite(self) -> torch.Tensor:
+        """Return whether all numbers of a step that are learned from are finite. Shape: (num_steps,)."""
+        numbers = [self.transitions[name] for name in ("obs", "action", "features", "next_obs")]
+        numbers += [self.transitions["base_reward"].unsqueeze(1), self.robot_action]
+        return torch.isfinite(torch.cat(numbers, dim=1)).all(dim=1)
 
     @property
     def expert_samples(self) -> int:
@@ -143,59 +166,3 @@ def episodes_of(rollout: SupervisedRollout, info: RecordingInfo) -> list[Recorde
                 )
             )
     return found
-
-
-def to_learn_from(episodes: Sequence[RecordedEpisode]) -> list[RecordedEpisode]:
-    """Return the episodes that were not discarded.
-
-    Raises:
-        RecordingError: There is none, or they are not of one task.
-    """
-    kept = [episode for episode in episodes if not episode.info.discarded]
-    if not kept:
-        raise RecordingError(f"none of {len(episodes)} recorded episodes is to be learned from")
-    first = kept[0].info
-    for info in (episode.info for episode in kept):
-        for name in ("task", "obs_names", "feature_names"):
-            found, wanted = getattr(info, name), getattr(first, name)
-            if found != wanted:
-                raise RecordingError(f"recordings do not belong together: {name} is {found} and {wanted}")
-    return kept
-
-
-def rollout_of(episodes: Sequence[RecordedEpisode], device: torch.device | str = "cpu") -> SupervisedRollout:
-    """Put recorded episodes side by side, each as the one episode of a robot; discarded ones are left out.
-
-    Args:
-        episodes: The recordings, all of one task.
-        device: Where the rollout goes.
-
-    Raises:
-        RecordingError: There is nothing to learn from, or the episodes are not of one task.
-    """
-    kept = to_learn_from(episodes)
-    first = kept[0].info
-    length = max(len(episode) for episode in kept)
-
-    def side_by_side(columns: list[torch.Tensor], fill: float) -> torch.Tensor:
-        padded = [
-            torch.cat((column, column.new_full((length - len(column), *column.shape[1:]), fill))) for column in columns
-        ]
-        return torch.stack(padded, dim=1).to(device)
-
-    transitions = {
-        name: side_by_side([episode.transitions[name] for episode in kept], 0)
-        for name in kept[0].transitions.keys()  # noqa: SIM118 (a TensorDict iterates over its batch)
-    }
-    done = [torch.arange(1, len(episode) + 1) == len(episode) for episode in kept]
-    same_metrics = all(episode.info.metric_names == first.metric_names for episode in kept)
-    same_terms = all(episode.info.reward_names == first.reward_names for episode in kept)
-    return SupervisedRollout(
-        transitions=TensorDict(transitions, batch_size=[length, len(kept)], device=torch.device(device)),
-        robot_action=side_by_side([episode.robot_action for episode in kept], 0),
-        in_control=side_by_side([episode.in_control for episode in kept], False),
-        done=side_by_side(done, False),
-        episode=side_by_side([torch.zeros(len(episode), dtype=torch.long) for episode in kept], -1),
-        metrics=side_by_side([episode.metrics for episode in kept], 0) if same_metrics else None,
-        reward_terms=side_by_side([episode.reward_terms for episode in kept], 0) if same_terms else None,
-    )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,34 +15,47 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .episode import RecordedEpisode, RecordingError, to_learn_from
+from .episode import RecordedEpisode, RecordingError
+from .joining import until_not_finite
+from .whole_folder import write_whole_folder
 
 _CHUNK_SIZE = 1_000
 _DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
 
 
-def export_lerobot(episodes: Sequence[RecordedEpisode], folder: Path, task: str | None = None) -> None:
-    """Write a dataset that ``LeRobotDataset(repo_id, root=folder)`` reads.
+def export_lerobot(episodes: Sequence[RecordedEpisode], folder: Path, task: str | None = None) -> list[RecordedEpisode]:
+    """Write a dataset that ``LeRobotDataset(repo_id, root=folder)`` reads: the whole of it, or nothing.
 
-    A frame has ``observation.state``, ``action``, ``next.reward``, ``next.done`` and ``next.success``, and of
-    supervision ``intervention`` (whether the person acted), ``policy_action`` (what the robot proposed) and
-    ``task_features``.
+    A frame has ``observation.state``, the same once more as ``observation.environment_state``, ``action``,
+    ``next.reward``, ``next.done`` and ``next.success``, and of supervision ``intervention`` (whether the person acted),
+    ``policy_action`` (what the robot proposed) and ``task_features``.
+
+    The observation is there twice because policies without pictures demand the second name (ACT), or both (diffusion).
 
     Args:
-        episodes: Of one task; discarded ones are left out.
-        folder: Where to write.
+        episodes: Of one task, one rate and one scale of actions; discarded ones are left out, and an episode ends
+            before a step whose numbers are not all finite.
+        folder: Where to write; there must be nothing yet, or an empty folder.
         task: The task in words; its id when left out.
+
+    Returns:
+        The episodes that were written.
 
     Raises:
         RecordingError: The episodes do not belong together, or do not say how long a step is.
+        WriteError: The folder cannot be written.
     """
-    episodes = to_learn_from(episodes)
-    first = episodes[0].info
-    if not first.step_s:
+    episodes = until_not_finite(episodes)
+    rate = episodes[0].info.rate_hz
+    if rate is None:
         raise RecordingError("these recordings do not say how long a step is, which LeRobot needs to know")
-    fps = round(1.0 / first.step_s)
-    frames = [_frames(episode, index, fps) for index, episode in enumerate(episodes)]
+    write_whole_folder(folder, lambda place: _write(episodes, place, task or episodes[0].info.task, rate))
+    return episodes
+
+
+def _write(episodes: Sequence[RecordedEpisode], folder: Path, task: str, rate: float) -> None:
+    frames = [_frames(episode, index, rate) for index, episode in enumerate(episodes)]
     data = pd.concat(frames, ignore_index=True)
     data["index"] = np.arange(len(data))
     features = _features(episodes[0])
@@ -50,7 +64,7 @@ def export_lerobot(episodes: Sequence[RecordedEpisode], folder: Path, task: str 
     lengths = np.array([len(frame) for frame in frames])
     columns: dict[str, Any] = {
         "episode_index": np.arange(len(frames)),
-        "tasks": [[task or first.task]] * len(frames),
+        "tasks": [[task]] * len(frames),
         "length": lengths,
         "dataset_from_index": lengths.cumsum() - lengths,
         "dataset_to_index": lengths.cumsum(),
@@ -68,9 +82,7 @@ def export_lerobot(episodes: Sequence[RecordedEpisode], folder: Path, task: str 
         file.parent.mkdir(parents=True, exist_ok=True)
     data.to_parquet(data_file, index=False)
     table.to_parquet(folder / _EPISODES_PATH, index=False)
-    pd.DataFrame({"task_index": [0]}, index=pd.Index([task or first.task], name="task")).to_parquet(
-        folder / "meta" / "tasks.parquet"
-    )
+    pd.DataFrame({"task_index": [0]}, index=pd.Index([task], name="task")).to_parquet(folder / "meta" / "tasks.parquet")
     _write_json(folder / "meta" / "stats.json", stats)
     _write_json(
         folder / "meta" / "info.json",
@@ -83,7 +95,7 @@ def export_lerobot(episodes: Sequence[RecordedEpisode], folder: Path, task: str 
             "chunks_size": _CHUNK_SIZE,
             "data_files_size_in_mb": 100,
             "video_files_size_in_mb": 200,
-            "fps": fps,
+            "fps": round(rate) if abs(rate - round(rate)) < 1e-6 * rate else rate,
             "splits": {"train": f"0:{len(frames)}"},
             "data_path": _DATA_PATH,
             "video_path": None,
@@ -92,7 +104,7 @@ def export_lerobot(episodes: Sequence[RecordedEpisode], folder: Path, task: str 
     )
 
 
-def _frames(episode: RecordedEpisode, index: int, fps: int) -> pd.DataFrame:
+def _frames(episode: RecordedEpisode, index: int, rate: float) -> pd.DataFrame:
     steps, length = episode.transitions, len(episode)
     success = np.zeros(length, dtype=bool)
     success[-1] = bool(episode.info.success)
@@ -100,6 +112,7 @@ def _frames(episode: RecordedEpisode, index: int, fps: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "observation.state": _column(steps["obs"]),
+            "observation.environment_state": _column(steps["obs"]),
             "action": _column(steps["action"]),
             "policy_action": _column(episode.robot_action),
             "intervention": episode.in_control.numpy(),
@@ -107,7 +120,7 @@ def _frames(episode: RecordedEpisode, index: int, fps: int) -> pd.DataFrame:
             "next.reward": steps["base_reward"].numpy(),
             "next.done": number + 1 == length,
             "next.success": success,
-            "timestamp": (number / fps).astype(np.float32),
+            "timestamp": (number / rate).astype(np.float32),
             "frame_index": number,
             "episode_index": np.full(length, index),
             "index": number,
@@ -124,25 +137,34 @@ def _column(values: torch.Tensor) -> np.ndarray | list[np.ndarray]:
 def _features(episode: RecordedEpisode) -> dict[str, dict[str, Any]]:
     steps, info = episode.transitions, episode.info
 
-    def numbers(width: int, names: Sequence[str] | None = None) -> dict[str, Any]:
-        return {"dtype": "float32", "shape": [width], "names": None if names is None else list(names)}
+    def numbers(names: Sequence[str]) -> dict[str, Any]:
+        return {"dtype": "float32", "shape": [len(names)], "names": list(names)}
 
     def single(dtype: str) -> dict[str, Any]:
         return {"dtype": dtype, "shape": [1], "names": None}
 
-    num_actions = steps["action"].shape[1]
+    obs = _names(info.obs_columns or info.obs_names, "observation", steps["obs"].shape[1])
+    actions = _names(info.action_columns, "action", steps["action"].shape[1])
     return {
-        "observation.state": numbers(steps["obs"].shape[1]),
-        "action": numbers(num_actions),
-        "policy_action": numbers(num_actions),
+        "observation.state": numbers(obs),
+        "observation.environment_state": numbers(obs),
+        "action": numbers(actions),
+        "policy_action": numbers(actions),
         "intervention": single("bool"),
-        "task_features": numbers(len(info.feature_names), info.feature_names),
+        "task_features": numbers(info.feature_names),
         "next.reward": single("float32"),
         "next.done": single("bool"),
         "next.success": single("bool"),
         "timestamp": single("float32"),
         **{name: single("int64") for name in ("frame_index", "episode_index", "index", "task_index")},
     }
+
+
+def _names(names: Sequence[str], what: str, width: int) -> list[str]:
+    """Return a name for each column, all different: recordings of earlier versions name terms of several columns."""
+    if len(names) != width or max(Counter(names).values(), default=0) > 1:
+        return [f"{what}_{index}" for index in range(width)]
+    return list(names)
 
 
 def _statistics(column: Any) -> dict[str, list]:

@@ -5,22 +5,41 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from .episode import RecordedEpisode, to_learn_from
+from .episode import RecordedEpisode
 from .hdf5 import write_episodes
+from .joining import until_not_finite
+
+VALIDATION_SHARE = 0.1
+"""Of the episodes, in ``mask/valid``. Source: robomimic's own split_train_val.py."""
 
 
-def export_robomimic(episodes: Sequence[RecordedEpisode], path: Path) -> None:
+def export_robomimic(episodes: Sequence[RecordedEpisode], path: Path) -> list[RecordedEpisode]:
     """Write all episodes to one HDF5 file, as ``data/demo_0``, ``data/demo_1``, ...
 
+    ``mask/train`` and ``mask/valid`` share the episodes out at random, always in the same way; a single one is all in
+    ``train``.
+
     Args:
-        episodes: Of one task; discarded ones are left out.
+        episodes: Of one task, one rate and one scale of actions; discarded ones are left out, and an episode ends
+            before a step whose numbers are not all finite.
         path: The file.
+
+    Returns:
+        The episodes that were written.
 
     Raises:
         RecordingError: The episodes do not belong together.
     """
-    episodes = to_learn_from(episodes)
-    write_episodes(path, episodes)
+    episodes = until_not_finite(episodes)
+    numbers = list(range(len(episodes)))
+    random.Random(0).shuffle(numbers)
+    num_valid = max(round(VALIDATION_SHARE * len(numbers)), 1) if len(numbers) > 1 else 0
+    filters = {"train": sorted(numbers[num_valid:])}
+    if num_valid:
+        filters["valid"] = sorted(numbers[:num_valid])
+    write_episodes(path, episodes, filters)
+    return episodes

@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
+from ..plain_text import plain
 from ..runner.evaluation import evaluation_rows
-from ..runner.run_folder import RunFolder
-from ..whole_file import write_whole
+from ..runner.run_folder import RunFolder, of_a_run
+from ..whole_file import write_text
 from .plots import feature_plots, intervention_plot, theta_plot
 
 VIDEO = Path("video") / "comparison.mp4"
@@ -62,7 +63,27 @@ def write_report(folder: RunFolder) -> Path:
     Raises:
         RunFolderError: The folder is damaged.
     """
-    summary = NOT_NOTED | folder.read_summary()
+    path = folder.path / "report.html"
+    settings = folder.read_settings()
+    with of_a_run(folder.summary_file):
+        try:
+            page = _page(folder, printable(NOT_NOTED | folder.read_summary()), printable(settings))
+        except UndefinedError as error:
+            raise KeyError(str(error)) from error
+    write_text(path, page)
+    return path
+
+
+def printable(values: Any) -> Any:
+    """Return values with every text in them, keys included, made :func:`~mereq_algo.plain_text.plain`."""
+    if isinstance(values, dict):
+        return {plain(key): printable(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [printable(value) for value in values]
+    return plain(values) if isinstance(values, str) else values
+
+
+def _page(folder: RunFolder, summary: dict[str, Any], settings: list[str]) -> str:
     summary["texts"] = NO_TEXTS | summary["texts"]
     environment = Environment(
         loader=PackageLoader("mereq_algo.report", ""),
@@ -71,22 +92,19 @@ def write_report(folder: RunFolder) -> Path:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    page = environment.get_template("report.html.j2").render(
+    return environment.get_template("report.html.j2").render(
         run=summary,
-        name=folder.path.name,
+        name=plain(folder.path.name),
         made=time.strftime("%Y-%m-%d"),
         watched=WATCHED[summary["person"]],
         learned=LEARNED[summary["method"]],
-        settings=folder.read_params("arguments")["settings"],
+        settings=settings,
         texts=summary["texts"],
         video=_embedded(folder.path / VIDEO, "video/mp4"),
         poster=_embedded(folder.path / POSTER, "image/png"),
         **_plots(summary),
         **_tables(summary),
     )
-    path = folder.path / "report.html"
-    write_whole(path, lambda file: file.write_text(page, encoding="utf-8"))
-    return path
 
 
 def _plots(summary: dict[str, Any]) -> dict[str, Any]:

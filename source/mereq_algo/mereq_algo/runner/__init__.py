@@ -8,10 +8,12 @@ from .display import ConsoleDisplay, evaluation_table
 from .evaluation import Estimate, Evaluation, evaluate
 from .follower import Follower
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
+from .outcome import FINISHED, NOTHING_LEARNED
 from .policy_training import train_policy
 from .recorded_run import RecordedRunner
-from .run_folder import RunFolder, RunFolderError
+from .run_folder import RunFolder, RunFolderError, of_a_run
 from .run_listener import RunListener
+from .run_lock import RunInUseError
 from .run_record import TIMES, RunRecord
 from .supervision import make_person
 from .supervision_runner import SupervisionRunner
@@ -20,6 +22,8 @@ from .tensorboard_log import TensorBoardLog, log_video
 from .timed_env import TimedEnv
 
 __all__ = [
+    "FINISHED",
+    "NOTHING_LEARNED",
     "TIMES",
     "BrokenPhysicsError",
     "ConfigError",
@@ -32,6 +36,7 @@ __all__ = [
     "RecordedRunner",
     "RunFolder",
     "RunFolderError",
+    "RunInUseError",
     "RunListener",
     "RunRecord",
     "SupervisionRunner",
@@ -44,5 +49,6 @@ __all__ = [
     "evaluation_table",
     "log_video",
     "make_person",
+    "of_a_run",
     "train_policy",
 ]

@@ -10,12 +10,13 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from ..methods import InnerLoopProgress
+from ..plain_text import plain
 from .evaluation import evaluation_rows
 from .run_record import RunRecord
 
@@ -39,7 +40,7 @@ class ConsoleDisplay:
             console: Where to print; standard output when left out.
         """
         self.max_rounds = max_rounds
-        self.console = console or Console()
+        self.console = console or Console(markup=False)
         self._live = Live(console=self.console, refresh_per_second=4, transient=True)
         self._printed_rounds = 0
 
@@ -101,7 +102,7 @@ class ConsoleDisplay:
         progress = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
         if inner is not None:
             progress.add_task("learning", total=inner.max_steps, completed=inner.step)
-        return Panel(Group(facts, progress), title=f"MEReQ on {record.task}", border_style="cyan")
+        return Panel(Group(facts, progress), title=Text(plain(f"MEReQ on {record.task}")), border_style="cyan")
 
     def _time_left(self, record: RunRecord, inner: InnerLoopProgress | None) -> str:
         """Extrapolate from the share of all inner loops that is done; the last round has none."""
@@ -119,16 +120,16 @@ def evaluation_table(evaluations: dict[str, dict[str, Any]], title: str) -> Tabl
         evaluations: By policy name, as :meth:`Evaluation.as_dict` gives them.
         title: Stands above the table.
     """
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(plain(title)), title_justify="left")
     table.add_column("")
     for name in evaluations:
-        table.add_column(name, justify="right")
+        table.add_column(Text(plain(name)), justify="right")
     figures, features = evaluation_rows(evaluations)
     for label, cells in figures:
-        table.add_row(escape(label), *cells)  # "[m]" is no markup
+        table.add_row(Text(plain(label)), *cells)  # "[m]" is no markup
     table.add_section()
     for label, cells in features:
-        table.add_row(f"feature {label}", *cells)
-    episodes = next(iter(evaluations.values()))["episodes"]
-    table.caption = f"mean ± standard error over {episodes} episodes"
+        table.add_row(Text(plain(f"feature {label}")), *cells)
+    first = next(iter(evaluations.values()))
+    table.caption = f"mean ± standard error over {first['episodes']} episodes, actions {first['actions']}"
     return table

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,10 @@ from .task_spec import TaskSpec
 
 NUM_BINS = 50
 """Parts of [0, 1] in which the values of a feature are counted."""
+
+
+SAMPLED, MEAN = "sampled", "mean"
+"""Actions that a policy can take: drawn from its distribution, as it learns, or their mean, as on the arm."""
 
 
 @dataclass
@@ -60,6 +64,9 @@ class Evaluation:
     num_broken: int = 0
     """Episodes that ended because physics broke; they are counted here and nowhere else."""
 
+    actions: str = SAMPLED
+    """Which actions the policy took: :data:`SAMPLED` or :data:`MEAN`."""
+
     @property
     def success_rate(self) -> Estimate:
         """Share of successful episodes."""
@@ -77,6 +84,7 @@ class Evaluation:
 
         return {
             "episodes": self.episodes,
+            "actions": self.actions,
             "success_rate": plain(self.success_rate),
             "return_prior_reward": plain(self.return_prior_reward),
             "return_expert_reward": plain(self.return_expert_reward),
@@ -102,7 +110,7 @@ def evaluation_rows(evaluations: dict[str, dict[str, Any]]) -> tuple[list[TableR
         the features.
     """
     results = list(evaluations.values())
-    known = {"episodes", "features", "histograms", "num_broken", "success_rate"}
+    known = {"actions", "episodes", "features", "histograms", "num_broken", "success_rate"}
     known |= {"return_prior_reward", "return_expert_reward"}
     metrics = [name for name in results[0] if name not in known]
 
@@ -282,4 +290,5 @@ def evaluate(
         for name, robots in blocks.items():
             recorders[name].add(transition[robots], dones[robots], extras, robots)
         obs = next_obs
-    return {name: recorder.result() for name, recorder in recorders.items()}
+    actions = MEAN if generator is None else SAMPLED
+    return {name: replace(recorder.result(), actions=actions) for name, recorder in recorders.items()}

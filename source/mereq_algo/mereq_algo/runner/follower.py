@@ -59,7 +59,7 @@ class Follower:
         Raises:
             RunFolderError: There is no state to go on from.
         """
-        if resume:
+        if resume and folder.has_state:  # else the run begins anew
             self.learner.load_state_dict(folder.read_state(self._ranks.rank)["learner"])
         while (index := self._ranks.from_first()) is not None:
             seed = 1_000 * self._seed + index + 1_000_003 * self._ranks.rank

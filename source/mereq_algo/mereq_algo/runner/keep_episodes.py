@@ -57,4 +57,7 @@ def recording_info(spec: TaskSpec, seed: int, versions: dict[str, str]) -> Recor
         seed=seed,
         step_s=spec.texts.step_s,
         versions=versions,
+        meaning=spec.meaning,
+        obs_columns=spec.obs_columns,
+        action_columns=spec.action_columns,
     )

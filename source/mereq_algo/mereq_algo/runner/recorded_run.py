@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..recording import RecordedEpisode, RecordingError, rollout_of
-from ..recording.episode import to_learn_from
+import torch
+
+from ..meaning import PolicyMeaning
+from ..methods import ANCHORED, CLONING
+from ..recording import RecordedEpisode, RecordingError, RecordingInfo, num_not_finite, rollout_of, to_learn_from
+from .outcome import NOTHING_LEARNED
 from .supervision import SupervisedRound
 from .supervision_runner import SupervisionRunner
 
@@ -31,10 +35,12 @@ class RecordedRunner(SupervisionRunner):
             kwargs: Likewise.
 
         Raises:
-            RecordingError: They are of another task, or none is to be learned from.
+            RecordingError: They are of another task, rate or scale of actions, or none is to be learned from.
         """
         super().__init__(*args, **kwargs)
         self._recorded = rollout_of(episodes, self.env.device)
+        self._num_shown = sum(episode.expert_samples for episode in to_learn_from(episodes))
+        self._num_dropped = num_not_finite(episodes)
         info = to_learn_from(episodes)[0].info
         for what, found, wanted in (
             ("of task", info.task, self.spec.task),
@@ -45,11 +51,37 @@ class RecordedRunner(SupervisionRunner):
         ):
             if found != wanted:
                 raise RecordingError(f"recordings are {what} {found}, not {wanted}")
+        self._check_meaning(info)
+
+    def _check_meaning(self, info: RecordingInfo) -> None:
+        """Refuse recordings whose actions mean something else than here.
+
+        Recordings of earlier versions tell the duration of a step alone, or nothing: what is known is compared.
+
+        Raises:
+            RecordingError: Rate, scale of actions or layout of observations differ.
+        """
+        meaning, step_s = self.spec.meaning, self.spec.texts.step_s
+        if meaning is not None and info.meaning is not None:
+            differing = info.meaning.differences(meaning)
+        else:
+            rate_here = meaning.rate_hz if meaning is not None else 1.0 / step_s if step_s else None
+            if info.rate_hz is None or rate_here is None:
+                return
+            differing = PolicyMeaning(info.rate_hz).differences(PolicyMeaning(rate_here))
+        if differing:
+            raise RecordingError(
+                f"recordings were made with other settings than the task has here: {', '.join(differing)};"
+                " open the task with those of the recordings (env.decimation=..., env.actions...)"
+            )
 
     def _run_rounds(self) -> str:
-        """Run the one round."""
+        """Run the one round, and return what came of it."""
         self._run_round(0)
-        return "learned"
+        if self.record.rounds_learned:
+            return "learned"
+        is_content = self._num_shown == 0 and self.cfg.method not in CLONING
+        return "content" if is_content else NOTHING_LEARNED
 
     def _supervise(self, index: int) -> SupervisedRound:
         """Let the prior run alone, and take in the recordings."""
@@ -57,5 +89,25 @@ class RecordedRunner(SupervisionRunner):
         return self._supervise_elsewhere(index, lambda: self._recorded)
 
     def _learns_from(self, index: int) -> bool:
-        """Learn in any case: that is what the recordings are for."""
-        return True
+        """Learn in any case, since that is what the recordings are for, unless they show nothing to learn.
+
+        Methods that are anchored to the prior, or clone, learn from what the person did. Those that infer the whole
+        reward learn as well from what was let pass.
+        """
+        return self.cfg.method not in (*ANCHORED, *CLONING) or self._num_usable_steps() > 0
+
+    def _num_shown_steps(self) -> int:
+        """Return in how many recorded steps the person acted, those that cannot be used included."""
+        return self._num_shown
+
+    def _num_usable_steps(self) -> int:
+        """Return how many of the person's steps have no number that is not finite."""
+        usable = self._recorded.valid & self._recorded.in_control
+        for name in ("obs", "action", "features"):
+            usable = usable & torch.isfinite(self._recorded.transitions[name]).all(dim=-1)
+        return int(usable.sum())
+
+    def _note_progress(self) -> None:
+        """Count recorded steps that are not finite among the rejected ones."""
+        super()._note_progress()
+        self.record.num_rejected += self._num_dropped

@@ -12,18 +12,36 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from ..whole_file import write_whole
+from ..networks.finite import check_finite
+from ..whole_file import write_stream, write_text, write_whole
+from .run_lock import LOCK, locked
 
 
 class RunFolderError(ValueError):
     """A run folder cannot be made or read. The message is one line."""
+
+
+@contextlib.contextmanager
+def of_a_run(file: Path) -> Iterator[None]:
+    """Turns what breaks where a file holds something else than a run writes into one line that names the file.
+
+    Raises:
+        RunFolderError: The file is of another shape. An error that is one line already is passed on.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if type(error) not in (ValueError, UnicodeDecodeError, UnicodeEncodeError) and isinstance(error, ValueError):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RunFolderError(f"run folder is damaged: {file} (it is not what a run writes; {reason[:200]})") from error
 
 
 @contextlib.contextmanager
@@ -88,11 +106,29 @@ class RunFolder:
         """
         folder = RunFolder(path)
         if not folder.summary_file.is_file():
+            if (path / LOCK).is_file() or (path / "params").is_dir():
+                raise RunFolderError(
+                    f"run ended before it had written how it was started: there is nothing to go on from, start it anew"
+                    f" and delete {path}"
+                )
             raise RunFolderError(f"not a run folder (no summary.json): {path}")
         found = folder.read_summary().get("task")
+        if not isinstance(found, str):
+            raise RunFolderError(f"run folder is damaged: {folder.summary_file} (it names no task)")
         if task is not None and found != task:
             raise RunFolderError(f"run folder is of task {found}, not {task}: {path}")
         return folder
+
+    @staticmethod
+    def of_file(file: Path) -> RunFolder | None:
+        """Return the run that a policy file lies in, if it lies in one where runs keep theirs."""
+        folder = RunFolder(file.absolute().parent.parent)
+        places = (folder.policy_file.parent, folder.prior_file.parent)
+        return folder if file.absolute().parent in places and folder.summary_file.is_file() else None
+
+    def lock(self, command: str) -> contextlib.AbstractContextManager[None]:
+        """Keep other processes from writing to the folder; see :func:`~mereq_algo.runner.run_lock.locked`."""
+        return locked(self.path, command)
 
     @property
     def summary_file(self) -> Path:
@@ -110,6 +146,29 @@ class RunFolder:
         return self.path / "checkpoints" / "policy.safetensors"
 
     @property
+    def prior_file(self) -> Path:
+        """A copy of the policy that the run aligns."""
+        return self.path / "policies" / "prior.safetensors"
+
+    @property
+    def expert_file(self) -> Path:
+        """A copy of the expert that the run is watched by or compared with; there need not be one."""
+        return self.path / "policies" / "expert.safetensors"
+
+    def keep_policy(self, name: str, file: Path) -> None:
+        """Keep a copy of the ``prior`` or ``expert`` that the run uses: the file may change or go."""
+        content = file.read_bytes()
+        write_whole(self._policy_of(name), lambda copy: copy.write_bytes(content))
+
+    def kept_policy(self, name: str) -> Path | None:
+        """Return the file of the ``prior`` or ``expert`` that the run used; None where it kept none."""
+        file = self._policy_of(name)
+        return file if file.is_file() else None
+
+    def _policy_of(self, name: str) -> Path:
+        return {"prior": self.prior_file, "expert": self.expert_file}[name]
+
+    @property
     def recordings(self) -> Path:
         """Folder of the episodes that the person watched, a folder a round."""
         return self.path / "recordings"
@@ -117,38 +176,64 @@ class RunFolder:
     def write_params(self, name: str, params: dict[str, Any]) -> None:
         """Write ``params/<name>.yaml``."""
         text = yaml.dump(params, Dumper=_ParamsDumper, sort_keys=False, allow_unicode=True)
-        write_whole(self.path / "params" / f"{name}.yaml", lambda file: file.write_text(text, encoding="utf-8"))
+        write_text(self.path / "params" / f"{name}.yaml", text)
 
-    def read_params(self, name: str) -> dict[str, Any]:
+    def read_params(self, name: str, *needed: str) -> dict[str, Any]:
         """Read ``params/<name>.yaml``.
+
+        Args:
+            name: Of the file.
+            needed: Entries that have to be there.
 
         Raises:
             RunFolderError: It is missing or damaged.
         """
         file = self.path / "params" / f"{name}.yaml"
         try:
-            return yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise RunFolderError(f"run folder is damaged: {file} ({str(error).splitlines()[0]})") from error
+            values = yaml.safe_load(_text_of(file))
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+            raise _damaged(file, error) from error
+        if not isinstance(values, dict):
+            raise RunFolderError(f"run folder is damaged: {file} (it holds no settings)")
+        return _with_entries(values, needed, file)
+
+    def read_settings(self) -> list[str]:
+        """Read what was changed of the task's and the learner's settings when the run was started.
+
+        Raises:
+            RunFolderError: The run does not tell.
+        """
+        settings = self.read_params("arguments").get("settings")
+        if not isinstance(settings, list) or not all(isinstance(setting, str) for setting in settings):
+            raise RunFolderError(
+                f"run folder is damaged: {self.path / 'params' / 'arguments.yaml'} (it names no settings)"
+            )
+        return settings
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write ``summary.json``; numbers that are not finite become null."""
         text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_whole(self.summary_file, lambda file: file.write_text(text, encoding="utf-8"))
+        # A path that is no UTF-8, in the command say, leaves halves of characters, which JSON can hold.
+        write_text(self.summary_file, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
-    def read_summary(self) -> dict[str, Any]:
+    def read_summary(self, *needed: str) -> dict[str, Any]:
         """Read ``summary.json``.
+
+        Args:
+            needed: Entries that have to be there.
 
         Raises:
             RunFolderError: It is damaged.
         """
-        try:
-            return json.loads(self.summary_file.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise RunFolderError(f"run folder is damaged: {self.summary_file} ({error})") from error
+        return _with_entries(read_summary(self.summary_file), needed, self.summary_file)
 
     def _state_file_of(self, rank: int) -> Path:
         return self.state_file if rank == 0 else self.state_file.with_name(f"state_rank{rank}.pt")
+
+    @property
+    def has_state(self) -> bool:
+        """Whether a round was completed, so that there is a state to go on from."""
+        return self.state_file.is_file()
 
     def write_state(self, state: dict[str, Any], rank: int = 0) -> None:
         """Write the state of the run; tensors and plain values only, so that reading it unpickles nothing.
@@ -156,8 +241,14 @@ class RunFolder:
         Args:
             state: The state.
             rank: Whose it is, of several processes that learn as one.
+
+        Raises:
+            NotFiniteError: Training diverged; the state of the round before is as it was.
+            WriteError: The disk is full, say; likewise.
         """
-        write_whole(self._state_file_of(rank), lambda file: torch.save(state, file))
+        file = self._state_file_of(rank)
+        check_finite(state["learner"], file)
+        write_stream(file, lambda stream: torch.save(state, stream))
 
     def read_state(self, rank: int = 0) -> dict[str, Any]:
         """Read the state of the run.
@@ -169,10 +260,50 @@ class RunFolder:
         if not file.is_file():
             raise RunFolderError(f"run has no completed round to resume from: {file.parent.parent}")
         try:
-            return torch.load(file, map_location="cpu", weights_only=True)
+            state = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises whatever its parts raise
-            reason = str(error).splitlines()[0]
-            raise RunFolderError(f"run state is damaged: {file} ({reason})") from error
+            raise _damaged(file, error, "run state") from error
+        if not isinstance(state, dict) or "learner" not in state:
+            raise RunFolderError(f"run state is damaged: {file} (it holds no state of a run)")
+        return state
+
+
+def read_summary(file: Path) -> dict[str, Any]:
+    """Read the summary of a run.
+
+    Raises:
+        RunFolderError: The file is missing or damaged.
+    """
+    try:
+        summary = json.loads(_text_of(file))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(file, error) from error
+    if not isinstance(summary, dict):
+        raise RunFolderError(f"run folder is damaged: {file} (it holds no summary)")
+    return summary
+
+
+def _text_of(file: Path) -> str:
+    """Return what a file says; a pipe, say, would keep its reader waiting for ever.
+
+    Raises:
+        OSError: It is missing, no file, or unreadable.
+    """
+    if file.exists() and not file.is_file():
+        raise OSError("it is not a file")
+    return file.read_text(encoding="utf-8")
+
+
+def _with_entries(values: dict[str, Any], needed: Sequence[str], file: Path) -> dict[str, Any]:
+    missing = next((name for name in needed if name not in values), None)
+    if missing is not None:
+        raise RunFolderError(f"run folder is damaged: {file} (no {missing})")
+    return values
+
+
+def _damaged(file: Path, error: BaseException, what: str = "run folder") -> RunFolderError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return RunFolderError(f"{what} is damaged: {file} ({reason[:200]})")
 
 
 def _finite(value: Any) -> Any:

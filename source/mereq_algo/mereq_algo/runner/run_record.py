@@ -56,8 +56,22 @@ class RunRecord:
     texts: dict[str, Any] = field(default_factory=dict)
     """What people are told about the task; see :class:`TaskTexts`."""
 
+    actions: str = "sampled"
+    """Which actions the policies took in all of these figures; an arm gets the mean ones."""
+
     status: str = "running"
-    """``running``, ``converged``, ``budget_spent``, ``learned`` (from recordings), ``interrupted`` or ``failed``."""
+    """``running``, ``converged``, ``budget_spent``, ``stopped`` (by the person), ``learned`` or ``content`` (from
+    recordings; ``content`` where the person never took over), ``nothing_learned`` (there was something to learn from,
+    and the policy did not change), ``interrupted`` or ``failed``."""
+
+    outcome: str = ""
+    """Whether the policy is another than the one that was watched first, and if not why, in a sentence."""
+
+    rounds_tried: int = 0
+    """Rounds after which the method was to learn."""
+
+    rounds_learned: int = 0
+    """Rounds after which the policy was another than before."""
 
     converged: bool = False
     intervention_rate: list[float] = field(default_factory=list)

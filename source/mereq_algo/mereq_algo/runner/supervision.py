@@ -147,7 +147,7 @@ class Supervision:
             recorder.add(transition[self.alone], dones[self.alone], extras, self.alone)
             transitions.append(transition)
 
-        self._stagger()
+        self.stagger()
         seconds, num_steps = env.seconds, env.num_steps
         everything = collect_supervised_rollout(
             env,
@@ -179,7 +179,7 @@ class Supervision:
             env_steps=env.num_steps - num_steps,
         )
 
-    def _stagger(self) -> None:
+    def stagger(self) -> None:
         """Cut the first episodes of the staggered robots short, so that they are in all phases when it ends."""
         length = self._env.episode_length_buf.clone()
         max_length = int(torch.as_tensor(self._env.max_episode_length).max())

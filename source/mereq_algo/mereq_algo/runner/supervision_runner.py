@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
@@ -15,16 +16,19 @@ import torch
 from ..intervention import Nobody, SupervisedRollout
 from ..irl import RateBound, intervention_rate_bound
 from ..methods import FeatureWindow, InnerLoopProgress
-from ..networks import CheckpointInfo, GaussianPolicy, TrainedPolicy, save_checkpoint
+from ..networks import GaussianPolicy, TrainedPolicy, check_finite, save_checkpoint
 from ..ranks import Ranks
+from ..whole_file import WriteError
 from .evaluation import evaluate
 from .follower import make_learner
 from .keep_episodes import keep_episodes
 from .mereq_cfg import ConfigError, MEReQCfg
-from .run_folder import RunFolder, interrupts_put_off
+from .outcome import note_outcome
+from .run_folder import RunFolder, interrupts_put_off, of_a_run
 from .run_listener import RunListener
 from .run_meter import RunMeter
 from .run_record import RunRecord
+from .saved_state import restore
 from .supervision import EVALUATION_ROUND, SupervisedRound, Supervision, begin_round
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
@@ -100,6 +104,8 @@ class SupervisionRunner:
         self.supervision = Supervision(env, spec, expert, cfg, self.ranks)
         self.learner = make_learner(cfg, env, prior, spec, seed, self.ranks)
         self._next_round = 0
+        # Of the last round, where it was not learned from since the budget was spent: there may be more of that later.
+        self._window: FeatureWindow | None = None
         self._meter = RunMeter(env, self.ranks.world_size)
 
     @property
@@ -121,8 +127,10 @@ class SupervisionRunner:
         self._meter.start()
         self._completed = copy.deepcopy(self.record)
         try:
+            self._write_summary()  # from now on it is a run folder, whatever ends it
             self.record.status = self._run_rounds()
             self.ranks.from_first(None)  # the others are done
+            note_outcome(self.record, self._num_shown_steps())
             self._evaluate()
         except BaseException as error:
             # The round that was under way does not count: a resumed run does it again from its start.
@@ -130,7 +138,8 @@ class SupervisionRunner:
             # Ctrl-C, or a request to end (SIGTERM), which scripts turn into an exit.
             was_asked = isinstance(error, KeyboardInterrupt | SystemExit)
             self.record.status = "interrupted" if was_asked else "failed"
-            self._write_summary()
+            with contextlib.suppress(WriteError):  # the summary of the last completed round stays
+                self._write_summary()
             raise
         self._write_summary()
         self._notify("done")
@@ -138,6 +147,8 @@ class SupervisionRunner:
 
     def _run_rounds(self) -> str:
         """Run rounds until the person is content or the budget is spent, and return which it was."""
+        if self._window is not None and not self._is_budget_spent(self._next_round):
+            self._learn_from_last_round(self._window)
         while not self.record.converged and not self._is_budget_spent(self._next_round):
             self._run_round(self._next_round)
         return "converged" if self.record.converged else "budget_spent"
@@ -156,9 +167,19 @@ class SupervisionRunner:
         self._note_supervision(shown)
         self.learner.observe(shown.rollout, shown.transitions, shown.episodes_alone)
         self._judge(shown.rollout)
-        if self.ranks.from_first(self._learns_from(index)):
+        learns = self.ranks.from_first(self._learns_from(index))
+        if learns:
             self._align(shown.window)
         self._next_round = index + 1
+        self._window = None if learns or self.record.converged or self.ranks.world_size > 1 else shown.window
+        self._save()
+
+    def _learn_from_last_round(self, window: FeatureWindow) -> None:
+        """Learn from the round that was the last until there were more to be."""
+        self._begin(self._next_round - 1)
+        self.supervision.stagger()
+        self._align(window)
+        self._window = None
         self._save()
 
     def _supervise(self, index: int) -> SupervisedRound:
@@ -183,6 +204,10 @@ class SupervisionRunner:
     def _learns_from(self, index: int) -> bool:
         """Return whether there is somebody to see what the policy would learn from a round."""
         return not self.record.converged and not self._is_budget_spent(index + 1)
+
+    def _num_shown_steps(self) -> int:
+        """Return in how many steps the person acted so far, those that cannot be used included."""
+        return self.record.expert_samples[-1]
 
     def _round_seed(self, index: int) -> int:
         return 1_000 * self.seed + index
@@ -221,6 +246,7 @@ class SupervisionRunner:
     def _align(self, window: FeatureWindow) -> None:
         """Fit θ and the policy to what the person has shown so far."""
         record, target = self.record, self.learner.target_features
+        before = [parameter.detach().clone() for parameter in self.policy.parameters()]
         if target is not None:
             record.feature_expectation["target"] = self._named(target)
 
@@ -229,6 +255,10 @@ class SupervisionRunner:
             self._notify("learning", inner)
 
         inner = self.learner.align(window, on_progress)
+        after = list(self.policy.parameters())
+        check_finite(self.policy.state_dict())
+        record.rounds_tried += 1
+        record.rounds_learned += not all(map(torch.equal, before, after))
         if inner is None:
             return
         record.feature_expectation["learner"] = self._named(inner.learner_features)
@@ -274,6 +304,7 @@ class SupervisionRunner:
             "next_round": self._next_round,
             "learner": self.learner.state_dict(),
             "record": vars(self.record).copy(),
+            "window": None if self._window is None else self._window.state_dict(),
         }
         with interrupts_put_off():
             self.folder.write_state(state)
@@ -283,29 +314,21 @@ class SupervisionRunner:
 
     def _save_policy(self, file: Path) -> None:
         """Write the policy as aligned so far, with what one has to know of it."""
-        info = CheckpointInfo(
-            task=self.spec.task,
-            temperature=self.learner.temperature,
-            obs_names=list(self.spec.obs_names),
-            feature_names=list(self.spec.feature_names),
-            extra={"method": self.cfg.method, "seed": self.seed, "round": self._next_round, "theta": self.record.theta},
-        )
+        extra = {"method": self.cfg.method, "seed": self.seed, "round": self._next_round, "theta": self.record.theta}
+        info = self.spec.policy_info(self.learner.temperature, extra)
         save_checkpoint(file, self.learner.policy, self.learner.critic, info)
 
     def resume(self) -> None:
-        """Go back to the last completed round of the folder.
+        """Go back to the last completed round of the folder, or to the start where none was completed.
 
         Raises:
-            RunFolderError: There is none, or its state is damaged.
+            RunFolderError: Its state is damaged.
             ConfigError: The state is of another task, seed or number of robots.
         """
-        state = self.folder.read_state()
-        found = state["record"]
-        for name in ("task", "method", "seed", "num_envs", "world_size"):
-            if found[name] != getattr(self.record, name):
-                raise ConfigError(f"cannot resume: the run has {name} {found[name]}, not {getattr(self.record, name)}")
-        self.record = RunRecord(**found)
+        self.record, self._next_round, window = restore(self.folder, self.record, self.learner)
         self.record.status = "running"
-        self.learner.load_state_dict(state["learner"])
-        self._next_round = state["next_round"]
-        self._meter.go_on_from(self.record)
+        with of_a_run(self.folder.state_file):
+            if window is not None:
+                self._window = FeatureWindow(self.cfg.inner.window, self.supervision.staggered, self.ranks)
+                self._window.load_state_dict(window, self.env.device)
+            self._meter.go_on_from(self.record)

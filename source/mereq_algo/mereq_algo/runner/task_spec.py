@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from rsl_rl.env import VecEnv
+
+from ..meaning import PolicyMeaning
+from ..networks import CheckpointInfo
 
 
 class TaskError(ValueError):
@@ -58,10 +62,42 @@ class TaskSpec:
     texts: TaskTexts = field(default_factory=TaskTexts)
     """What people are told about the task; a dictionary of its fields will do."""
 
+    obs_columns: tuple[str, ...] = ()
+    """A name for each column of the group ``policy``, of tasks that tell; recordings carry them to other programs."""
+
+    action_columns: tuple[str, ...] = ()
+    """Likewise, for each number of the action."""
+
+    meaning: PolicyMeaning | None = None
+    """Rate, scale of the actions and layout of the observations; a dictionary of its fields will do. None: the task
+    does not tell, and nothing is compared."""
+
+    settings: tuple[str, ...] | None = None
+    """What was changed of the task's environment, as the command line takes it; policies carry it. None: not known."""
+
     def __post_init__(self) -> None:
-        """Take texts as plain data, so that a task need not import the learner."""
+        """Take texts and meaning as plain data, so that a task need not import the learner."""
         if isinstance(self.texts, dict):
             object.__setattr__(self, "texts", TaskTexts(**self.texts))
+        if isinstance(self.meaning, dict):
+            object.__setattr__(self, "meaning", PolicyMeaning.from_dict(self.meaning))
+
+    def policy_info(self, temperature: float, extra: dict[str, Any]) -> CheckpointInfo:
+        """Return what the file of a policy that was trained on this task says of it.
+
+        Args:
+            temperature: Temperature α that it was trained at [reward/nat].
+            extra: Anything else that JSON can hold.
+        """
+        return CheckpointInfo(
+            task=self.task,
+            temperature=temperature,
+            obs_names=list(self.obs_names),
+            feature_names=list(self.feature_names),
+            extra=extra,
+            settings=None if self.settings is None else list(self.settings),
+            meaning=None if self.meaning is None else self.meaning.as_dict(),
+        )
 
     def check(self, env: VecEnv) -> None:
         """Compare the names with what the environment delivers.

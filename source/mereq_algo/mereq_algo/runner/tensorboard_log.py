@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +35,22 @@ class TensorBoardLog:
             folder: The run's.
             num_rounds: Rounds that are written already, when the run goes on.
         """
+        threading.excepthook = _say_no_disk_error(threading.excepthook)
         self._writer = SummaryWriter(str(folder))
         self._num_rounds = num_rounds
+        self.error: OSError | None = None
+        """Why nothing is written any longer; None while there is no reason."""
 
     def update(self, record: RunRecord, phase: str, inner: InnerLoopProgress | None) -> None:
-        """Write what is new; see :class:`RunListener`."""
+        """Write what is new; see :class:`RunListener`. A run does not end because its curves cannot be written."""
+        if self.error is not None:
+            return
+        try:
+            self._update(record, inner)
+        except OSError as error:
+            self.error = error
+
+    def _update(self, record: RunRecord, inner: InnerLoopProgress | None) -> None:
         if inner is not None:
             self._write_inner(record, inner)
         for index in range(self._num_rounds, record.rounds):
@@ -72,7 +85,12 @@ class TensorBoardLog:
         Args:
             record: Where the run ended.
             settings: Of the run, as nested dictionaries.
+
+        Raises:
+            OSError: Not everything could be written.
         """
+        if self.error is not None:
+            raise self.error
         if record.rounds:
             hparams = {"task": record.task, "seed": record.seed, "num_envs": record.num_envs, **_flat(settings)}
             metrics = {
@@ -105,6 +123,16 @@ class TensorBoardLog:
                     bucket_counts=counts.tolist(),
                     global_step=record.env_steps,
                 )
+
+
+def _say_no_disk_error(otherwise: Callable[[Any], object]) -> Callable[[Any], None]:
+    """Return a hook for errors of threads: TensorBoard's writer hands those of the disk on to whoever uses it."""
+
+    def hook(args: Any) -> None:
+        if not (isinstance(args.exc_value, OSError) and "_AsyncWriterThread" in type(args.thread).__name__):
+            otherwise(args)
+
+    return hook
 
 
 def log_video(folder: Path, video: Path) -> None:

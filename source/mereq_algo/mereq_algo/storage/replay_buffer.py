@@ -72,7 +72,7 @@ class ReplayBuffer:
         return self._num_written.clamp(max=self.capacity)
 
     def add(self, transitions: TensorDict) -> None:
-        """Store a batch of transitions.
+        """Store a batch of transitions; an empty one changes nothing.
 
         Args:
             transitions: As from :func:`transition_from_step`, and the further columns. Batch size: (batch,)
@@ -81,6 +81,8 @@ class ReplayBuffer:
             ValueError: If the batch has more rows than the buffer, or a field has the wrong width.
         """
         num_rows = transitions.batch_size[0]
+        if num_rows == 0:  # recordings of which no step can be used
+            return
         if num_rows > self.capacity:
             raise ValueError(f"replay buffer: {num_rows} rows at once do not fit a capacity of {self.capacity}")
         columns = []

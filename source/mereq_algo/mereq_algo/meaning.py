@@ -1,0 +1,90 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The meaning of a policy's actions and observations: policies, runs and recordings carry it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PolicyMeaning:
+    """How often a policy acts, how far its actions reach, and what its inputs measure.
+
+    A task gives it as plain values: ``TaskSpec(**task.names).meaning`` of an open task.
+    """
+
+    rate_hz: float
+    """Actions a second. It need not be an integer."""
+
+    actions: dict[str, Any] = field(default_factory=dict)
+    """Numbers of the terms of the action by their paths, step sizes among them: ``{"tool.step_size": [0.05, ...]}``."""
+
+    observations: dict[str, Any] = field(default_factory=dict)
+    """Likewise, of the terms of the policy's observation: scales, offsets, clips."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON and YAML can hold them."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(values: Any) -> PolicyMeaning:
+        """Read what :meth:`as_dict` returned.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        known = {field.name for field in dataclasses.fields(PolicyMeaning)}
+        if not isinstance(values, dict) or set(values) - known:
+            raise ValueError("the meaning of actions and observations is unreadable")
+        rate = values.get("rate_hz")
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not (math.isfinite(rate) and rate > 0):
+            raise ValueError(f"the rate of actions is {rate!r}")
+        actions, observations = values.get("actions", {}), values.get("observations", {})
+        if not isinstance(actions, dict) or not isinstance(observations, dict):
+            raise ValueError("the meaning of actions and observations is unreadable")
+        return PolicyMeaning(float(rate), actions, observations)
+
+    def differences(self, other: PolicyMeaning) -> list[str]:
+        """Return what differs, a short text each: ``rate_hz 10 and 20``, ``actions.tool.step_size …``.
+
+        Args:
+            other: What to compare with; named second.
+        """
+        found = [] if _same(self.rate_hz, other.rate_hz) else [f"rate_hz {self.rate_hz:g} and {other.rate_hz:g}"]
+        for part in ("actions", "observations"):
+            mine, others = getattr(self, part), getattr(other, part)
+            for path in dict.fromkeys((*mine, *others)):
+                if not _same(mine.get(path), others.get(path)):
+                    found.append(f"{part}.{path} {_shown(mine.get(path))} and {_shown(others.get(path))}")
+        return found
+
+    @property
+    def step_sizes(self) -> dict[str, Any]:
+        """How far an action reaches at most, by the paths of :attr:`actions`."""
+        return {path: value for path, value in self.actions.items() if path.endswith(("_step", "step_size"))}
+
+    def summary(self) -> str:
+        """Return rate and step sizes in a few words: ``20 Hz, tool.step_size [0.05 0.05 0.05]``."""
+        steps = (f"{path} {_shown(value)}" for path, value in self.step_sizes.items())
+        return ", ".join((f"{self.rate_hz:.6g} Hz", *steps))
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)
+    return one == other
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, (list, tuple)):
+        return "[" + " ".join(map(_shown, value)) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Finds recordings, in the order in which they were made, and reads all of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .episode import RecordedEpisode, RecordingError
+from .hdf5_reader import read_recordings
+
+SUFFIX = ".hdf5"
+
+_MOST_NAMED = 20
+"""Damaged files that an error names; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What was found and could be read."""
+
+    episodes: list[tuple[Path, RecordedEpisode]]
+    """Each with its file."""
+
+    skipped: str = ""
+    """Which files could not be read, in a sentence; empty where all could."""
+
+
+def gather(places: Iterable[Path], skip_damaged: bool = False) -> Recordings:
+    """Find and read recordings.
+
+    Args:
+        places: Files, and folders to look through.
+        skip_damaged: Whether to go on without those that cannot be read.
+
+    Raises:
+        RecordingError: A place is missing or holds none, or recordings cannot be read: all of them are named.
+    """
+    files = find_recordings(places)
+    episodes, damaged = read_recordings(files)
+    if not damaged:
+        return Recordings(episodes)
+    reasons = "; ".join(map(str, damaged[:_MOST_NAMED]))
+    if len(damaged) > _MOST_NAMED:
+        reasons += f"; and {len(damaged) - _MOST_NAMED} more"
+    if len(files) == 1:
+        raise damaged[0]
+    told = f"{len(damaged)} of {len(files)} recordings cannot be read: {reasons}"
+    if not skip_damaged:
+        raise RecordingError(f"{told}; --skip-damaged goes on without them")
+    if not episodes:
+        raise RecordingError(told)
+    return Recordings(episodes, told)
+
+
+def find_recordings(places: Iterable[Path]) -> list[Path]:
+    """Return the recordings among files and folders, links followed, each once, in the order of :func:`in_order`.
+
+    A file that is named twice, by another path, a link or a hard link say, counts once.
+
+    Raises:
+        RecordingError: A place is missing, cannot be read, or holds none.
+    """
+    found: dict[tuple[int, int], Path] = {}
+    for place in places:
+        try:
+            is_folder = place.is_dir()
+            if not place.exists():
+                raise RecordingError(f"recording not found: {place}")
+            files = in_order(_walk(place)) if is_folder else [place]
+            files = [file for file in files if not file.name.startswith(".")]  # half-written ones
+            identities = [(status.st_dev, status.st_ino) for status in map(os.stat, files)]
+        except OSError as error:
+            raise RecordingError(f"recordings cannot be read: {error.filename or place} ({error.strerror})") from error
+        if not files:
+            raise RecordingError(f"no recordings (*{SUFFIX}) in {place}")
+        for identity, file in zip(identities, files, strict=True):
+            found.setdefault(identity, file)
+    return list(found.values())
+
+
+def in_order(files: Iterable[Path]) -> list[Path]:
+    """Return files sorted by name, numbers in them by their value: episode 999 comes before episode 1000."""
+
+    def key(file: Path) -> list[list[tuple[int, str]]]:
+        split = (enumerate(re.split("([0-9]+)", name)) for name in file.parts)  # every second part is a number
+        return [[(int(part), "") if index % 2 else (0, part) for index, part in parts] for parts in split]
+
+    return sorted(files, key=key)
+
+
+def _walk(folder: Path) -> list[Path]:
+    """Return the recordings in a folder and in its folders; a link back to one of them ends there."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    for path, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        status = os.stat(path)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        files = (Path(path, name) for name in names if name.endswith(SUFFIX))
+        found += [file for file in files if file.exists()]  # not a link to nothing
+    return found

@@ -1,0 +1,289 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Whatever befalls a file that the program reads, it is read or refused in one line.
+
+The files of a run are damaged in every way below, and read by all that reads them, as the scripts do: what those do not
+turn into one line fails the test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mereq_algo.benchmark import Job, check_figures, finished_runs, write_plots
+from mereq_algo.networks import load_checkpoint
+from mereq_algo.recording import gather, notes_on, rollout_of
+from mereq_algo.report import write_report
+from mereq_algo.runner import RunFolder, SupervisionRunner, TimedEnv
+
+from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
+
+NAME = "2026-11-30_10-00-00_mereq_seed3"
+PLOTS = "plots of the benchmark"
+RECORDING = "recordings/round_01/episode_001.hdf5"
+
+
+def runner_in(folder: RunFolder) -> SupervisionRunner:
+    cfg = small_cfg(max_rounds=1, evaluation_episodes=4, num_supervised=4, inner={"max_steps": 20, "min_steps": 10})
+    return SupervisionRunner(
+        TimedEnv(SupervisedLinearEnv(num_envs=16)), SPEC, trained(0.0), trained(1.0), cfg, folder, 3
+    )
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory) -> Path:
+    """A run of a moment, with all files that scripts write."""
+    folder = RunFolder(tmp_path_factory.mktemp("whole") / "Linear" / NAME)
+    folder.path.mkdir(parents=True)
+    runner = runner_in(folder)
+    runner.record.command = "./isaaclab.sh -p scripts/train_mereq.py agent.method=mereq"
+    runner.learn()
+    kept = {"seed": 3, "num_envs": 16, "device": "cpu", "prior": "prior", "settings": ["agent.max_rounds=1"]}
+    kept |= {"person": "synthetic", "num_supervised": 1, "host": "127.0.0.1", "port": 8080, "from_recordings": False}
+    folder.write_params("arguments", kept)
+    folder.write_params(
+        "env",
+        {
+            "sim": {"dt": 0.025},
+            "decimation": 2,
+            "actions": {"tool": {"step_size": [0.05, 0.05, 0.05]}},
+            "observations": {"policy": {"state": {"scale": 1.0}}},
+        },
+    )
+    return folder.path
+
+
+@pytest.fixture
+def run(whole_run, tmp_path) -> Path:
+    """A copy of it, to be damaged."""
+    path = tmp_path / "Linear" / NAME
+    shutil.copytree(whole_run, path)
+    return path
+
+
+@pytest.fixture
+def scripts(monkeypatch) -> Iterator[dict[str, Any]]:
+    """What scripts read runs with."""
+    import importlib
+
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "scripts")
+    yield {name: importlib.import_module(name) for name in ("_common", "_policies", "_resume", "summarize")}
+
+
+def readers(run: Path, scripts: dict[str, Any]) -> dict[str, dict[str, Callable[[], Any]]]:
+    """All that reads a file of a run, by file and by name."""
+    folder, logs = RunFolder(run), run.parents[1]
+    job = Job("Linear", "mereq", 3)
+
+    def tables() -> None:
+        found = finished_runs(logs, ["mereq"])
+        check_figures(logs, found)
+        check_figures(logs, found, is_search=True)
+
+    def plots() -> None:
+        found = finished_runs(logs, ["mereq"])
+        check_figures(logs, found)
+        if found:
+            write_plots(logs, found, ["mereq"])
+
+    def arguments() -> None:
+        parser = argparse.ArgumentParser()
+        for name in ("seed", "num_envs", "device", "prior", "person", "num_supervised", "host", "port"):
+            parser.add_argument(f"--{name}")
+        scripts["_resume"].kept_arguments(folder, parser.parse_args([]), [], parser)
+
+    def resumed() -> None:
+        runner_in(folder).resume()
+
+    def settings_of_the_environment() -> None:
+        folder.policy_file.unlink(missing_ok=True)
+        scripts["_policies"].meaning_of_run(folder)
+
+    def recordings() -> None:
+        episodes = [episode for _, episode in gather([run / "recordings"]).episodes]
+        notes_on(episodes)
+        rollout_of(episodes)
+
+    return {
+        "summary.json": {
+            "opened": lambda: RunFolder.open(run, "Linear"),
+            "report": lambda: write_report(folder),
+            "summarize": lambda: scripts["summarize"].column(folder.summary_file),
+            "benchmark": tables,
+            PLOTS: plots,
+            "benchmark, to go on": lambda: job.command(["train"], logs),
+            "finished?": lambda: scripts["_resume"].check_unfinished(folder, small_cfg()),
+        },
+        "params/arguments.yaml": {
+            "report": lambda: write_report(folder),
+            "resumed": arguments,
+            "settings": folder.read_settings,
+        },
+        "params/env.yaml": {"meaning": settings_of_the_environment},
+        "checkpoints/state.pt": {"resumed": resumed},
+        "checkpoints/policy.safetensors": {
+            "loaded": lambda: load_checkpoint(folder.policy_file, num_obs=1, num_actions=1),
+            "meaning": lambda: scripts["_policies"].meaning_of_run(folder),
+        },
+        RECORDING: {"recordings": recordings},
+    }
+
+
+FILES = tuple(readers(Path("/a/b/c"), {}))
+
+
+def read_or_told(run: Path, scripts: dict[str, Any], file: str, slow: bool = False) -> None:
+    """Every reader of a file succeeds, or refuses as the scripts do, in one line."""
+    for name, read in readers(run, scripts)[file].items():
+        if name == PLOTS and not slow:
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of plots that have nothing to show
+                read()
+        except ValueError as error:
+            assert isinstance(error, scripts["_common"]._user_errors()), f"{file}, {name}: {error!r}"
+            assert str(error).strip() and len(str(error).splitlines()) == 1, f"{file}, {name}: {error}"
+
+
+def _flipped(content: bytes, generator: random.Random) -> bytes:
+    damaged = bytearray(content)
+    for _ in range(generator.choice((1, 3, 30))):
+        damaged[generator.randrange(len(damaged))] ^= 1 << generator.randrange(8)
+    return bytes(damaged)
+
+
+BYTES: dict[str, Callable[[bytes, random.Random], bytes]] = {
+    "empty": lambda content, generator: b"",
+    "a byte": lambda content, generator: content[:1],
+    "cut in half": lambda content, generator: content[: len(content) // 2],
+    "cut at the end": lambda content, generator: content[:-1],
+    "cut anywhere": lambda content, generator: content[: generator.randrange(len(content))],
+    "bits flipped": _flipped,
+    "bits flipped at the beginning": lambda content, generator: _flipped(content[:60], generator) + content[60:],
+    "a stretch of zeros": lambda content, generator: content[:50] + bytes(50) + content[100:],
+    "in UTF-16": lambda content, generator: content.decode("latin-1").encode("utf-16"),
+    "in Latin-1": lambda content, generator: b"\xe9" + content,
+    "with a mark of its byte order": lambda content, generator: b"\xef\xbb\xbf" + content,
+    "with zeros": lambda content, generator: bytes(100) + content,
+    "a page": lambda content, generator: b"<!doctype html><title>404</title>",
+    "a program's output": lambda content, generator: b"\x1b[31merror\x1b[0m\n",
+    "deeply nested": lambda content, generator: b"[" * 20_000,
+    "half a character": lambda content, generator: b'"\\ud800"',
+}
+REPEATED = ("cut anywhere", "bits flipped", "bits flipped at the beginning")
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("how", BYTES)
+def test_damaged_bytes(run, scripts, file, how):
+    generator, content = random.Random(f"{file} {how}"), (run / file).read_bytes()
+    for _ in range(6 if how in REPEATED else 1):
+        (run / file).write_bytes(BYTES[how](content, generator))
+        read_or_told(run, scripts, file)
+
+
+def _unreadable(file: Path) -> None:
+    file.chmod(0)
+
+
+def _replaced_by(make: Callable[[Path], Any]) -> Callable[[Path], None]:
+    def replace(file: Path) -> None:
+        file.unlink()
+        make(file)
+
+    return replace
+
+
+PLACES: dict[str, Callable[[Path], Any]] = {
+    "gone": Path.unlink,
+    "a folder": _replaced_by(Path.mkdir),
+    "a link to nothing": _replaced_by(lambda file: file.symlink_to(file.parent / "nowhere")),
+    "a link to itself": _replaced_by(lambda file: file.symlink_to(file)),
+    "a link to a folder": _replaced_by(lambda file: file.symlink_to(file.parent)),
+    "a pipe": _replaced_by(os.mkfifo),
+    "a device": _replaced_by(lambda file: file.symlink_to("/dev/null")),
+    "unreadable": _unreadable,  # not to root
+}
+
+
+@pytest.mark.timeout(60)  # a pipe without a writer keeps its reader waiting
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("how", PLACES)
+def test_something_else_in_a_file_s_place(run, scripts, file, how):
+    PLACES[how](run / file)
+    read_or_told(run, scripts, file)
+
+
+ODD: tuple[Any, ...] = (None, True, 3, -1, 10**30, 0.5, "", "text", "\ud800\x1b[31m", [], [1], [[None]], {}, {"a": 1})
+
+
+def changed(content: Any, generator: random.Random) -> Any:
+    """Another valid shape: an entry somewhere is gone, or something else."""
+    if not isinstance(content, (dict, list)) or not content or generator.random() < 0.25:
+        return generator.choice(ODD)
+    place = generator.choice(list(content) if isinstance(content, dict) else range(len(content)))
+    copied = dict(content) if isinstance(content, dict) else list(content)
+    if generator.random() < 0.3:
+        del copied[place]  # type: ignore[arg-type]
+    else:
+        copied[place] = changed(copied[place], generator)  # type: ignore[index]
+    return copied
+
+
+def _as_json(values: Any) -> str:
+    return json.dumps(values)
+
+
+def _as_yaml(values: Any) -> str:
+    return yaml.safe_dump(values, allow_unicode=False)
+
+
+@pytest.mark.parametrize(
+    ("file", "load", "dump", "count"),
+    [
+        ("summary.json", json.loads, _as_json, 40),
+        ("params/arguments.yaml", yaml.safe_load, _as_yaml, 20),
+        ("params/env.yaml", yaml.safe_load, _as_yaml, 40),
+    ],
+)
+def test_other_shapes_of_valid_files(run, scripts, file, load, dump, count):
+    generator, content = random.Random(file), load((run / file).read_text(encoding="utf-8"))
+    for number, values in enumerate((*ODD, *(changed(content, generator) for _ in range(count)))):
+        (run / file).write_text(dump(values), encoding="utf-8", errors="backslashreplace")
+        read_or_told(run, scripts, file, slow=number % 8 == 0)
+
+
+def test_other_shapes_of_a_policy_s_header(run, scripts):
+    import safetensors.torch
+
+    file, generator = run / "checkpoints" / "policy.safetensors", random.Random(0)
+    with safetensors.safe_open(file, framework="pt") as opened:
+        metadata = opened.metadata()
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+    header = json.loads(metadata["header"])
+    for values in (*ODD, *(changed(header, generator) for _ in range(60))):
+        safetensors.torch.save_file(tensors, file, {**metadata, "header": json.dumps(values)})
+        read_or_told(run, scripts, "checkpoints/policy.safetensors")
+
+
+def test_other_shapes_of_a_state(run, scripts):
+    import torch
+
+    file, generator = run / "checkpoints" / "state.pt", random.Random(0)
+    state = torch.load(file, weights_only=True)
+    for values in (*ODD, *(changed(state, generator) for _ in range(25))):
+        torch.save(values, file)
+        read_or_told(run, scripts, "checkpoints/state.pt")
