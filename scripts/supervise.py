@@ -26,6 +26,7 @@ from rich.console import Console
 from _common import REPOSITORY, check_writable, load_policy, one_line_errors, policy_file, versions
 from _live import add_live_args, check_live_args, fill_in_address
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
+from mereq_tasks.printable import printable
 from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def main() -> None:
         raise TaskUsageError(f"there are recordings in {folder} already; choose another folder")
     file = policy_file(args.task, args.policy)
 
-    console = Console()
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     with open_session(args, overrides, folder) as (session, panel, server, load):
         if args.link is not None:
             from mereq_algo.live import Link
@@ -71,7 +72,7 @@ def main() -> None:
 
         from mereq_algo.live import RoundOrder
 
-        console.print(f"supervise at: {server.url}", soft_wrap=True, highlight=False)
+        console.print(f"supervise at: {server.url}")
         interrupted: list[int] = []
 
         def finish(number: int, _: object) -> None:
@@ -84,11 +85,11 @@ def main() -> None:
         kept = session.run_round(load(file), RoundOrder(0, args.seed, args.episodes, args.episodes, 0.0))
         panel.show(phase="done")
         samples = sum(episode.expert_samples for _, episode in kept)
-        console.print(f"{len(kept)} episodes, {samples} expert samples: {folder}", soft_wrap=True, highlight=False)
+        console.print(f"{len(kept)} episodes, {samples} expert samples: {printable(folder)}")
         if interrupted:
             raise KeyboardInterrupt
         if server.dropped:
-            console.print(f"messages refused: {dict(server.dropped)}", highlight=False)
+            console.print(f"messages refused: {dict(server.dropped)}")
 
 
 @contextlib.contextmanager
@@ -101,6 +102,7 @@ def open_session(
         The session, what the page shows, the server, and a function that loads a policy from a file.
     """
     from mereq_algo.live import (
+        InnerListener,
         LivePerson,
         LiveServer,
         LiveSession,
@@ -125,7 +127,8 @@ def open_session(
         spec = TaskSpec(**task.names)
         env = RealtimeEnv(task.env, unwrapped.step_dt)
         env.reset()
-        scenes = [BrowserScene(unwrapped, view, robot) for robot in range(env.num_envs)]
+        listeners = [InnerListener() for _ in range(env.num_envs)]  # nothing but the page reaches the views
+        scenes = [BrowserScene(unwrapped, view, robot, listener) for robot, listener in enumerate(listeners)]
         for scene in scenes:
             cleanup.callback(scene.close)
         layout = action_layout(unwrapped)
@@ -144,14 +147,15 @@ def open_session(
 
         texts = {"task": spec.task, "goal": spec.texts.goal, "wish": spec.texts.wish}
         texts |= {"turns": layout.turns, "grips": layout.grips, "trace": describe_trace(unwrapped, view)}
-        server = LiveServer(seats, panel, texts, args.host, args.port, [scene.port for scene in scenes])
+        server = LiveServer(seats, panel, texts, args.host, args.port, [at.open_connection for at in listeners])
         server.start()
         cleanup.callback(server.close)
         session = LiveSession(env, person, seats, panel, folder, recording_info(spec, args.seed, versions()), look)
 
         def load(file: Path) -> GaussianPolicy:
             num_obs = env.get_observations()["policy"].shape[1]
-            return load_policy(file, spec, num_obs, env.num_actions, env.device).policy
+            read = lambda: load_policy(file, spec, num_obs, env.num_actions, env.device)  # noqa: E731
+            return session.patient.run(read).policy
 
         yield session, panel, server, load
 

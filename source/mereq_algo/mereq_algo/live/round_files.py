@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..recording import RecordedEpisode, RecordingInfo, episode_file, read_episodes, write_episode
 from ..recording.hdf5 import SUFFIX
+from .descriptors import PatientFiles
 
 
 class RoundFiles:
@@ -17,18 +18,23 @@ class RoundFiles:
     Nothing that an earlier process wrote is ever written over.
     """
 
-    def __init__(self, folder: Path, info: RecordingInfo) -> None:
+    def __init__(self, folder: Path, info: RecordingInfo, patient: PatientFiles) -> None:
         """Prepare.
 
         Args:
             folder: Folder of all rounds.
             info: What all recordings of the round say of themselves.
+            patient: Waits where too many files are open.
         """
         self._folder = folder
+        self._patient = patient
         self.info = info
 
     def left_by_others(self) -> list[tuple[Path, RecordedEpisode]]:
         """Return what an interrupted run left of this round: what a person has shown they need not show again."""
+        return self._patient.run(self._left_by_others)
+
+    def _left_by_others(self) -> list[tuple[Path, RecordedEpisode]]:
         found = []
         for file in sorted(self._folder_of_round().glob(f"*{SUFFIX}")):
             (episode,) = read_episodes(file)
@@ -38,7 +44,7 @@ class RoundFiles:
 
     def number(self) -> int:
         """Return how many episodes of the round there are, discarded ones included."""
-        return len(list(self._folder_of_round().glob(f"*{SUFFIX}")))
+        return self._patient.run(lambda: len(list(self._folder_of_round().glob(f"*{SUFFIX}"))))
 
     def _folder_of_round(self) -> Path:
         return episode_file(self._folder, self.info.round, 1).parent
@@ -48,5 +54,9 @@ class RoundFiles:
         number = 1
         while (file := episode_file(self._folder, self.info.round, number)).exists():
             number += 1
-        write_episode(file, episode)
+        self.rewrite(file, episode)
         return file
+
+    def rewrite(self, file: Path, episode: RecordedEpisode) -> None:
+        """Write an episode again, of which more is known."""
+        self._patient.run(lambda: write_episode(file, episode))
