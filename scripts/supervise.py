@@ -26,7 +26,6 @@ from rich.console import Console
 from _common import REPOSITORY, check_writable, load_policy, one_line_errors, policy_file, versions
 from _live import add_live_args, check_live_args, fill_in_address
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
-from mereq_tasks.printable import printable
 from mereq_tasks.quiet import quiet
 
 if TYPE_CHECKING:
@@ -71,6 +70,7 @@ def main() -> None:
             return
 
         from mereq_algo.live import RoundOrder
+        from mereq_algo.plain_text import plain
 
         console.print(f"supervise at: {server.url}")
         interrupted: list[int] = []
@@ -85,7 +85,7 @@ def main() -> None:
         kept = session.run_round(load(file), RoundOrder(0, args.seed, args.episodes, args.episodes, 0.0))
         panel.show(phase="done")
         samples = sum(episode.expert_samples for _, episode in kept)
-        console.print(f"{len(kept)} episodes, {samples} expert samples: {printable(folder)}")
+        console.print(f"{len(kept)} episodes, {samples} expert samples: {plain(folder)}")
         if interrupted:
             raise KeyboardInterrupt
         if server.dropped:

@@ -156,7 +156,7 @@ def test_a_browser_without_the_token_is_told_where_it_is(stand, browser: Browser
 def test_a_page_of_a_program_that_was_started_again_says_so(tmp_path, browser: Browser):
     first = Stand(tmp_path / "first")
     page = open_page(browser, first.server.url)
-    expect(page.locator("#banner")).to_have_text("waiting for somebody to watch")
+    expect(page.locator("#banner")).to_have_text("starting")
     second = Stand(tmp_path / "second", serve=False)
     second.server._door.port = urlsplit(first.server.url).port or 0
     first.close()

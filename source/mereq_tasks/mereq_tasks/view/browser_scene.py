@@ -9,19 +9,18 @@ import contextlib
 import io
 import math
 import socket
-from collections.abc import Iterator
 from typing import Any, cast
 
 import newton
 import numpy as np
 import trimesh
 import viser
-import websockets.asyncio.server
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.sim import SimulationContext
 from isaaclab_newton.physics import NewtonBackendCfg
 
 from ..mdp import ToolStepAction
+from .served_at import served_at
 from .stage import BACKGROUND
 from .view_cfg import ViewCfg
 
@@ -61,7 +60,7 @@ class BrowserScene:
             NewtonBackendCfg(physics_cfg=simulation.cfg.physics, device=simulation.device)
         )
         self._origin = env.scene.env_origins[robot].cpu().numpy()
-        with contextlib.redirect_stdout(io.StringIO()), _served_at(listener):
+        with contextlib.redirect_stdout(io.StringIO()), served_at(listener):
             self._server = viser.ViserServer(host="127.0.0.1", port=0, label="robot", verbose=False)
         # Whoever looks on could ask for it, and viser would open a tunnel to the public.
         self._server.request_share_url = lambda *args, **kwargs: None  # type: ignore[method-assign]
@@ -156,24 +155,6 @@ class BrowserScene:
 
     def _add_letters(self) -> dict[str, Any]:
         return {name: self._server.scene.add_label(f"/keys/{name}", name, visible=False) for name in LETTERS}
-
-
-@contextlib.contextmanager
-def _served_at(listener: socket.socket | None) -> Iterator[None]:
-    """Lets viser, which takes a host and a port alone, listen at a socket that is there already."""
-    if listener is None:
-        yield
-        return
-    original = websockets.asyncio.server.serve
-
-    def serve(handler: Any, host: str, port: int, **settings: Any) -> Any:
-        return original(handler, sock=listener, **settings)
-
-    websockets.asyncio.server.serve = serve
-    try:
-        yield
-    finally:
-        websockets.asyncio.server.serve = original
 
 
 def heading(view: ViewCfg) -> float:
