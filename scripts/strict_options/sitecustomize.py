@@ -21,12 +21,12 @@ _end = argparse.ArgumentParser.error
 _shortened: dict[str, str] = {}
 
 
-def _find_exact_options(self: argparse.ArgumentParser, given: str) -> list[Any]:
+def _find_exact_options(self: argparse.ArgumentParser, option_string: str) -> list[Any]:
     """Return the options that a word can stand for: those that it begins with, such as ``-i3``, not the other way."""
-    found = _find_options(self, given)
-    exact = [option for option in found if given.startswith(option[1])]
+    found = _find_options(self, option_string)
+    exact = [option for option in found if option_string.startswith(option[1])]
     if found and not exact:
-        _shortened[given.partition("=")[0]] = " or ".join(sorted({option[1] for option in found}))
+        _shortened[option_string.partition("=")[0]] = " or ".join(sorted({option[1] for option in found}))
     return exact
 
 
