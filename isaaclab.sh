@@ -9,21 +9,26 @@
 # Everything it installs is in .venv, pinned with hashes in requirements.lock. Delete .venv to start over.
 set -euo pipefail
 
-ROOT="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)"
+SCRIPT="$(readlink -f -- "${BASH_SOURCE[0]}")"
+ROOT="${SCRIPT%/*}"
 LOCK="$ROOT/requirements.lock"
 VENV="$ROOT/.venv"
 PYTHON="$VENV/bin/python"
 SITE_PACKAGES="$VENV/lib/python3.12/site-packages"
 STAMP="$VENV/.mereq-ready"         # written last: the key of what is installed, and how many packages that made
 CACHE="$VENV/.download-cache"      # outlives an interrupted start, so that the next one downloads only what is missing
+USERS="$VENV/.mereq-users"         # locked, shared, by all that runs in .venv, and alone by what changes it
 SETUP_MUTEX="$ROOT/.venv.lock"
 SETUP_LOG="$ROOT/.venv.log"
+UV_SETTINGS=()                     # what uv is told of the user's settings for pip
+IN_USE=""                          # the descriptor of the lock, while it is held
 MIN_DISK_GB="${MEREQ_MIN_DISK_GB:-12}"
 
-say() { printf '[setup] %s\n' "$*" >&2; }
+# A path can hold what a terminal obeys.
+say() { printf '[setup] %s\n' "${*//[[:cntrl:]]/?}" >&2; }
 
 die() {
-    printf 'isaaclab.sh: error: %s\n' "$*" >&2
+    printf 'isaaclab.sh: error: %s\n' "${*//[[:cntrl:]]/?}" >&2
     exit 1
 }
 
@@ -106,19 +111,28 @@ find_python() {
 # What a half-made .venv already holds counts as free.
 check_disk() {
     local free_kb held_kb gb
-    free_kb="$(df -Pk "$VENV" | awk 'NR == 2 {print $4}')" || die "df cannot tell how much disk is free for $VENV"
+    free_kb="$(stat -f -c '%a %S' "$VENV" | awk '{printf "%.0f", $1 * $2 / 1024}')" ||
+        die "stat cannot tell how much disk is free for $VENV"
     held_kb="$({ du -sk "$VENV/" 2>/dev/null || true; } | cut -f1)" # a file that goes meanwhile is no reason to end
     gb="$(LC_ALL=C awk -v kb="$((free_kb + ${held_kb:-0}))" 'BEGIN {printf "%.1f", kb / 1048576}')"
     LC_ALL=C awk -v have="$gb" -v need="$MIN_DISK_GB" 'BEGIN {exit have < need}' ||
         die "$gb GB of disk free for $VENV, but setting up takes $MIN_DISK_GB GB: free some and start again"
 }
 
-remove_half_made_venv() { find -H "$VENV" -mindepth 1 -maxdepth 1 ! -path "$CACHE" -exec rm -rf {} +; }
+remove_half_made_venv() {
+    find -H "$VENV" -mindepth 1 -maxdepth 1 ! -name "${CACHE##*/}" ! -name "${USERS##*/}" -exec rm -rf -- {} +
+}
 
 # Runs a command with its output in the log, and shows the end of the log if it fails. It runs in the background so that
-# a signal reaches the traps at once, and without whatever Python environment is active around us.
+# a signal reaches the traps at once, and without whatever Python environment is active around us. `env` would take a
+# path with a "=" in it for a setting.
 logged() {
-    env -C "$ROOT" -u PYTHONPATH -u VIRTUAL_ENV -u CONDA_PREFIX "$@" </dev/null >>"$SETUP_LOG" 2>&1 &
+    (
+        cd -- "$ROOT"
+        unset PYTHONPATH VIRTUAL_ENV CONDA_PREFIX UV_SYSTEM_PYTHON UV_REQUIRE_HASHES
+        export PIP_USER=0 "${UV_SETTINGS[@]}"
+        exec "$@"
+    ) </dev/null >>"$SETUP_LOG" 2>&1 &
     INSTALLER=$!
     wait "$INSTALLER" && return
     printf '\n' >&2
@@ -144,13 +158,15 @@ pip_setting() {
         [[ -z $value ]] || break
     done
     local word words=()
+    local -
+    set -f # what looks like a pattern is none
     for word in ${value//\\n/ }; do
         [[ ${word#file://} == /* && ! -e ${word#file://} ]] || words+=("$word")
     done
     printf '%s' "${words[*]-}"
 }
 
-# Prints NAME=value lines for `env`; a variable that the user has set for uv stays.
+# Prints NAME=value lines; a variable that the user has set for uv stays.
 uv_settings_from_pip() {
     local PIP_CONFIG name value
     PIP_CONFIG="$("$PYTHON" -I -m pip config list 2>/dev/null)"
@@ -166,7 +182,6 @@ UV_HTTP_TIMEOUT $(pip_setting timeout)
 HTTPS_PROXY $(pip_setting proxy)
 SSL_CERT_FILE $(pip_setting cert)
 UV_INDEX_STRATEGY unsafe-best-match
-UV_CACHE_DIR $CACHE
 SETTINGS
 }
 
@@ -177,28 +192,30 @@ make_venv() {
     local python
     python="$(find_python)"
     mkdir -p "$VENV" || die "cannot make $VENV"
+    take_alone
     check_disk
     if [[ -e $VENV/pyvenv.cfg || -e $VENV/bin ]]; then
         say ".venv is not complete: making it anew"
     fi
     remove_half_made_venv
     say "1/4 making .venv with $python"
-    logged "$python" -I -m venv "$VENV" || die "making .venv failed (log: $SETUP_LOG)"
+    logged "$python" -I -m venv "$(readlink -f -- "$VENV")" || die "making .venv failed (log: $SETUP_LOG)"
 }
 
 install_packages() {
     say "2/4 installing the installer"
-    logged PIP_USER=0 "$PYTHON" -m pip install --disable-pip-version-check --no-compile --require-hashes \
-        -r <(bootstrap_requirements) || die "installing uv failed (log: $SETUP_LOG)"
+    local requirements
+    requirements="$(bootstrap_requirements)"
+    logged "$PYTHON" -m pip install --disable-pip-version-check --no-compile --require-hashes \
+        -r <(printf '%s\n' "$requirements") || die "installing uv failed (log: $SETUP_LOG)"
 
     say "3/4 installing the $(count_pinned) packages of requirements.lock"
-    local uv_settings uv_install
-    mapfile -t uv_settings < <(uv_settings_from_pip)
-    uv_install=(-u UV_SYSTEM_PYTHON -u UV_REQUIRE_HASHES "${uv_settings[@]}"
-        "$PYTHON" -m uv pip install --python "$PYTHON" --no-build-isolation)
-    report_size 9>&- &
+    local uv_install=("$PYTHON" -m uv pip install --python "$PYTHON" --no-build-isolation)
+    mapfile -t UV_SETTINGS < <(uv_settings_from_pip)
+    UV_SETTINGS+=("UV_CACHE_DIR=${UV_CACHE_DIR:-$CACHE}")
+    report_size 9>&- {IN_USE}>&- &
     REPORTER=$!
-    logged "${uv_install[@]}" --require-hashes -r "$LOCK" || {
+    logged "${uv_install[@]}" --require-hashes -r requirements.lock || {
         stop_children
         die "installing requirements.lock failed (log: $SETUP_LOG)"
     }
@@ -206,7 +223,8 @@ install_packages() {
 
     local project editable=()
     for project in "$ROOT"/source/*/pyproject.toml; do
-        editable+=(--editable "${project%/pyproject.toml}")
+        project="${project%/pyproject.toml}"
+        editable+=(--editable "./source/${project##*/}") # uv reads a whole path as a requirement, with its own signs
     done
     say "4/4 installing this project's packages in editable mode"
     logged "${uv_install[@]}" --no-deps --offline "${editable[@]}" ||
@@ -228,6 +246,7 @@ set_up() {
     trap 'stop_children; say "interrupted: the next start goes on from here"; exit 130' INT
     trap 'stop_children; exit 143' TERM HUP
     : >"$SETUP_LOG"
+    [[ ! -d $VENV ]] || take_alone
     if is_whole; then
         say "the pinned packages have changed: updating .venv"
     else
@@ -238,13 +257,32 @@ set_up() {
     install_packages
     write_stamp
     say "ready after $SECONDS s"
+    release
     trap - INT TERM HUP
 }
 
-ensure_ready() {
-    is_ready && return
-    [[ -w $ROOT ]] || die "cannot write to $ROOT: .venv goes there"
+# Why .venv cannot be set up here, before anything tries.
+check_place() {
+    [[ $ROOT != *[:{}$'\n']* ]] ||
+        die "the path of this checkout has a colon, a brace or a newline in it, with which Python makes no environment:" \
+            "move it ($ROOT)"
     [[ -r $LOCK ]] || die "$LOCK is missing: this checkout is not complete"
+    [[ ! -L $VENV || -e $VENV ]] ||
+        die "$VENV is a link to $(readlink -- "$VENV"), which is not there: make that folder, or remove the link"
+    [[ ! -e $VENV || -d $VENV ]] || die "$VENV is no folder, but .venv goes there: remove it"
+    [[ -w $ROOT ]] || die "cannot write to $ROOT: .venv goes there ($(access_of "$ROOT"))"
+    local place
+    for place in "$VENV" "$VENV/bin" "$SITE_PACKAGES" "$CACHE" "$STAMP" "$USERS" "$SETUP_MUTEX" "$SETUP_LOG"; do
+        [[ ! -e $place ]] || { [[ -w $place ]] && { [[ ! -d $place ]] || [[ -x $place ]]; }; } ||
+            die "cannot write to $place, but .venv has to be set up ($(access_of "$place")): let its owner do it" \
+                "(./isaaclab.sh -i), or take a checkout of your own"
+    done
+}
+
+access_of() { stat -L -c "it belongs to %U, mode %a, and you are $(id -un 2>/dev/null || id -u)" -- "$1"; }
+
+ensure_ready() {
+    check_place
     exec 9>"$SETUP_MUTEX"
     flock -n 9 || {
         say "another start is setting up .venv: waiting for it (its log: $SETUP_LOG)"
@@ -252,6 +290,51 @@ ensure_ready() {
     }
     is_ready || set_up
     exec 9>&-
+}
+
+# --- programs that run in .venv ---------------------------------------------------------------------------------------
+
+# Each start holds a shared lock, which the program that replaces this shell inherits and the system takes back however
+# it ends. An update needs it alone: packages that change under a running program break it.
+use_venv() {
+    while true; do
+        if [[ -e $USERS ]] || { : >>"$USERS"; } 2>/dev/null; then # without it: another user's, of an earlier launcher
+            exec {IN_USE}<"$USERS"
+            flock -n -s "$IN_USE" || {
+                say "another start is setting up .venv: waiting for it (its log: $SETUP_LOG)"
+                flock -s "$IN_USE"
+            }
+        fi
+        is_ready && return
+        release
+        ensure_ready
+    done
+}
+
+take_alone() {
+    [[ -z $IN_USE ]] || return 0
+    exec {IN_USE}<>"$USERS"
+    flock -n -x "$IN_USE" && return
+    release
+    die ".venv has to be set up anew, but programs run in it: $(list_users); start again when they have ended"
+}
+
+release() {
+    [[ -z $IN_USE ]] || exec {IN_USE}>&-
+    IN_USE=""
+}
+
+list_users() {
+    local entry pid last="" users="" words
+    while read -r -d '' entry; do
+        pid="${entry#/proc/}"
+        pid="${pid%%/*}"
+        if [[ $pid == "$last" || $pid == "$!" ]]; then continue; fi # `find` has it open, too
+        words="$(tr '\0' ' ' <"/proc/$pid/cmdline")"
+        users+="${users:+, }$pid (${words:0:200})"
+        last="$pid"
+    done < <(find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$USERS" -print0 2>/dev/null)
+    printf '%s' "${users:-of another user or machine}"
 }
 
 # --- handing over -----------------------------------------------------------------------------------------------------
@@ -282,22 +365,41 @@ run_tests() {
     exec "$PYTHON" -m pytest "$@"
 }
 
+# What Isaac Lab's commands keep for later starts, and where a home can hold none.
+check_caches() {
+    local home="${HOME-$(home_in_passwd)}" cache
+    for cache in "${WARP_CACHE_PATH:-${XDG_CACHE_HOME:-$home/.cache}/warp}" \
+        "${MEREQ_CACHE:-${XDG_CACHE_HOME:-$home/.cache}/mereq_lab}"; do
+        { mkdir -p -- "$cache" && [[ -w $cache ]]; } 2>/dev/null ||
+            die "cannot write to $cache, where compiled code and robots are kept: set XDG_CACHE_HOME to a folder that" \
+                "can be written"
+    done
+}
+
 # Isaac Lab 3.0.0 calls the learning library --rl_library; --backend, its name in other releases, is understood as well.
+# What it would take for something else, or not notice, is refused.
 run_isaaclab() {
     local arguments=() argument
     for argument in "$@"; do
         case "$argument" in
+            -r | --run) die "unknown option $argument" ;; # Hydra has one, which does nothing
+            agent.resume=*) die "Isaac Lab does not read ${argument%%=*}; to go on from a checkpoint: --checkpoint <file>" ;;
             --backend) arguments+=(--rl_library) ;;
             --backend=*) arguments+=("--rl_library=${argument#*=}") ;;
             *) arguments+=("$argument") ;;
         esac
     done
+    case "${1:-}" in
+        "" | -* | list_envs) ;;
+        *) check_caches ;;
+    esac
+    export PYTHONPATH="$ROOT/scripts/strict_options${PYTHONPATH:+:$PYTHONPATH}"
     exec "$PYTHON" -m isaaclab "${arguments[@]}"
 }
 
 main() {
     unset PYTHONHOME
-    ensure_ready
+    use_venv
     enter_venv
     case "${1:-}" in
         -p | --python) run_python "${@:2}" ;;

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import subprocess
+from typing import TYPE_CHECKING
 
 from _common import script_command
-from mereq_algo.report import VIDEO
-from mereq_algo.runner import RunFolder, log_video, of_a_run
+
+if TYPE_CHECKING:
+    from mereq_algo.runner import RunFolder
 
 
 def film_run(folder: RunFolder) -> bool:
@@ -21,6 +23,9 @@ def film_run(folder: RunFolder) -> bool:
     Raises:
         RunFolderError: The folder does not tell how the run was started.
     """
+    from mereq_algo.report import VIDEO
+    from mereq_algo.runner import log_video, of_a_run
+
     kept = folder.read_params("arguments", "prior", "seed", "device")
     run = folder.read_summary("task", "evaluation")
     with of_a_run(folder.path):

@@ -71,8 +71,9 @@ def main() -> None:
             return
 
         from mereq_algo.live import RoundOrder
+        from mereq_algo.plain_text import plain
 
-        console.print(f"supervise at: {server.url}", soft_wrap=True, highlight=False)
+        console.print(f"supervise at: {server.url}")
         interrupted: list[int] = []
 
         def finish(number: int, _: object) -> None:
@@ -87,11 +88,11 @@ def main() -> None:
         )
         panel.show(phase="done")
         samples = sum(episode.expert_samples for _, episode in kept)
-        console.print(f"{len(kept)} episodes, {samples} expert samples: {folder}", soft_wrap=True, highlight=False)
+        console.print(f"{len(kept)} episodes, {samples} expert samples: {plain(folder)}")
         if interrupted:
             raise KeyboardInterrupt
         if server.dropped:
-            console.print(f"messages refused: {dict(server.dropped)}", highlight=False)
+            console.print(f"messages refused: {dict(server.dropped)}")
 
 
 @contextlib.contextmanager
@@ -104,6 +105,7 @@ def open_session(
         The session, what the page shows, the server, and a function that loads a policy from a file.
     """
     from mereq_algo.live import (
+        InnerListener,
         LivePerson,
         LiveServer,
         LiveSession,
@@ -127,7 +129,8 @@ def open_session(
         spec = TaskSpec(**task.names)
         env = RealtimeEnv(task.env, unwrapped.step_dt)
         env.reset()
-        scenes = [BrowserScene(unwrapped, view, robot) for robot in range(env.num_envs)]
+        listeners = [InnerListener() for _ in range(env.num_envs)]  # nothing but the page reaches the views
+        scenes = [BrowserScene(unwrapped, view, robot, listener) for robot, listener in enumerate(listeners)]
         for scene in scenes:
             cleanup.callback(scene.close)
         layout = action_layout(unwrapped)
@@ -146,14 +149,15 @@ def open_session(
 
         texts = {"task": spec.task, "goal": spec.texts.goal, "wish": spec.texts.wish}
         texts |= {"turns": layout.turns, "grips": layout.grips, "trace": describe_trace(unwrapped, view)}
-        server = LiveServer(seats, panel, texts, args.host, args.port, [scene.port for scene in scenes])
+        server = LiveServer(seats, panel, texts, args.host, args.port, [at.open_connection for at in listeners])
         server.start()
         cleanup.callback(server.close)
         session = LiveSession(env, person, seats, panel, folder, recording_info(spec, args.seed, versions()), look)
 
         def load(file: Path) -> GaussianPolicy:
             num_obs = env.get_observations()["policy"].shape[1]
-            return load_policy_file(file, spec, num_obs, env.num_actions, env.device).policy
+            read = lambda: load_policy_file(file, spec, num_obs, env.num_actions, env.device)  # noqa: E731
+            return session.patient.run(read).policy
 
         yield session, panel, server, load
 

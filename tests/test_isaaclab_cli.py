@@ -59,3 +59,21 @@ def test_benchmark_measures_the_task(isaaclab, tmp_path):
     isaaclab("benchmark", "runtime", *TASK, "--num_steps", "5", "--warmup_steps", "1", "--output_path", "out")
     (report,) = (tmp_path / "out").glob("*.json")
     assert "Franka-Erase" in json.dumps(json.loads(report.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("train", "--backend", "rsl_rl", *TASK, "--resume"), "unknown option --resume"),
+        (("play", "--backend", "rsl_rl", *TASK, "--load_run", "x"), "unknown option --load_run"),
+        (("zero_agent", "--task", "Franka-Erase", "--num_env", "4"), "not taken for --num_envs"),
+        (("benchmark", "runtime", *TASK, "--num_step", "5"), "not taken for --num_steps"),
+    ],
+)
+def test_what_isaac_lab_would_misread_is_refused(tmp_path, arguments, words):
+    result = subprocess.run(
+        [str(LAUNCHER), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert result.returncode == 2
+    assert words in result.stderr.splitlines()[-1] and "Traceback" not in result.stderr
+    assert not (tmp_path / "logs").exists(), "nothing was trained"

@@ -53,8 +53,8 @@ class Checkout:
         return done
 
 
-def make_checkout(folder: Path, tools: Path, wheels: tuple[Path, str]) -> Checkout:
-    root, home, path = folder / "check out", folder / "home", folder / "bin"
+def make_checkout(folder: Path, tools: Path, wheels: tuple[Path, str], name: str = "check out") -> Checkout:
+    root, home, path = folder / name, folder / "home", folder / "bin"
     package = root / "source" / "small_package" / "small_package"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -65,6 +65,7 @@ def make_checkout(folder: Path, tools: Path, wheels: tuple[Path, str]) -> Checko
     wheel_folder, lock = wheels
     (root / "requirements.lock").write_text(lock)
     shutil.copy(LAUNCHER, root)
+    shutil.copytree(LAUNCHER.parent / "scripts" / "strict_options", root / "scripts" / "strict_options")
     path.mkdir()
     (path / "python3.12").symlink_to(BASE_PYTHON)
     config = home / ".config" / "pip" / "pip.conf"

@@ -4,6 +4,9 @@
 """What a start does with a checkout that has changed since it was set up."""
 
 import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,3 +43,51 @@ def test_a_changed_lock_is_installed(moved: Checkout, wheels: tuple[Path, str], 
 def test_an_environment_that_lost_packages_is_made_anew(moved: Checkout):
     shutil.rmtree(next((moved.root / ".venv").glob("lib/python3.12/site-packages/pytest-*.dist-info")))
     assert ".venv is not complete: making it anew" in moved.works().stderr
+
+
+@pytest.fixture
+def start(moved: Checkout) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts programs that say that they run, and do so until the test is over."""
+    moved.works()
+    programs: list[subprocess.Popen] = []
+
+    def start(code: str) -> subprocess.Popen:
+        script = moved.root / "two words.py"
+        script.write_text(f"import sys, time\n{code}\nprint('runs', flush=True)\ntime.sleep(100)\n")
+        programs.append(moved.start("-p", str(script)))
+        assert programs[-1].stdout is not None and programs[-1].stdout.readline() == "runs\n"
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.kill()
+        program.communicate()
+
+
+CHANGES = {
+    "another lock": lambda root: (root / "requirements.lock").open("a").write("# changed\n"),
+    "a package is gone": lambda root: shutil.rmtree(next(root.glob(".venv/lib/*/site-packages/pytest-*.dist-info"))),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_packages_do_not_change_under_a_running_program(moved: Checkout, start, change: str):
+    program = start("")
+    assert moved.run("-p", "-c", "print('beside')").stdout == "beside\n", "nothing has to change for that"
+    CHANGES[change](moved.root)
+    before = sorted((moved.root / ".venv").rglob("*"))
+    for arguments in (("-i",), ("-p", "-c", "pass")):
+        error = moved.fails(*arguments)
+        assert "programs run in it" in error and f"{program.pid} (" in error and error.count("two words.py") == 1
+        assert error.count(" (") == 1, "of this one program"
+    assert sorted((moved.root / ".venv").rglob("*")) == before
+
+    program.send_signal(signal.SIGKILL)
+    program.communicate()
+    assert "ready after" in moved.works().stderr, "a program that was killed leaves no lock"
+
+
+def test_a_program_that_took_the_place_of_another_is_seen(moved: Checkout, start):
+    program = start("import os\nif len(sys.argv) == 1: os.execv(sys.executable, [sys.executable, *sys.argv, 'again'])")
+    CHANGES["another lock"](moved.root)
+    assert f"{program.pid} (" in moved.fails("-i")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from mereq_algo.live import Hello
 from mereq_algo.recording import read_episodes
 
 from .black_hole import Cable
@@ -196,6 +197,17 @@ def test_a_second_person_looks_on(stand, page, browser):
     expect(other.locator("#banner")).to_have_text("Robot 1 is supervised by Ada.")
     expect(other.locator("[data-press=finish]")).to_be_disabled()
     expect(other.locator("#seats")).to_contain_text("robot 1: Ada")
+    other.context.close()
+
+
+def test_a_name_is_no_part_of_the_page(stand, page, browser):
+    page.locator("#task").wait_for()
+    other = open_page(browser, stand.server.url, "Bob")
+    name = "<img src=x onerror=alert(1)> [/b]"
+    stand.seats._seats[0].person = Hello(name, "a")
+    stand.panel.show()
+    expect(other.locator("#seats")).to_contain_text(f"robot 1: {name}")
+    assert other.locator("#seats img").count() == 0
     other.context.close()
 
 

@@ -9,6 +9,7 @@ import json
 import socket
 import time
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -16,8 +17,7 @@ import torch
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from mereq_algo.live import LiveServer, Panel, PortError, Seats, doors
-from mereq_algo.live.doors import Door, is_local
+from mereq_algo.live import LiveServer, Panel, PortError, Seats
 from mereq_algo.live.tab import MESSAGES_PER_S
 from mereq_algo.recording import find_recordings, read_episodes
 
@@ -68,34 +68,8 @@ def test_pages_of_other_sites_stay_out(stand, headers, status):
             connect(stand.server.url.replace("http", "ws") + "control", additional_headers=headers, proxy=None)
 
 
-def test_elsewhere_a_token_is_asked_for(monkeypatch, tmp_path):
-    monkeypatch.setattr(doors, "is_local", lambda host: False)  # listens on this machine alone all the same
-    stand = Stand(tmp_path)
-    token = stand.server.url.rstrip("/").rpartition("/")[2]
-    assert len(token) >= 32
-    root = stand.server.url.removesuffix(f"{token}/")
-    assert get(stand.server.url)[0] == 200 and get(stand.server.url, Host="robot.lab:80")[0] == 200
-    for path in ("", "live.js", "control", "x/", f"{token[:-1]}/", f"{token}x/", "%00/"):
-        assert get(root + path)[0] == 403, path
-    for path in ("control", "wrong/control"):
-        with pytest.raises(InvalidStatus, match="403"):
-            connect(root.replace("http", "ws") + path, proxy=None)
-    client = Client(stand.server.url)
-    assert client.state["robot"] == 0
-    client.close()
-    stand.close()
-
-
-def test_which_addresses_need_one():
-    assert [is_local(host) for host in ("127.0.0.1", "127.8.0.1", "::1", "localhost")] == [True] * 4
-    assert [is_local(host) for host in ("0.0.0.0", "::", "192.0.2.7", "robot.lab", "")] == [False] * 5
-    assert Door("127.0.0.1", 8080).url == "http://127.0.0.1:8080/"
-    first, second = Door("192.0.2.7", 80), Door("192.0.2.7", 80)
-    assert first.token and first.url == f"http://192.0.2.7:80/{first.token}/" and first.token != second.token
-
-
 def test_a_port_that_is_taken(stand):
-    port = int(stand.server.url.rstrip("/").rpartition(":")[2])
+    port = urlsplit(stand.server.url).port or 0
     other = LiveServer(Seats(1), Panel(1), {}, port=port)
     with pytest.raises(PortError, match=f"cannot listen at 127.0.0.1:{port}"):
         other.start()
@@ -138,7 +112,7 @@ def test_a_flood_is_dropped_and_the_others_do_not_notice(stand):
 
 
 def test_half_a_request_hurts_nobody(stand):
-    port = int(stand.server.url.rstrip("/").rpartition(":")[2])
+    port = urlsplit(stand.server.url).port
     with socket.create_connection(("127.0.0.1", port)) as slow, socket.create_connection(("127.0.0.1", port)) as noise:
         slow.send(b"GET / HT")
         noise.send(b"\x16\x03\x01\x02\x00" * 100)

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from websockets.exceptions import ConnectionClosed
 
 from mereq_algo.recording import find_recordings, read_episodes
 
@@ -22,6 +26,8 @@ from ..mereq_algo.live_stand import Client
 from .conftest import OPTIONS, TINY, command, run_script
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
+
+FLOOD = Path(__file__).parents[1] / "mereq_algo" / "flood.py"
 
 START_MS = 240_000
 """Until a simulator is there, on a slow machine with nothing in its caches."""
@@ -81,7 +87,8 @@ def test_a_round_with_a_person_at_the_page(tmp_path, start, page):
     view = page.frame_locator("#view")
     expect(view.locator("canvas").first).to_be_visible(timeout=120_000)
     expect(view.get_by_text("robot", exact=True)).to_be_visible(timeout=120_000)  # the view's own server told its name
-    assert re.match(rf"{url}view/0/\w+/\d+/\?fixedDpr=0.4", page.frames[1].url), "through the page's own door"
+    root = re.escape(urljoin(url, "/"))
+    assert re.match(rf"{root}view/0/\w+/\d+/\?fixedDpr=0.4", page.frames[1].url), "through the page's own door"
     # A browser without a GPU takes seconds for a picture, and is not heard meanwhile.
     page.locator("#picture").evaluate("choice => { choice.value = 'none'; choice.onchange(); }")
     page.locator("#person").fill("Ada")
@@ -130,6 +137,33 @@ def test_whatever_ends_it_keeps_what_was_watched(tmp_path, start, sent, status):
         (episode,) = read_episodes(file)
         assert episode.info.person == "Ada" and episode.expert_samples == len(episode)
         assert len(episode) == 20 or episode.info.discarded, "the one that was cut does not count"
+
+
+@pytest.mark.realtime
+def test_a_flood_of_half_open_connections_costs_no_episode(tmp_path, start):
+    """From another process, where the program may open few files; names of folders are text."""
+    recordings = tmp_path / "[/b] \x1b[31m"
+    options = ["--port", "0", "--recordings", str(recordings), "--episodes", "4", "env.episode_length_s=1"]
+    program = start("supervise.py", *options)
+    resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE, (200, 200))
+    url = program.url()
+    client = Client(url)
+    client.hold(0.2)
+    flood = [sys.executable, str(FLOOD), str(urlsplit(url).port), "3000", "4"]
+    with subprocess.Popen(flood) as process:
+        while process.poll() is None:
+            client.hold(0.2)
+    while program.process.poll() is None:
+        try:
+            client.hold(0.2)
+        except ConnectionClosed:
+            break
+    output = program.end(60.0)
+    assert program.process.returncode == 0, output
+    assert "4 episodes, " in output and "[/b]" in output and "Traceback" not in output and "\x1b[31m" not in output
+    assert output.count("\n") <= 6, output
+    episodes = [read_episodes(file)[0] for file in find_recordings([recordings])]
+    assert sum(not episode.info.discarded for episode in episodes) == 4
 
 
 def test_what_cannot_be_is_said_in_a_line():

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 
 import gymnasium as gym
 
+from .caches import CacheError, check_caches
+
 MEREQ_ENTRY_POINT = "mereq_cfg_entry_point"
 """Key under which a task registers its settings for MEReQ; what marks a task of this suite."""
 
@@ -100,7 +102,8 @@ def parse_task_args(
         The arguments, and the settings to be changed: see :obj:`SETTING_FORMS`.
 
     Raises:
-        TaskUsageError: Unknown task, argument or form of a setting, a seed out of range, or fewer than one robot.
+        TaskUsageError: Unknown task, argument or form of a setting, a seed out of range, fewer than one robot, or
+            caches that cannot be written.
     """
     args, settings = parse_settings(parser, argv)
     check_name("task", args.task, task_names())
@@ -108,4 +111,8 @@ def parse_task_args(
         raise TaskUsageError(f"num_envs is {args.num_envs}; at least 1 robot is needed")
     if not 0 <= args.seed <= MAX_SEED:
         raise TaskUsageError(f"seed is {args.seed}; it must be between 0 and {MAX_SEED}")
+    try:
+        check_caches()
+    except CacheError as error:
+        raise TaskUsageError(str(error)) from error
     return args, settings

@@ -9,6 +9,7 @@ person did goes from one to the other as recordings.
 """
 
 from .control import Control, Hello, MessageError, parse_message
+from .inner_listener import InnerListener
 from .link import Link, LinkError, LiveProcess
 from .live_person import LivePerson, SteeringDevice, Watch
 from .live_runner import LiveRunner
@@ -23,6 +24,7 @@ __all__ = [
     "ActionLayout",
     "Control",
     "Hello",
+    "InnerListener",
     "Link",
     "LinkError",
     "LivePerson",

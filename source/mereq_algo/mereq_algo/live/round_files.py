@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..recording import RecordedEpisode, RecordingInfo, episode_file, in_order, read_recordings, write_episode
 from ..recording.files import SUFFIX
+from .descriptors import PatientFiles
 
 
 class RoundFiles:
@@ -17,14 +18,16 @@ class RoundFiles:
     Nothing that an earlier process wrote is ever written over.
     """
 
-    def __init__(self, folder: Path, info: RecordingInfo) -> None:
+    def __init__(self, folder: Path, info: RecordingInfo, patient: PatientFiles) -> None:
         """Prepare.
 
         Args:
             folder: Folder of all rounds.
             info: What all recordings of the round say of themselves.
+            patient: Waits where too many files are open.
         """
         self._folder = folder
+        self._patient = patient
         self.info = info
 
     def left_by_others(self) -> list[tuple[Path, RecordedEpisode]]:
@@ -33,6 +36,9 @@ class RoundFiles:
         Raises:
             RecordingError: A file of the round is damaged.
         """
+        return self._patient.run(self._left_by_others)
+
+    def _left_by_others(self) -> list[tuple[Path, RecordedEpisode]]:
         episodes, damaged = read_recordings(in_order(self._folder_of_round().glob(f"*{SUFFIX}")))
         if damaged:
             raise damaged[0]
@@ -44,7 +50,7 @@ class RoundFiles:
 
     def number(self) -> int:
         """Return how many episodes of the round there are, discarded ones included."""
-        return len(list(self._folder_of_round().glob(f"*{SUFFIX}")))
+        return self._patient.run(lambda: len(list(self._folder_of_round().glob(f"*{SUFFIX}"))))
 
     def _folder_of_round(self) -> Path:
         return episode_file(self._folder, self.info.round, 1).parent
@@ -54,5 +60,9 @@ class RoundFiles:
         number = 1
         while (file := episode_file(self._folder, self.info.round, number)).exists():
             number += 1
-        write_episode(file, episode)
+        self.rewrite(file, episode)
         return file
+
+    def rewrite(self, file: Path, episode: RecordedEpisode) -> None:
+        """Write an episode again, of which more is known."""
+        self._patient.run(lambda: write_episode(file, episode))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import importlib.resources
 import json
 import threading
 from collections import Counter
@@ -16,31 +15,19 @@ from http import HTTPStatus
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from . import page
+from .acceptor import Acceptor
+from .answers import POLICY, page_files, refused, response
 from .control import MAX_BYTES, Control, Hello, LeaveSeat, MessageError, Ping, Press, TakeSeat, parse_message
 from .doors import Door
+from .inner_listener import InnerListener
 from .panel import Panel
+from .quiet_log import QuietLog
 from .seats import SeatError, Seats
-from .tab import Tab
-from .view_proxy import pass_on, subprotocol_of_view, viser_page
-
-FILES = {
-    "": ("index.html", "text/html; charset=utf-8"),
-    "live.js": ("live.js", "text/javascript; charset=utf-8"),
-    "hands.js": ("hands.js", "text/javascript; charset=utf-8"),
-    "live.css": ("live.css", "text/css; charset=utf-8"),
-}
-"""What the page is made of, by path."""
-
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-    " frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""What the page may load: what is here."""
+from .tab import FIRST_WORD_S, MOST_VIEWS, SILENT_S, Tab
+from .view_proxy import View, pass_on, subprotocol_of_view, viser_page
 
 
 class PortError(ValueError):
@@ -57,7 +44,8 @@ class LiveServer:
         task: dict[str, Any],
         host: str = "127.0.0.1",
         port: int = 8080,
-        views: list[int] | None = None,
+        views: list[View] | None = None,
+        log: QuietLog | None = None,
     ) -> None:
         """Prepare the server.
 
@@ -65,25 +53,25 @@ class LiveServer:
             seats: Who supervises which robot.
             panel: What the page shows.
             task: What it shows of the task, once.
-            host: Address to listen at. On any but that of this machine alone, a random token is part of the link.
+            host: Address to listen at.
             port: Port; 0 takes any that is free.
-            views: Port of each robot's 3D view, on this machine.
+            views: What connects to each robot's 3D view, or its port on this machine.
+            log: Says in short what goes wrong; None: one of its own.
         """
         self._seats = seats
         self._panel = panel
         self._task = task
         self._views = views or []
         self._door = Door(host, port)
-        self._files = {
-            path: (gzip.compress(importlib.resources.files(page).joinpath(name).read_bytes()), kind)
-            for path, (name, kind) in FILES.items()
-        }
+        self._files = page_files()
         self._tabs: set[Tab] = set()
         self.dropped: Counter[str] = Counter()
         """Messages that were not listened to, by reason."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="live server", daemon=True)
+        self._log = log or QuietLog()
         self._server: Server | None = None
+        self._acceptor: Acceptor | None = None
         panel.on_change = self._on_change
 
     @property
@@ -95,18 +83,17 @@ class LiveServer:
         """Begin to listen.
 
         Raises:
-            PortError: The address is taken, or not one of this machine.
+            PortError: The address is taken, or not one of this machine, or too few files may be open.
         """
         if self._views:
             self._files["view"] = (gzip.compress(viser_page()), "text/html; charset=utf-8")
         self._thread.start()
         try:
-            self._server = server = self._run(self._listen())
+            self._run(self._listen())
         except OSError as error:
             self._stop_thread()
             reason = error.strerror or str(error)
             raise PortError(f"cannot listen at {self._door.host}:{self._door.port}: {reason}") from error
-        self._door.port = server.sockets[0].getsockname()[1]
 
     def close(self) -> None:
         """Say good-bye to all tabs and end the thread."""
@@ -123,23 +110,40 @@ class LiveServer:
         self._thread.join()
         self._loop.close()
 
-    async def _listen(self) -> Server:
-        return await serve(
+    async def _listen(self) -> None:
+        """Connections are taken in, within limits, by the acceptor, and served by a server that listens within."""
+        self._loop.set_exception_handler(self._on_error)
+        inner = InnerListener()
+        try:
+            self._acceptor = Acceptor(inner.push, self._log)
+            self._door.port = self._acceptor.listen(self._door.host, self._door.port)
+        except OSError:
+            inner.close()
+            if self._acceptor is not None:
+                self._acceptor.close()
+            raise
+        self._server = await serve(
             self._on_socket,
-            self._door.host,
-            self._door.port,
+            sock=inner,
             process_request=self._on_request,
             select_subprotocol=subprotocol_of_view,
             compression=None,  # a millisecond of a core for a page on the same machine
             max_size=2**20,  # of the view's messages; ours are measured in parse_message
             open_timeout=5.0,
             close_timeout=1.0,
+            logger=self._log.logger(),
         )
 
     async def _shut(self) -> None:
-        assert self._server is not None
+        assert self._server is not None and self._acceptor is not None
+        self._acceptor.close()
         self._server.close(close_connections=True)
         await self._server.wait_closed()
+
+    def _on_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Say what asyncio would print with all of its trace."""
+        error = context.get("exception")
+        self._log.say(context["message"] + ("" if error is None else f" ({type(error).__name__})"))
 
     def _on_change(self) -> None:
         """Tell all tabs, from whatever thread."""
@@ -154,21 +158,38 @@ class LiveServer:
         """Answer a request for a file, or let a socket in."""
         refusal = self._door.refusal(request)
         if refusal is not None:
-            return _response(refusal, refusal.phrase.encode())
+            return refused(refusal, request)
+        if not self._is_admitted(socket):
+            self._log.say("too many connections: some are turned away")
+            return response(HTTPStatus.SERVICE_UNAVAILABLE, b"too many connections")
         path = self._door.path(request)
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            return None if path == "control" or self._view(path) is not None else _response(HTTPStatus.NOT_FOUND)
+            return None if path == "control" or self._may_view(path) else response(HTTPStatus.NOT_FOUND)
+        target = self._door.moves_to(request)
+        if target is not None:
+            return response(HTTPStatus.SEE_OTHER, headers=dict(target))
         if self._view(path) is not None:
             found = self._files["view"]
-            return _response(HTTPStatus.OK, found[0], {"Content-Type": found[1], "Content-Encoding": "gzip"})
-        if path not in FILES:
-            return _response(HTTPStatus.NOT_FOUND)
+            return response(HTTPStatus.OK, found[0], {"Content-Type": found[1], "Content-Encoding": "gzip"})
+        if path not in self._files or path == "view":
+            return response(HTTPStatus.NOT_FOUND)
         content, kind = self._files[path]
         headers = {"Content-Type": kind, "Content-Encoding": "gzip", "Content-Security-Policy": POLICY}
-        return _response(HTTPStatus.OK, content, headers)
+        return response(HTTPStatus.OK, content, headers)
 
-    def _view(self, path: str) -> tuple[int, Tab, str] | None:
-        """Return the port of the view that a path names, whose it is, and which: ``view/<robot>/<tab>/<load>/``."""
+    def _is_admitted(self, socket: ServerConnection) -> bool:
+        """Count a connection that has shown the token, and return whether there is room for it."""
+        assert self._acceptor is not None
+        raw = socket.transport.get_extra_info("socket")
+        return raw is not None and self._acceptor.connections.admit(raw.fileno())
+
+    def _may_view(self, path: str) -> bool:
+        """Return whether a path names a view that its tab does not have too often."""
+        view = self._view(path)
+        return view is not None and len(view[1].views) < MOST_VIEWS
+
+    def _view(self, path: str) -> tuple[View, Tab, str] | None:
+        """Return the view that a path names, whose it is, and which: ``view/<robot>/<tab>/<load>/``."""
         match path.strip("/").split("/"):
             case ["view", robot, name, load] if robot.isdecimal() and int(robot) < len(self._views):
                 tab = next((tab for tab in self._tabs if tab.name == name), None)
@@ -184,13 +205,17 @@ class LiveServer:
         view = self._view(path)
         if view is None:  # its tab has just gone
             return
-        port, tab, name = view
+        where, tab, name = view
+        tab.views.add(socket)
 
         def on_shown(is_shown: bool) -> None:
             tab.sees[name] += 1 if is_shown else -1
             tab.has_news.set()
 
-        await pass_on(socket, port, on_shown)
+        try:
+            await pass_on(socket, where, on_shown)
+        finally:
+            tab.views.discard(socket)
 
     async def _serve_tab(self, socket: ServerConnection) -> None:
         tab = Tab(socket)
@@ -198,15 +223,21 @@ class LiveServer:
         view = tab.name if self._views else None
         tab.answer(type="task", robots=self._seats.num_robots, view=view, **self._task)
         speaking = asyncio.create_task(self._speak(tab))
+        patience_s = FIRST_WORD_S
         try:
-            async for message in socket:
+            while True:
+                async with asyncio.timeout(patience_s):
+                    message = await socket.recv()
+                patience_s = SILENT_S
                 self._hear(tab, message)
-        except ConnectionClosed:
+        except (ConnectionClosed, TimeoutError):
             pass
         finally:
             self._tabs.discard(tab)
             self._seats.lose(tab)
             speaking.cancel()
+            for view in tab.views:
+                view.transport.abort()  # of a page that is gone; it would ask for another one
             self._tell_all()
 
     async def _speak(self, tab: Tab) -> None:
@@ -267,9 +298,3 @@ class LiveServer:
         except SeatError as error:
             tab.answer(type="refused", text=str(error), elsewhere=error.is_elsewhere)
         self._tell_all()
-
-
-def _response(status: HTTPStatus, body: bytes = b"", headers: dict[str, str] | None = None) -> Response:
-    fields = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-    fields |= {"Content-Type": "text/plain; charset=utf-8", **(headers or {}), "Content-Length": str(len(body))}
-    return Response(status.value, status.phrase, Headers(**fields), body)

@@ -24,11 +24,12 @@ from ..recording import (
     episodes_of,
     policy_hash,
     time_now,
-    write_episode,
 )
 from ..runner.supervision import begin_round
+from .descriptors import PatientFiles
 from .live_person import LivePerson, Watch
 from .panel import Panel
+from .quiet_log import QuietLog
 from .realtime_env import RealtimeEnv
 from .round_files import RoundFiles
 from .seats import Seats
@@ -95,6 +96,8 @@ class LiveSession:
         self.folder = folder
         self._info = info
         self._figures = figures
+        self.patient = PatientFiles(QuietLog())
+        """Waits where too many files are open."""
         self.judging_s = JUDGING_S
         self._max_steps = int(torch.as_tensor(env.max_episode_length).max())
 
@@ -109,7 +112,7 @@ class LiveSession:
             The episodes to learn from, with their files; those that were discarded are on disk alone.
         """
         info = replace(self._info, policy_sha256=policy_hash(policy), round=order.index)
-        files = RoundFiles(self.folder, info)
+        files = RoundFiles(self.folder, info, self.patient)
         kept, attempt = files.left_by_others(), files.number()
         # Not what an interrupted process has drawn already.
         generator = torch.Generator(self._env.device).manual_seed(order.seed + 1_000_000 * attempt)
@@ -171,7 +174,7 @@ class LiveSession:
             for robot, (file, episode) in written.items():
                 judged = self._describe(episode, ended_by[robot], robot in cut)
                 if judged.info != episode.info:
-                    write_episode(file, judged)
+                    files.rewrite(file, judged)
                     written[robot] = file, judged
 
         def on_step(transitions: TensorDict, dones: torch.Tensor, extras: dict[str, Any]) -> None:

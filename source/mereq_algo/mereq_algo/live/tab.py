@@ -16,6 +16,15 @@ from websockets.asyncio.server import ServerConnection
 
 from .control import Hello
 
+FIRST_WORD_S = 10.0
+"""Time in which a tab has to say something [s]; the page does so once a second from the beginning."""
+
+SILENT_S = 150.0
+"""Silence after which its connection is given up [s]. A browser wakes a page that it hides once a minute."""
+
+MOST_VIEWS = 4
+"""Connections of its 3D view at once. The page has one, and for a moment a second one."""
+
 MESSAGES_PER_S = 100.0
 """Messages of one tab that are listened to [1/s]; the page sends 32. As many may come at once after a silence."""
 
@@ -34,6 +43,9 @@ class Tab:
     """Part of the path of its 3D view, so that one knows whose that is."""
     sees: Counter[str] = field(default_factory=Counter)
     """Connections of its 3D view through which something has come, by robot and load of the view."""
+
+    views: set[ServerConnection] = field(default_factory=set)
+    """Connections of its 3D view."""
 
     def may_speak(self) -> bool:
         """Take one message off the tab's allowance, and return whether there was one."""

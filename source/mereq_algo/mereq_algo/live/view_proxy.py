@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,21 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+type View = int | Callable[[], socket.socket]
+"""Where a 3D view is: what opens a connection to it within this process, or its port on this machine."""
+
 
 def subprotocol_of_view(socket: ServerConnection, offered: Any) -> Any:
     """Return viser's own, which names its version."""
     return next((name for name in offered if name.startswith("viser-v")), None)
 
 
-async def pass_on(socket: ServerConnection, port: int, on_shown: Callable[[bool], None]) -> None:
+async def pass_on(browser: ServerConnection, where: View, on_shown: Callable[[bool], None]) -> None:
     """Be a pipe between a browser and a view.
 
     Args:
-        socket: The browser's end.
-        port: The view's, on this machine.
+        browser: The browser's end.
+        where: The view.
         on_shown: Called with True when the first of what is to be seen has passed, and with False when that is over.
     """
     is_shown = False
@@ -36,10 +40,11 @@ async def pass_on(socket: ServerConnection, port: int, on_shown: Callable[[bool]
             is_shown = True
             on_shown(True)
 
-    offered = [socket.subprotocol] if socket.subprotocol else None
+    offered = [browser.subprotocol] if browser.subprotocol else None
     try:
+        to: dict[str, Any] = {"host": "127.0.0.1", "port": where} if isinstance(where, int) else {"sock": where()}
         async with connect(
-            f"ws://127.0.0.1:{port}", subprotocols=offered, max_size=None, compression=None, proxy=None
+            "ws://view", subprotocols=offered, max_size=None, compression=None, proxy=None, **to
         ) as view:
 
             async def pump(source: Any, sink: Any, on_sent: Callable[[], None]) -> None:
@@ -47,7 +52,7 @@ async def pass_on(socket: ServerConnection, port: int, on_shown: Callable[[bool]
                     await sink.send(message)
                     on_sent()
 
-            ways = ((socket, view, lambda: None), (view, socket, note_shown))
+            ways = ((browser, view, lambda: None), (view, browser, note_shown))
             pumps = [asyncio.create_task(pump(*way)) for way in ways]
             _, unfinished = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             for task in unfinished:

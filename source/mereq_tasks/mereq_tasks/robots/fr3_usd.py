@@ -15,13 +15,8 @@ from pathlib import Path
 from isaaclab.sim.spawners.from_files import UsdFileCfg, spawn_from_usd
 from isaaclab.utils import configclass
 
+from ..caches import robot_cache
 from . import fr3_description
-
-
-def cache_root() -> Path:
-    """Returns the folder for built robots: ``$MEREQ_CACHE``, or the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mereq_lab"
-    return Path(os.environ.get("MEREQ_CACHE") or default)
 
 
 def fr3_usd_path(tool: str) -> Path:
@@ -36,7 +31,7 @@ def fr3_usd_path(tool: str) -> Path:
     urdf = fr3_description.to_bytes(fr3_description.build_urdf(tool))
     version = importlib.metadata.version("urdf-usd-converter")
     key = hashlib.sha256(urdf + version.encode()).hexdigest()[:16]
-    usd = cache_root() / f"fr3_{tool}_{key}" / "fr3.usda"
+    usd = robot_cache() / f"fr3_{tool}_{key}" / "fr3.usda"
     if not usd.is_file():
         _convert(urdf, usd.parent)
     return usd

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import socket
 from typing import Any, cast
 
 import newton
@@ -19,6 +20,7 @@ from isaaclab.sim import SimulationContext
 from isaaclab_newton.physics import NewtonBackendCfg
 
 from ..mdp import ToolStepAction
+from .served_at import served_at
 from .stage import BACKGROUND
 from .view_cfg import ViewCfg
 
@@ -37,15 +39,18 @@ LETTER_DISTANCE = 0.13
 
 
 class BrowserScene:
-    """The scene of one robot, served by viser on this machine alone."""
+    """The scene of one robot, served by viser within this process, or on this machine alone."""
 
-    def __init__(self, env: ManagerBasedRLEnv, view: ViewCfg, robot: int) -> None:
+    def __init__(
+        self, env: ManagerBasedRLEnv, view: ViewCfg, robot: int, listener: socket.socket | None = None
+    ) -> None:
         """Send what the robot and its surroundings are made of.
 
         Args:
             env: A running task whose settings went through :func:`~mereq_tasks.view.add_view`.
             view: As there.
             robot: Which of the environment's robots.
+            listener: Where it is served. None: a port of this machine, which its other users can reach as well.
         """
         self._env = env
         self._view = view
@@ -55,7 +60,7 @@ class BrowserScene:
             NewtonBackendCfg(physics_cfg=simulation.cfg.physics, device=simulation.device)
         )
         self._origin = env.scene.env_origins[robot].cpu().numpy()
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), served_at(listener):
             self._server = viser.ViserServer(host="127.0.0.1", port=0, label="robot", verbose=False)
         # Whoever looks on could ask for it, and viser would open a tunnel to the public.
         self._server.request_share_url = lambda *args, **kwargs: None  # type: ignore[method-assign]
@@ -75,7 +80,7 @@ class BrowserScene:
 
     @property
     def port(self) -> int:
-        """Where it is served, on 127.0.0.1."""
+        """Where it is served, on 127.0.0.1; 0 within this process."""
         return self._server.get_port()
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ let load = 0; // of the view, counted
 let seenAt = null; // when something came through the connection of that load, until it breaks
 let isOver = false; // whether the server has said that the run is done
 let asked = null; // the robot that was asked for, until there is an answer
+let isKeyOld = false; // whether this browser's key is that of a program that has ended
 let isElsewhere = false; // whether this person holds the robot in another tab
 
 function connect() {
@@ -50,7 +51,14 @@ function lose() {
   state = {};
   asked = seenAt = null;
   show();
+  checkKey();
   setTimeout(connect, RETRY_MS);
+}
+
+// A program that was started again has another key, which only its new link holds.
+async function checkKey() {
+  const answer = await fetch(location.href, { cache: "no-store" }).catch(() => null); // nobody there
+  if (answer) isKeyOld = answer.status === 403;
 }
 
 function say(message) {
@@ -151,6 +159,7 @@ function watchView() {
   showView(state.robot ?? 0);
 }
 
+const KEY_IS_OLD = "started again: open its new link";
 const PHASES = {
   starting: "starting",
   supervising: "watch, and take over when it goes wrong",
@@ -201,7 +210,7 @@ function show() {
 }
 
 function banner(own, isSeated, isPerson) {
-  if (socket?.readyState !== WebSocket.OPEN) return isOver ? PHASES.done : "connection lost, trying again";
+  if (socket?.readyState !== WebSocket.OPEN) return isOver ? PHASES.done : isKeyOld ? KEY_IS_OLD : "connection lost, trying again";
   if (!isSeated) return "you are looking on";
   if (!isViewShown()) return PHASES.loading;
   if (state.phase === "learning") return "the robot learns";
@@ -265,6 +274,7 @@ function drawTrace() {
   $("trace-value").textContent = latest == null ? "" : latest.toFixed(1);
 }
 
+if (location.search === "?again") history.replaceState(null, "", "/"); // see the server's AGAIN
 hands.listen(window);
 $("picture").value = new URLSearchParams(location.search).get("picture") ?? localStorage.mereqPicture ?? "fine";
 $("picture").onchange = () => {
