@@ -83,3 +83,11 @@ def test_one_learns_from_recordings_without_a_person(run_folder, tmp_path):
 def test_what_is_not_there_is_told_in_one_line(script, arguments, message):
     result = run_script(script, *arguments, task="Franka-Erase" if script == "train_mereq.py" else None)
     assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr
+
+
+def test_recordings_of_another_rate_are_not_learned_from(run_folder, tmp_path):
+    options = [*OPTIONS, "--logs", str(tmp_path), "--no-video", "--from-recordings", str(run_folder / "recordings")]
+    result = run_script("train_mereq.py", *options, *TINY, "env.decimation=10")
+    assert result.returncode == 2 and "Traceback" not in result.stderr
+    assert "recordings were made with other settings than the task has here: rate_hz 20 and" in result.stderr
+    assert not list(tmp_path.rglob("summary.json"))
