@@ -331,7 +331,8 @@ list_users() {
         pid="${pid%%/*}"
         if [[ $pid == "$last" || $pid == "$!" ]]; then continue; fi # `find` has it open, too
         words="$(tr '\0' ' ' <"/proc/$pid/cmdline")"
-        users+="${users:+, }$pid (${words:0:200})"
+        words="${words/#"$PYTHON"/python}"
+        users+="${users:+, }$pid (${words:0:300})"
         last="$pid"
     done < <(find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$USERS" -print0 2>/dev/null)
     printf '%s' "${users:-of another user or machine}"
