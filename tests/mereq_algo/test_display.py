@@ -98,4 +98,4 @@ def test_table_shows_policies_side_by_side():
     (row,) = (line for line in output.getvalue().splitlines() if "ink removed" in line)
     assert row.index("20.0 ± 1.0 %") < row.index("97.0 ± 1.0 %")
     assert "offset [m]" in output.getvalue()
-    assert "mean ± standard error over 100 episodes, actions mean" in output.getvalue()
+    assert "actions mean; mean ± standard error over 100 episodes" in output.getvalue()

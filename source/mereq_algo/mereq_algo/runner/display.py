@@ -131,5 +131,6 @@ def evaluation_table(evaluations: dict[str, dict[str, Any]], title: str) -> Tabl
     for label, cells in features:
         table.add_row(Text(plain(f"feature {label}")), *cells)
     first = next(iter(evaluations.values()))
-    table.caption = f"mean ± standard error over {first['episodes']} episodes, actions {first['actions']}"
+    # A narrow table wraps it: what matters most comes first.
+    table.caption = f"actions {first['actions']}; mean ± standard error over {first['episodes']} episodes"
     return table
