@@ -62,7 +62,7 @@ def main() -> None:
     # The process that learns has settled what the task is opened with; it shows one policy after the other.
     sources = {args.policy: find_policy(args.task, args.policy)} if args.link is None else {}
 
-    console = PlainConsole()
+    console = PlainConsole(soft_wrap=True, highlight=False)
     with open_session(args, resolve_for(sources, args, overrides), folder) as (session, panel, server, load):
         if args.link is not None:
             from mereq_algo.live import Link

@@ -106,7 +106,8 @@ def export_folder(values, network, tmp_path) -> Path:
 
 @pytest.fixture
 def arm_export(arm_contract, network, tmp_path) -> Path:
-    """An export for the simulated arm."""
+    """An export for the simulated arm, which moves for some seconds before it is at an edge of its workspace."""
+    arm_contract.tool_step.step_size[:] = [0.03] * 3
     (tmp_path / "policy.onnx").write_bytes(network.read_bytes())
     arm_contract.models["policy"].files["onnx"]["sha256"] = checksum(network)
     arm_contract.save(tmp_path)

@@ -11,8 +11,9 @@ import pytest
 from mereq_deploy.action import ActionMapper
 from mereq_deploy.contract import Contract
 from mereq_deploy.observation import ObservationBuilder
+from mereq_deploy.safety import SafetyLimits, Violation, check_way_home
 from mereq_deploy.state import ArmState, MissingStateError, Scene
-from mereq_deploy.tasks.board import PlaceError, check_marks, on_board, trained_height
+from mereq_deploy.tasks.board import PlaceError, check_home_above, check_marks, on_board, trained_height
 from mereq_deploy.tasks.marks import Marks
 
 from .conftest import term
@@ -88,6 +89,25 @@ def test_a_higher_board_raises_what_is_seen_and_asked_for_by_as_much(wiping):
 def test_a_board_that_is_elsewhere_is_refused(wiping, height):
     with pytest.raises(PlaceError, match=r"at most 0\.1 m more or less"):
         on_board(wiping, height)
+
+
+@pytest.mark.parametrize(("height", "is_fine"), [(0.02, True), (0.045, True), (0.07, False), (0.12, False)])
+def test_a_board_into_which_the_arm_would_go_home_is_refused(wiping, height, is_fine):
+    """At home the tool is 0.07 m high."""
+    if is_fine:
+        check_home_above(on_board(wiping, height), height)
+    else:
+        with pytest.raises(PlaceError, match="put the board lower"):
+            check_home_above(on_board(wiping, height), height)
+
+
+def test_the_way_home_does_not_lead_through_the_board(wiping):
+    """The tool is at 0.06 m and 0.07 m at both ends, and at 0.03 m in between."""
+    start = wiping.home_joints + np.array([0.0, 0.38, 0.0, 0.45, 0.0, -1.17, 0.0])
+    limits = SafetyLimits.load()
+    check_way_home(start, wiping, limits, board_height=0.02)
+    with pytest.raises(Violation, match=r"the tool would be at a height of 0\.0[34]\d m at \d+% of the way home"):
+        check_way_home(start, wiping, limits, board_height=0.05)
 
 
 def test_a_policy_without_a_board_has_none(values):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,7 +22,7 @@ import pytest
 from mereq_deploy.cli import STOPPED, main
 from mereq_deploy.runtime import LogReader
 from mereq_deploy.safety.limits import DEFAULT_FILE
-from mereq_deploy.simulated.terminal import Terminal
+from mereq_deploy.simulated.terminal import Terminal, command_of, descendants
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.realtime]
 
@@ -153,6 +155,8 @@ def test_a_disk_that_is_full_in_motion_stops_the_arm_and_says_so(exported, tmp_p
         (["--robot", "simulated", "--table-height", "0.2"], "at home the tool is at"),
         (["--robot", "simulated", "--board-height", "0.02"], "knows of no board"),
         (["--robot", "simulated", "--marks", "marks.csv"], "wipes nothing"),
+        (["--robot", "simulated", "--seconds", "120"], "--seconds is 120; it must be above 0 and at most 119"),
+        (["--robot", "simulated", "--where", "--seconds", "nan"], "--seconds is nan"),
         (["--robot", "simulated", "--dry-run", "--recover"], "--dry-run changes nothing on the arm"),
         (["--robot", "127.0.99.1", "--dry-run"], "cannot connect to 127.0.99.1"),
         (["--robot", "192.0.2.1", "--dry-run"], "how high is the table above the arm's base?"),
@@ -165,6 +169,63 @@ def test_what_cannot_be_is_told_in_one_line(exported, tmp_path, capsys, monkeypa
     assert main(["--policy", str(exported), *arguments]) == 2
     said = capsys.readouterr().err.replace(WARNING, "")
     assert message in said and said.count("\n") == 1
+
+
+def test_a_program_in_the_background_leads_a_simulated_arm_and_lets_the_terminal_alone(exported):
+    with Terminal() as terminal:
+        command = [
+            sys.executable,
+            "-m",
+            "mereq_deploy",
+            "--policy",
+            str(exported),
+            "--robot",
+            "simulated",
+            "--seconds",
+            "2",
+        ]
+        terminal.type((shlex.join(command) + " &\n").encode())
+        time.sleep(3.0)
+        terminal.type(b"q\n")  # the shell's, not a key that stops the arm
+        assert terminal.wait_for("guard's looks at the arm", 60.0), terminal.shown
+        terminal.type(b"wait; stty -a | tr ' ' '\\n' | grep -x -- isig\n")
+        assert terminal.wait_for("\nisig", 30.0), terminal.shown
+
+
+@pytest.mark.parametrize("way", ["end", "kill"])
+def test_the_terminal_is_as_before_after_a_program_at_a_shell(exported, way):
+    with Terminal() as terminal:
+        command = [
+            sys.executable,
+            "-m",
+            "mereq_deploy",
+            "--policy",
+            str(exported),
+            "--robot",
+            "simulated",
+            "--seconds",
+            "3",
+        ]
+        terminal.type(b"stty -a > /dev/null; stty\n")
+        terminal.run(command)
+        assert terminal.wait_for(" 0 s  tool at", 60.0), terminal.shown
+        if way == "kill":
+            (program,) = (p for p in descendants(terminal.shell.pid) if "-m mereq_deploy --policy" in command_of(p))
+            os.kill(program, signal.SIGKILL)
+        time.sleep(0.2 if way == "kill" else 5.0)
+        terminal.type(b"stty -a | tr ' ;' '\\n\\n' | grep -xc -e icanon -e echo -e isig -e ixon -e iexten\n")
+        assert terminal.wait_for("\n5", 30.0), terminal.shown
+
+
+def test_a_question_without_an_answer_is_a_no(exported):
+    """Ctrl-D at the question whether the arm may go faster."""
+    with Terminal() as terminal:
+        terminal.run(
+            [sys.executable, "-m", "mereq_deploy", "--policy", str(exported), "--robot", "127.0.99.1", "--speed", "1"]
+        )
+        assert terminal.wait_for("Go on?", 60.0)
+        terminal.type(b"\x04")
+        assert terminal.exit_status(60.0) == 2 and "error: not confirmed" in terminal.shown
 
 
 def test_a_remote_shell_is_refused(exported):

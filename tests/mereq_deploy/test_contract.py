@@ -57,7 +57,15 @@ def test_a_contract_is_read_as_it_was_written_and_fits_its_schema(values, export
         ({"action": []}, "one tool step"),
         ({"observation": []}, "a name of its own"),
         ({"features": [1]}, "it must be text"),
-        ({"theta": {"speed": math.inf}}, "theta of speed"),
+        ({"theta": {"speed": math.inf}}, "theta of speed|damaged"),
+        ({"theta": ""}, "theta is ''; it must be an object or null"),
+        ({"parameters": None}, "parameters is None; it must be an object"),
+        ({"parameters": {"marks": "x"}}, "parameters.marks is missing"),
+        ({"versions": 3}, "versions is 3"),
+        ({"source": {"figure": math.nan}}, "damaged"),
+        ({"goal": "\ud800"}, "damaged"),
+        ({"episode_length_s": 10**400}, "episode_length_s is 1000"),
+        ({"home": {**dict.fromkeys((f"fr3_joint{i}" for i in range(1, 8)), 10**400)}}, "home: fr3_joint1"),
     ],
 )
 def test_what_could_move_the_arm_anywhere_is_refused(values, change, message):
@@ -129,6 +137,7 @@ def test_a_home_without_a_joint_is_refused(values):
         ("observation", {"scale": [2.0, 0.0, 2.0]}, "scale must not be 0"),
         ("observation", {"scale": [2.0, 2.0]}, "scale must be 3 finite numbers"),
         ("observation", {"clip": [0.5, -0.5]}, "clip is"),
+        ("observation", {"low": [-1e300] * 3, "high": [1e300] * 3}, "low must be 3 finite numbers"),
         ("observation", {"low": [2.0] * 3, "high": [-2.0] * 3}, "low is above high"),
         ("observation", {"parameters": {}}, "origin must be 3 finite numbers"),
         ("observation", {"name": "tool_velocity"}, "a name of its own"),
@@ -171,6 +180,8 @@ def _damaged(content: bytes) -> list[bytes]:
         b'"text"',
         b"[" * 100_000,
         b'{"format": "mereq-contract", "version": 1}',
+        content.replace(b'"mass": 0.06', b'"mass": NaN'),
+        content.replace(b'"mass": 0.06', b'"mass": 0.06, "mass": 2.0'),
         b"PK\x03\x04",
     ]
 

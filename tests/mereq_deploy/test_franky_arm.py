@@ -17,7 +17,7 @@ from mereq_deploy.action import Target
 from mereq_deploy.arm import ArmError, FrankyArm
 from mereq_deploy.arm.franky_gripper import FrankyGripper
 from mereq_deploy.contract import Contract
-from mereq_deploy.fr3 import JOINT_HIGH, JOINT_LOW, frames
+from mereq_deploy.fr3 import JOINT_HIGH, JOINT_LOW, frames, in_hand
 from mereq_deploy.safety import Measured, SafetyFilter, SafetyLimits
 from mereq_deploy.simulated.controller import serve
 from mereq_deploy.simulated.process import simulated_robot
@@ -136,6 +136,16 @@ def test_links_and_hand_are_where_the_arms_own_model_has_them(controller):
         for index, name in enumerate(names):
             pose = model.pose(getattr(franky.Frame, name), joints, franky.Affine(), franky.Affine())
             np.testing.assert_allclose(found[index], pose.matrix, atol=1e-3)
+
+
+def test_a_tool_beside_the_hands_axis_is_where_the_hand_has_it(controller, arm_contract):
+    aside = replace(arm_contract, tool=replace(arm_contract.tool, point=(0.1, -0.05, 0.13)))
+    for dry_run in (False, True):
+        arm = FrankyArm(controller, aside, LIMITS, dry_run=dry_run)
+        measured = arm.snapshot().measured
+        wanted = in_hand(frames(measured.joint_position)[8], np.array([0.1, -0.05, 0.13]))
+        np.testing.assert_allclose(measured.tool_position, wanted, atol=1e-3)
+        del arm
 
 
 def test_a_hand_that_closes_on_nothing_says_so_and_its_reading_has_an_age(controller, values, home):

@@ -71,6 +71,7 @@ class Guarding:
 
     def __init__(self, keyboard: Keyboard) -> None:
         self.link = keyboard.guard_link
+        self.link.send(GuardIs(os.getpid()))
         self.held: list[float] = []
         self.stops: list[tuple[StopKey, float]] = []
         self.is_closed = False
@@ -134,6 +135,27 @@ def test_any_other_key_stops_once(terminal, needs_hold, key):
         guard.listen(1.0, lambda: bool(guard.stops))
         guard.listen(0.1)
     assert guard.reasons == ["a key was pressed"]
+
+
+def test_ctrl_c_stops_at_a_terminal_that_is_not_the_programs_own(terminal):
+    """It sends no signal there."""
+    ours, theirs = terminal
+    with Keyboard(needs_hold=True, descriptor=theirs) as keyboard:
+        guard = Guarding(keyboard)
+        os.write(ours, b"\x03")
+        guard.listen(1.0, lambda: bool(guard.stops))
+    assert guard.reasons == ["interrupted from the keyboard"]
+
+
+def test_a_key_that_is_held_before_there_is_a_guard_fills_no_link(terminal):
+    ours, theirs = terminal
+    with Keyboard(needs_hold=True, descriptor=theirs) as keyboard, Typist(ours):
+        keyboard.wait_for_hold()
+        time.sleep(1.0)
+        assert not keyboard.guard_link.poll()
+        guard = Guarding(keyboard)
+        guard.listen(0.5)
+    assert guard.held and guard.held[0] > time.monotonic() - 2.0
 
 
 def test_a_terminal_that_goes_away_stops():
@@ -270,12 +292,33 @@ def test_a_press_that_comes_late_does_not_count(terminal, pedal):
     assert not guard.held and not guard.stops
 
 
-def test_a_device_that_is_not_there_is_told(terminal, tmp_path):
+def test_events_that_were_lost_stop(terminal, pedal):
+    """The key's release may have been among them."""
+    device, writer = pedal
+    with Keyboard(needs_hold=True, descriptor=terminal[1], device=device) as keyboard:
+        guard = Guarding(keyboard)
+        os.write(writer, event(1, 30, 1))
+        guard.listen(0.3)
+        assert guard.held
+        os.write(writer, event(0, 3, 0))
+        guard.listen(1.0, lambda: bool(guard.stops))
+    assert len(guard.reasons) == 1 and "events were lost" in guard.reasons[0]
+
+
+@pytest.mark.parametrize("kind", ["nothing", "folder", "file", "/dev/zero"])
+def test_what_is_no_input_device_is_told(terminal, tmp_path, kind):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(event(1, 30, 1))
     with (
-        pytest.raises(KeyboardError, match=r"device cannot be read: .*none: No such file"),
-        Keyboard(needs_hold=True, descriptor=terminal[1], device=tmp_path / "none"),
+        pytest.raises(KeyboardError, match=r"device cannot be read: .*it must be an input device"),
+        Keyboard(needs_hold=True, descriptor=terminal[1], device=tmp_path / kind),
     ):
         pass
+
+
+def test_a_descriptor_that_is_no_terminal_is_told(tmp_path):
+    with (tmp_path / "file").open("w+") as file, pytest.raises(KeyboardError, match="cannot be watched"):
+        Keyboard(needs_hold=True, descriptor=file.fileno()).__enter__()
 
 
 # --- a keyboard that is far away --------------------------------------------------------------------------------------
@@ -290,6 +333,10 @@ def test_a_device_that_is_not_there_is_told(terminal, tmp_path):
         ({"TMUX": "/tmp/tmux-1000/default,1,0"}, ("bash",), True),
         ({"STY": "1.pts-0.host"}, ("bash",), True),
         ({"TERM": "screen-256color"}, ("bash",), True),
+        ({"DISPLAY": ":0"}, ("bash",), False),
+        ({"DISPLAY": "localhost:10.0"}, ("bash",), True),
+        ({"XRDP_SESSION": "1"}, ("bash",), True),
+        ({}, ("bash", "jupyter-lab"), True),
         # A privileged shell empties the environment.
         ({}, ("sudo", "bash", "sshd"), True),
         ({}, ("bash", "tmux: server"), True),

@@ -98,6 +98,12 @@ def test_a_tool_that_moves_as_it_should_is_never_asked_for_more_than_the_speed(c
         assert max(speeds) <= 0.25 * share * 1.001
 
 
+def test_a_policy_whose_workspace_is_outside_of_the_limits_is_refused(values):
+    values["action"][0] |= {"workspace_low": [-10.0, -10.0, -10.0], "workspace_high": [10.0, 10.0, 10.0]}
+    with pytest.raises(SafetyError, match=r"the policy's workspace from .* is outside of the limits'"):
+        SafetyFilter(LIMITS, Contract.from_dict(values))
+
+
 def test_letting_go_is_not_limited(full_speed):
     references(full_speed, target(0.6, 0.0, 0.1), 60)
     (gentler,) = references(full_speed, target(0.51, 0.0, 0.1), 1)
@@ -416,6 +422,10 @@ def test_whatever_policy_and_arm_say_no_command_leaves_the_limits(values):
         ("max_speed = 0.25", "max_speed = 3.5", "max_speed is 3.5; it must be above 0 and at most 3"),
         ("max_force = 30.0", "max_force = nan", "max_force is nan"),
         ("max_force = 30.0", 'max_force = "much"', "max_force is much"),
+        ("max_force = 30.0", "max_force = true", "max_force is True"),
+        ("max_force = 30.0", "max_force = 1" + 400 * "0", "max_force is 1000"),
+        ("max_force = 30.0", "max_force = " + 2000 * "[", "damaged"),
+        ("margin = 0.1\n", "margin = 1e-9\n", "joint_margin is 1e-09; it must be at least 0.01"),
         ("max_force = 30.0", "", "missing limits: max_force"),
         ("max_force = 30.0", "max_force = 30.0\nmax_sound = 1", "unknown limits: contact.max_sound"),
         ("low = [0.28, -0.40, -0.05]", "low = [0.28, 0.50, 0.00]", "workspace from 0.5 to 0.4 is empty"),

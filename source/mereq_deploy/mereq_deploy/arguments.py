@@ -19,6 +19,9 @@ from .tasks.board import trained_height
 
 SIMULATED = "simulated"
 
+MARGIN = 1.0
+"""By which a motion ends before the safety layer would end it [s]."""
+
 MOST_TABLE = 0.5
 """How high or low a table may be from the arm's base [m]."""
 
@@ -44,7 +47,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--board-height", type=float, metavar="M", help="for wiping: height of the board's surface above the base [m]"
     )
     parser.add_argument("--table-height", type=float, metavar="M", help="height of the table above the base [m]")
-    parser.add_argument("--seed", type=int, default=0, help="random seed of the simulated arm's marks (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="random seed of the simulated arm's marks (default: 0)")
     parser.add_argument("--safety", type=Path, default=DEFAULT_FILE, help="file of limits (default: fr3.toml)")
     parser.add_argument("--log", type=Path, help="file for the log (default: logs/deploy/TASK_TIME.jsonl)")
     parser.add_argument("--dry-run", action="store_true", help="move nothing, show what would be commanded")
@@ -57,6 +60,18 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--recover", action="store_true", help="clear a reflex first: you have looked at the arm")
     return parser
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if seed < 0:
+        raise argparse.ArgumentTypeError(f"{seed} is below 0")
+    return seed
+
+
+def has_terminal() -> bool:
+    """Return whether a person can be asked and keys be watched."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def is_simulated(args: argparse.Namespace) -> bool:
@@ -79,8 +94,9 @@ def seconds_of(args: argparse.Namespace, contract: Contract, limits: SafetyLimit
         UsageError: It is not above 0, or longer than the limits allow.
     """
     seconds = contract.episode_length_s if args.seconds is None else args.seconds
-    if not 0.0 < seconds <= limits.max_motion:
-        raise UsageError(f"--seconds is {seconds:g}; it must be above 0 and at most {limits.max_motion:g}")
+    most = limits.max_motion - MARGIN
+    if not 0.0 < seconds <= most:
+        raise UsageError(f"--seconds is {seconds:g}; it must be above 0 and at most {most:g}")
     return seconds
 
 
@@ -108,7 +124,7 @@ def check_dead_man(args: argparse.Namespace) -> bool:
         return False
     if not (args.dead_man or args.hold_device is not None or not is_simulated(args)):
         return False
-    if not sys.stdin.isatty():
+    if not has_terminal():
         raise UsageError("the dead-man key needs a terminal: start this by hand")
     late = None if args.hold_device is not None else late_keyboard()
     if late is not None:
@@ -142,9 +158,9 @@ def heights_of(args: argparse.Namespace, contract: Contract) -> tuple[float, flo
 def _height(given: float | None, option: str, what: str, known: float | None) -> float:
     height = known if given is None else given
     if height is None:
-        if not sys.stdin.isatty():
+        if not has_terminal():
             raise UsageError(f"how high is the {what} above the arm's base? Give it in metres by {option}")
-        answer = input(f"Height of the {what} above the arm's base, in metres (--where measures it): ")
+        answer = _asked(f"Height of the {what} above the arm's base, in metres (--where measures it): ")
         try:
             height = float(answer)
         except ValueError as error:
@@ -152,6 +168,13 @@ def _height(given: float | None, option: str, what: str, known: float | None) ->
     if not math.isfinite(height) or abs(height) > MOST_TABLE:
         raise UsageError(f"{option} is {height:g} m; it must be -{MOST_TABLE} to {MOST_TABLE} m")
     return height
+
+
+def _asked(question: str) -> str:
+    try:
+        return input(question)
+    except EOFError:
+        return ""
 
 
 def confirm_speed(speed: float, limits: SafetyLimits) -> None:
@@ -163,5 +186,5 @@ def confirm_speed(speed: float, limits: SafetyLimits) -> None:
     if speed <= limits.first_speed:
         return
     question = f"The arm will move at {speed:g} of the full speed, not at {limits.first_speed:g}. Go on? [y/N] "
-    if not sys.stdin.isatty() or input(question).strip().lower() != "y":
+    if not has_terminal() or _asked(question).strip().lower() != "y":
         raise UsageError("not confirmed")

@@ -36,6 +36,7 @@ from .arguments import (
     UsageError,
     check_dead_man,
     confirm_speed,
+    has_terminal,
     heights_of,
     is_simulated,
     parser,
@@ -43,10 +44,12 @@ from .arguments import (
     speed_of,
 )
 from .arm import ArmError, FrankyArm
-from .contract import Contract, ContractError
+from .contract import FILE_NAME, Contract, ContractError, checksum
+from .fr3 import frames, in_hand
 from .guard import GuardedArm
 from .guard.messages import Settings, Stopped
 from .keyboard.handle import Keyboard, KeyboardError
+from .keyboard.terminal import is_ours
 from .observation import ObservationBuilder
 from .policy import OnnxPolicy
 from .report import progress, summary
@@ -55,7 +58,7 @@ from .runtime.replay import TOLERANCE
 from .runtime.signals import stopped_by_signals
 from .safety import SafetyError, SafetyLimits, check_fits
 from .state import ArmState, MissingStateError, Scene
-from .tasks.board import check_marks, on_board
+from .tasks.board import check_home_above, check_marks, on_board
 from .tasks.marks import Marks
 from .tasks.strokes import Strokes
 
@@ -106,9 +109,10 @@ def _replay(file: Path, policy: OnnxPolicy, contract: Contract) -> int:
 def _where(args: argparse.Namespace, contract: Contract) -> int:
     """Print where the tool's point is, as a person who guides the arm by hand needs it to measure board and marks."""
     limits = SafetyLimits.load(args.safety)
+    seconds = 0.0 if args.seconds is None else seconds_of(args, contract, limits)
     with contextlib.ExitStack() as stack:
         arm = FrankyArm(_address(args, contract, stack), contract, limits, dry_run=True)
-        end = time.monotonic() + (args.seconds or 0.0)
+        end = time.monotonic() + seconds
         while True:
             measured = arm.snapshot().measured
             x, y, z = measured.tool_position
@@ -137,20 +141,23 @@ def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) ->
     _check_measured(contract, strokes)
     table, board = heights_of(args, contract)
     limits = replace(limits, lowest=limits.lowest + table)
-    digest, contract = contract.digest, contract if board is None else on_board(contract, board)
+    if board is not None:
+        contract = on_board(contract, board)
     check_fits(contract, limits)
+    if board is not None:
+        check_home_above(contract, board)
     if not is_simulated(args):
         _warn(args)
         if not args.dry_run:
             confirm_speed(speed, limits)
 
-    settings = Settings(speed, args.dry_run, args.recover, needs_hold)
+    settings = Settings(speed, args.dry_run, args.recover, board, needs_hold)
     now = datetime.datetime.now()
     log_file = args.log or Path("logs/deploy") / f"{contract.task}_{now:%Y-%m-%d_%H-%M-%S}.jsonl"
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(LogWriter(log_file))
         address = _address(args, contract, stack)
-        keys = Keyboard(needs_hold, device=args.hold_device) if sys.stdin.isatty() else None
+        keys = _keyboard(args, needs_hold)
         if keys is not None:
             stack.enter_context(keys)
         arm = GuardedArm(address, contract, limits, settings, keyboard=None if keys is None else keys.guard_link)
@@ -158,7 +165,7 @@ def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) ->
         stack.enter_context(stopped_by_signals(arm))
         log.write(
             "start",
-            **{"task": contract.task, "model": args.model, "contract": digest},
+            **{"task": contract.task, "model": args.model, "contract": checksum(args.policy / FILE_NAME)},
             sha256=contract.models[args.model].files["onnx"]["sha256"],
             **{"robot": args.robot, "time": now.isoformat(timespec="seconds"), "settings": settings, "limits": limits},
             **{"table_height": table, "board_height": board, "guard": arm.notes},
@@ -175,6 +182,13 @@ def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) ->
     print(summary(outcome, strokes))
     assert outcome.stopped is not None
     return _tell_stop(outcome.stopped, log_file)
+
+
+def _keyboard(args: argparse.Namespace, needs_hold: bool) -> Keyboard | None:
+    """Return the keyboard; none where a program without a dead-man key has no terminal, or runs in the background."""
+    if not has_terminal() or (not needs_hold and not is_ours(sys.stdin.fileno())):
+        return None
+    return Keyboard(needs_hold, device=args.hold_device)
 
 
 def _strokes(args: argparse.Namespace, contract: Contract) -> Strokes | None:
@@ -195,10 +209,14 @@ def _strokes(args: argparse.Namespace, contract: Contract) -> Strokes | None:
 
 
 def _check_measured(contract: Contract, strokes: Strokes | None) -> None:
-    """Refuse a policy that needs what nobody measures, before the arm moves."""
-    arm = ArmState(np.zeros(3), np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(3))
+    """Refuse a policy that needs what nobody measures, or could not begin at home, before the arm moves."""
+    home = in_hand(frames(contract.home_joints)[8], np.asarray(contract.tool.point))
+    arm = ArmState(home, np.zeros(3), np.asarray(contract.tool_step.orientation), np.zeros(3))
     memory = {} if strokes is None else {"marks": strokes.now}
-    ObservationBuilder(contract).build(Scene(arm, np.zeros(3), memory=memory))
+    builder = ObservationBuilder(contract)
+    wrong = builder.out_of_range(builder.build(Scene(arm, home, memory=memory)))
+    if wrong:
+        raise UsageError(f"at home the policy would see {', '.join(wrong)} outside the contract's range")
 
 
 def _warn(args: argparse.Namespace) -> None:
@@ -220,7 +238,7 @@ def _warn(args: argparse.Namespace) -> None:
 def _tell_stop(stopped: Stopped, log_file: Path) -> int:
     """Say why the arm does not move any more; returns the exit status."""
     print(f"log: {log_file}")
-    if stopped.is_regular:
+    if stopped.is_regular and stopped.at_rest is not None and not stopped.notes:
         return 0
     rest = (
         "it does not tell whether it is at rest"

@@ -152,6 +152,11 @@ class Contract:
             ContractError: A part is out of place; the message says which, and what would be allowed.
         """
         check_text("text", self.robot, self.task, self.goal, self.wish, *self.features)
+        for name in ("parameters", "versions", "source", "home", "models"):
+            if not isinstance(getattr(self, name), dict):
+                raise ContractError(f"contract: {name} is {getattr(self, name)!r}; it must be an object")
+        if not (self.theta is None or isinstance(self.theta, dict)):
+            raise ContractError(f"contract: theta is {self.theta!r}; it must be an object or null")
         check_range("rate_hz", self.rate_hz, *POLICY_RATE, "Hz")
         check_range("episode_length_s", self.episode_length_s, 1.0 / self.rate_hz, LONGEST_EPISODE, "s")
         for part in (self.controller, self.tool, *self.observation, *self.action, *self.models.values()):
@@ -164,7 +169,7 @@ class Contract:
             raise ContractError(f"contract: each observation needs a name of its own, found {names}")
         self._check_home()
         needed = {KINDS[term.kind].needs for term in self.observation}
-        if "marks" in needed:
+        if "marks" in needed or "marks" in self.parameters:
             check_law(self.parameters.get("marks"))
             for term in self.observation:
                 check_count(f"observation {term.name}: width", term.width, 2 * self.parameters["marks"]["num_marks"])
@@ -174,6 +179,7 @@ class Contract:
             check_vector(f"theta of {name}", [weight], 1)
         if "policy" not in self.models:
             raise ContractError("contract: names no model 'policy'")
+        self._bytes()  # what no JSON in UTF-8 can hold, as NaN in the source, is refused here
 
     def _check_home(self) -> None:
         """Refuse a home that the arm cannot reach, or from which the policy could not begin."""
@@ -228,7 +234,7 @@ class Contract:
             contract.check()
         except ContractError:
             raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ContractError(f"contract is damaged: {type(error).__name__}: {error}") from error
         return contract
 
@@ -242,7 +248,7 @@ class Contract:
         file = folder / FILE_NAME
         try:
             content = file.read_bytes()
-            values = json.loads(content.decode("utf-8"))
+            values = json.loads(content.decode("utf-8"), parse_constant=_no_number, object_pairs_hook=_unique)
         except OSError as error:
             raise ContractError(f"no contract: {file} ({error.strerror})") from error
         except (ValueError, RecursionError) as error:
@@ -257,6 +263,18 @@ class Contract:
 
 
 _ACTIONS = {"tool_step": ToolStep, "gripper": GripperCommand}
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that says something twice: programs differ in which they take."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return found
 
 
 def check_version(values: Any) -> None:

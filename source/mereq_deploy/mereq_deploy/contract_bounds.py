@@ -33,6 +33,9 @@ CONTROLLER_RATE = (50.0, 1000.0)
 LONGEST_EPISODE = 3600.0
 """[s]. Source: ours, as the longest motion of the safety layer."""
 
+MOST_NUMBER = 1e5
+"""Greatest size of any number in a list [any unit]. Source: ours; whatever is larger means something else."""
+
 TOOL_ASIDE, TOOL_AHEAD, TOOL_LENGTH = 0.15, 0.30, 0.15
 """Greatest distance of a tool's points from the hand's z axis, along it, and from each other [m]. Source: ours."""
 
@@ -53,7 +56,7 @@ def check_vector(what: str, values: Any, length: int) -> list[float]:
     if (
         not isinstance(values, (list, tuple))
         or len(values) != length
-        or not all(is_number(value) and math.isfinite(value) for value in values)
+        or not all(is_number(value) and -MOST_NUMBER <= value <= MOST_NUMBER for value in values)
     ):
         raise ContractError(f"contract: {what} must be {length} finite numbers, found {values}")
     return list(values)

@@ -39,6 +39,9 @@ FLANGE_TO_HAND_YAW = -np.pi / 4
 HAND_HALF_WIDTH = 0.102
 """Half of the hand's length along its y axis [m]. Source: mesh of the FR3 description (204 mm)."""
 
+FINGERTIPS = (0.0, 0.0, 0.1034)
+"""In the hand's frame [m]. Source: data sheet of the Franka Hand."""
+
 LINK_RADIUS = 0.09
 """Radius of a ball around a joint's centre that holds the links beside it [m]. Source: meshes of the description."""
 
@@ -110,6 +113,7 @@ def heights(joints: np.ndarray, tool_point: np.ndarray) -> dict[str, float]:
     return {
         "tool": float(in_hand(hand, tool_point)[2]),
         "hand": float(min(end[2] for end in ends)),
+        "fingertips": float(in_hand(hand, np.array(FINGERTIPS))[2]),
         "wrist": float(min(found[5, 2, 3], found[6, 2, 3])) - LINK_RADIUS,
         "elbow": float(found[3, 2, 3]) - LINK_RADIUS,
     }

@@ -53,6 +53,12 @@ class OnnxPolicy:
                 f"model {name} maps {found[0]} to {found[1]} numbers, the contract says {contract.num_obs} to"
                 f" {contract.num_actions}"
             )
+        try:
+            action = self(np.zeros(contract.num_obs, dtype=np.float32))
+        except Exception as error:  # as above
+            raise ContractError(f"model {name} does not run: {_first_line(error)}") from error
+        if action.shape != (contract.num_actions,) or not np.isfinite(np.asarray(action, dtype=float)).all():
+            raise ContractError(f"model {name} answers an observation of zeros with {action}")
 
     def __call__(self, observation: np.ndarray) -> np.ndarray:
         """Return the action for an observation. Shapes: (num_obs,) and (num_actions,)."""

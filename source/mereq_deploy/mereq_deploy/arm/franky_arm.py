@@ -35,7 +35,9 @@ class FrankyArm:
     so that the spring acts where the policy thinks it does.
     """
 
-    def __init__(self, address: str, contract: Contract, limits: SafetyLimits, dry_run: bool = False) -> None:
+    def __init__(
+        self, address: str, contract: Contract, limits: SafetyLimits, dry_run: bool = False, recover: bool = False
+    ) -> None:
         """Connect, and set everything on the arm that an earlier program may have left there.
 
         Args:
@@ -44,6 +46,7 @@ class FrankyArm:
             limits: For the way home, and for the arm's own reflex.
             dry_run: Only read the arm. Its tool is then reckoned from its flange; what it feels may hold the weight of
                 a tool that it does not know.
+            recover: Clear the errors of a reflex first, in which the arm may take no settings.
 
         Raises:
             ArmError: It does not answer, or not in time.
@@ -62,6 +65,8 @@ class FrankyArm:
         self._homing: Homing | None = None
         self._gripper: FrankyGripper | None = None
         self.what_was_set: dict[str, object] = {}
+        if recover:
+            self.recover()
         try:
             if not dry_run:
                 self.what_was_set = set_up(self._robot, contract.tool, limits)
@@ -169,6 +174,17 @@ class FrankyArm:
                 raise ArmError(f"the hand failed: {self._gripper.error}")
             if command.finger_opening is not None:
                 self._gripper.want(command.finger_opening)
+
+    def hold(self) -> None:
+        """Ask for where the arm is now; see :class:`Arm`."""
+        try:
+            state = self._robot.state
+            if self._tracker is not None:
+                self._tracker.set_target(state.O_T_EE)
+            if self._homing is not None:
+                self._homing.hold(np.asarray(state.q))
+        except FAILURES as error:
+            raise ArmError(f"the arm does not hold: {first_line(error)}") from error
 
     def stop(self) -> None:
         """Bring the arm to rest: the spring holds it where it is, then torques fade into damping; see :class:`Arm`.

@@ -77,7 +77,7 @@ def connect(address: str, limits: SafetyLimits) -> franky.Robot:
 
 def tool_in_flange(tool: Tool) -> franky.Affine:
     """Return where the tool's point is, with the axes of the hand, as the flange sees it."""
-    return franky.Affine(list(tool.point), _hand_turn())
+    return franky.Affine([0.0, 0.0, 0.0], _hand_turn()) * franky.Affine(list(tool.point))
 
 
 def _hand_turn() -> list[float]:
@@ -98,8 +98,9 @@ def set_up(robot: franky.Robot, tool: Tool, limits: SafetyLimits) -> dict[str, o
     Raises:
         ArmError: Its state does not show what was set in time.
     """
-    centre = (franky.Affine([0.0, 0.0, 0.0], _hand_turn()) * franky.Affine(list(tool.velocity_point))).translation
-    # An empty hand is a load of 0 kg: what is not sent stays as it was.
+    # An empty hand is a load of 0 kg at no distance: what is not sent stays as it was.
+    held = list(tool.velocity_point) if tool.mass > 0.0 else [0.0, 0.0, 0.0]
+    centre = (franky.Affine([0.0, 0.0, 0.0], _hand_turn()) * franky.Affine(held)).translation
     inertia = np.eye(3) * (POINT_INERTIA if tool.mass > 0.0 else 0.0)
     robot.set_load(tool.mass, centre.tolist(), inertia.flatten().tolist())
     placed = (robot.state.F_T_NE.inverse * tool_in_flange(tool)).matrix
@@ -136,7 +137,7 @@ def _read_back(robot: franky.Robot, mass: float, centre: np.ndarray, placed: np.
         clock = state.time.to_sec()
         shown = {
             "load": abs(state.m_load - mass) < 1e-4,
-            "centre of the load": np.allclose(state.F_x_Cload, centre, atol=1e-4),
+            "centre of the load": mass == 0.0 or np.allclose(state.F_x_Cload, centre, atol=1e-4),
             "tool": np.allclose(state.NE_T_EE.matrix, placed, atol=1e-6),
             "frame of its stiffness": np.allclose(state.EE_T_K.matrix, np.eye(4), atol=1e-6),
         }

@@ -72,6 +72,10 @@ class Arm(Protocol):
         """Follow this now. Only a command of the safety layer gets here."""
         ...
 
+    def hold(self) -> None:
+        """Ask for where the arm is now, at once: what pulls it is let go. :meth:`stop` follows."""
+        ...
+
     def stop(self) -> None:
         """Bring the arm to rest, whatever it does."""
         ...

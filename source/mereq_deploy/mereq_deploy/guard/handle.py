@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import select
 import signal
 import threading
 import time
@@ -88,7 +89,12 @@ class GuardedArm:
             name="guard",
             daemon=True,
         )
-        self._process.start()
+        # Ctrl-C at the terminal reaches a process that starts as well; the guard takes it once it can.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
         self._is_open = threading.Event()
         self._is_open.set()
@@ -98,10 +104,11 @@ class GuardedArm:
             """What a log should know of the guard and of what it set on the arm."""
         except StoppedError as error:
             self.close()
-            raise ArmError(f"the guard did not start within {START_TIMEOUT:g} s") from error
+            raise ArmError(f"the guard did not start: {error}") from error
         except BaseException:
             self.close()
             raise
+        self._send(Alive(time.monotonic()))
         self._signs.start()
 
     @property
@@ -173,7 +180,7 @@ class GuardedArm:
         """Let go of the arm; the guard stops it if it moves."""
         self._is_open.clear()
         if self._signs.is_alive():
-            self._signs.join()
+            self._signs.join(ANSWER_TIMEOUT)
         self._link.close()
         self._process.join(ANSWER_TIMEOUT)
         if self._process.is_alive():
@@ -191,9 +198,11 @@ class GuardedArm:
     def _send(self, order: object) -> None:
         try:
             with self._sending:
-                self._link.send(order)
-        except OSError:
-            pass  # the guard is gone: receiving tells
+                # A guard that reads nothing any more must not hold up this process, which has to end it.
+                if select.select([], [self._link], [], 0.0)[1]:
+                    self._link.send(order)
+        except (OSError, ValueError):
+            pass  # the guard is gone, or the link closed: receiving tells
 
     def _expect_done(self, silence: float) -> dict[str, object]:
         said = self._receive(silence)

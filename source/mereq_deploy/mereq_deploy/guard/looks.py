@@ -21,6 +21,9 @@ MOST_GAP = 0.03
 WATCHDOG = 0.1
 """Time after a look when the system ends a guard that has not looked again [s]."""
 
+CALL_WATCHDOG = 1.0
+"""The same while the client takes its time, in a thread beside which the guard hears on [s]."""
+
 STOP_WATCHDOG = 5.0
 """The same while the arm is being stopped, which waits for the arm [s]."""
 
@@ -62,6 +65,10 @@ class Looks:
 
     def begin(self) -> None:
         """Begin to watch a motion that begins now."""
+        self.gaps = []
+        self._go_on()
+
+    def _go_on(self) -> None:
         self._last = time.monotonic()
         _arm_watchdog(WATCHDOG)
 
@@ -91,9 +98,13 @@ class Looks:
             yield
         finally:
             if self._last is not None:
-                self.begin()
+                self._go_on()
             else:
                 _arm_watchdog(0.0)
+
+    def wait_on(self, timeout: float) -> None:
+        """Allow a wait to go on for as long again [s]."""
+        _arm_watchdog(timeout)
 
     def end(self) -> None:
         """The arm does not move any more."""

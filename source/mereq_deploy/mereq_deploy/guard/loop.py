@@ -11,8 +11,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
@@ -20,23 +21,29 @@ import numpy as np
 
 from ..action import Target
 from ..arm import AT_REST, Arm, ArmError, Snapshot
-from ..contract import Contract
+from ..contract import Contract, ContractError
 from ..safety import CONTROL_RATE_HZ, Measured, SafetyFilter, SafetyLimits, Tare, Violation, check_way_home
 from .exchange import Exchange
 from .links import Links, StopAsked
-from .looks import STOP_WATCHDOG, Looks, LookTimes, become_realtime
+from .looks import CALL_WATCHDOG, STOP_WATCHDOG, Looks, LookTimes, become_realtime
 from .messages import Busy, Done, Follow, GoHome, Refused, Settings, Stop, Stopped
 
 PERIOD = 1.0 / CONTROL_RATE_HZ
 
-REST_TIMEOUT = 1.0
+REST_TIMEOUT = 2.0
 """Time to wait for an arm to be at rest [s]."""
+
+SETTLING_TIME = 1.0
+"""Time in which an arm that was handed over may settle before it is weighed [s]."""
 
 REST_LOOKS = 50
 """Looks at an arm at rest before it moves: a quarter of a second."""
 
 HOME_TOLERANCE = 0.05
 """How far a joint may be from home when the arm has come there [rad]. Dry friction of the simulated arm leaves 0.01."""
+
+CALL_TIMEOUT = 2.0
+"""Time that a call to the client may go on after a stop was asked for [s]."""
 
 ORDER_PERIOD = 0.1
 """How often a guard without orders looks whether it was asked to end [s]."""
@@ -48,7 +55,9 @@ _asked_to_end = threading.Event()
 class Connect(Protocol):
     """Makes the client; a dry run's client writes nothing to the arm."""
 
-    def __call__(self, address: str, contract: Contract, limits: SafetyLimits, dry_run: bool = False) -> Arm:
+    def __call__(
+        self, address: str, contract: Contract, limits: SafetyLimits, dry_run: bool = False, recover: bool = False
+    ) -> Arm:
         """Connect."""
         ...
 
@@ -81,18 +90,20 @@ def guard(
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: _asked_to_end.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     is_realtime = become_realtime()
-    read = Contract.from_dict(contract)
     try:
-        # A client that knows no dry run is still good for motions.
-        arm = connect(address, read, limits, dry_run=True) if settings.dry_run else connect(address, read, limits)
-        if settings.recover:
-            arm.recover()
-    except ArmError as error:
-        link.send(Refused(str(error)))
+        read = Contract.from_dict(contract)
+        # A client that knows neither is still good for motions.
+        special = {name: True for name in ("dry_run", "recover") if getattr(settings, name)}
+        arm = connect(address, read, limits, **special)
+    except (ArmError, ContractError) as error:
+        with contextlib.suppress(OSError):  # whoever started this has gone
+            link.send(Refused(str(error)))
         return
     links = Links(link, keyboard, settings.needs_hold)
-    links.say(Done({"realtime": is_realtime, "set_on_arm": arm.what_was_set}))
+    with contextlib.suppress(OSError):
+        links.say(Done({"realtime": is_realtime, "set_on_arm": arm.what_was_set}))
     # Collecting garbage may take longer than a period.
     gc.collect()
     gc.freeze()
@@ -108,6 +119,8 @@ class Guard:
         self._last: Measured | None = None
         self._looks = Looks()
         self._tare = Tare.none()
+        self._call: threading.Thread | None = None
+        """The client's call that took its time last."""
 
     def serve(self) -> None:
         """Take orders until a motion is over, the other process is gone, or the arm refuses."""
@@ -158,14 +171,24 @@ class Guard:
 
     def _stop(self, reason: str, cause: float, is_regular: bool = False, by_arm: bool = False) -> Stopped:
         commanded, notes = time.monotonic(), []
+        with self._looks.waiting(CALL_WATCHDOG):
+            try:
+                if not self._settings.dry_run:
+                    self._arm.hold()
+            except Exception as error:
+                notes.append(str(error))
+        # Only now: whoever hears that the stop is commanded does not end this process any more.
         self._links.confirm_stop(reason)
         with self._looks.waiting():
             try:
+                if self._call is not None:
+                    self._call.join(CALL_TIMEOUT)  # a motion that it begins is to be stopped as well
                 if not self._settings.dry_run:
                     self._arm.stop()
             except Exception as error:
                 notes.append(str(error))
             at_rest = self._at_rest()
+        self._looks.end()
         looks = LookTimes.of(self._looks.gaps)
         return Stopped(reason, cause, commanded, at_rest, is_regular, by_arm, tuple(notes), self._last, looks)
 
@@ -181,12 +204,47 @@ class Guard:
             time.sleep(PERIOD)
         return None
 
-    @contextlib.contextmanager
-    def _waiting_for_arm(self) -> Iterator[None]:
-        """The client may take its time until the end of the block."""
-        self._links.say(Busy(STOP_WATCHDOG))
-        with self._looks.waiting():
-            yield
+    def _with_arm(self, call: Callable[[], None]) -> None:
+        """Let the client do what takes its time, in a thread, and hear meanwhile.
+
+        Raises:
+            StopAsked: A stop has come; :meth:`_stop` waits for the thread.
+            ArmError: It takes too long.
+        """
+        failures: list[Exception] = []
+
+        def run() -> None:
+            try:
+                call()
+            except Exception as error:
+                failures.append(error)
+
+        self._links.say(Busy(CALL_WATCHDOG))
+        self._call, end = threading.Thread(target=run, daemon=True), time.monotonic() + STOP_WATCHDOG
+        with self._looks.waiting(CALL_WATCHDOG):
+            self._call.start()
+            while self._call.is_alive():
+                self._call.join(PERIOD)
+                self._looks.wait_on(CALL_WATCHDOG)
+                self._hear(time.monotonic())
+                if time.monotonic() > end:
+                    raise ArmError(f"the arm did not answer within {STOP_WATCHDOG:g} s")
+        if failures:
+            raise failures[0]
+
+    def _hear(self, now: float) -> list[object]:
+        """Hear those who take part, and tell that the guard is there; returns targets.
+
+        Raises:
+            StopAsked: A stop has come.
+            Violation: There is no sign of life.
+        """
+        if _asked_to_end.is_set():
+            raise StopAsked(Stop("the guard was asked to end", now))
+        orders = self._links.orders()
+        self._links.check_signs()
+        self._links.beat(now)
+        return orders
 
     def _look(self) -> tuple[Snapshot, float, list[object]]:
         """Look at the arm and at who takes part; returns the arm, less what it feels at rest, the time and targets.
@@ -196,11 +254,7 @@ class Guard:
             Violation: The look before was too long ago, or there is no sign of life.
         """
         now = self._looks.look()
-        if _asked_to_end.is_set():
-            raise StopAsked(Stop("the guard was asked to end", time.monotonic()))
-        orders = self._links.orders()
-        self._links.check_signs()
-        self._links.beat(now)
+        orders = self._hear(now)
         snapshot = self._arm.snapshot()
         self._last = self._tare.applied(snapshot.measured)
         return replace(snapshot, measured=self._last), now, orders
@@ -212,11 +266,18 @@ class Guard:
             Violation: It moves, or feels too much for an arm that touches nothing.
         """
         self._tare = Tare.none()
+        end = time.monotonic() + SETTLING_TIME
+        while np.abs(self._look()[0].measured.joint_speed).max() > AT_REST and time.monotonic() < end:
+            time.sleep(PERIOD)
         readings = []
         for _ in range(REST_LOOKS):
             readings.append(self._look()[0].measured)
             time.sleep(PERIOD)
-        self._tare = Tare.of(readings, self._limits)
+        try:
+            self._tare = Tare.of(readings, self._limits)
+        except Violation:
+            if not self._settings.dry_run:  # whose arm may not know its tool, and does not move
+                raise
 
     def _home(self) -> None:
         self._measure_rest()
@@ -224,16 +285,14 @@ class Guard:
             return
         safety, home = self._safety(), self._contract.home_joints
         assert self._last is not None
-        check_way_home(self._last.joint_position, self._contract, self._limits)
-        with self._waiting_for_arm():
-            self._arm.begin_home(self._settings.speed)
+        check_way_home(self._last.joint_position, self._contract, self._limits, self._settings.board_height)
+        self._with_arm(partial(self._arm.begin_home, self._settings.speed))
         start = time.monotonic()
         # Waiting for the end of the motion takes the period.
         while not self._arm.is_home(PERIOD):
             snapshot, now, _ = self._look()
             safety.watch(snapshot.measured, now - start, is_going_home=True)
-        with self._waiting_for_arm():
-            self._arm.end_home()
+        self._with_arm(self._arm.end_home)
         left = np.abs(self._look()[0].measured.joint_position - home)
         if left.max() > HOME_TOLERANCE:
             raise Violation(
@@ -245,8 +304,7 @@ class Guard:
         self._measure_rest()
         safety = self._safety()
         if not self._settings.dry_run:
-            with self._waiting_for_arm():
-                self._arm.follow(safety.max_step)
+            self._with_arm(partial(self._arm.follow, safety.max_step))
         exchange = Exchange(self._links, self._contract.rate_hz, self._limits.max_policy_time)
         start = due = time.monotonic()
         while True:

@@ -27,6 +27,9 @@ class Settings:
     recover: bool = False
     """Whether errors that an earlier reflex left are cleared first: a person has looked at the arm."""
 
+    board_height: float | None = None
+    """Height of a board's surface, through which the way home must not lead [m]; None where there is no board."""
+
     needs_hold: bool = False
     """Whether the arm moves only while a person holds the dead-man key."""
 

@@ -30,7 +30,7 @@ LOOK_PERIOD = 0.01
 LATE_LOOK = 0.1
 """Time between two looks after which what waits at the terminal is old, and no sign of a held key [s]."""
 
-HOLD_KEY = b" "
+HOLD_KEY, INTERRUPT = b" ", b"\x03"
 
 
 class Watcher:
@@ -108,7 +108,8 @@ class Watcher:
         if not self._needs_hold:
             return
         is_held = self._space.is_held(now) if self.device is None else self.device.is_down
-        if is_held and now - self._said_at >= SIGN_PERIOD:
+        # A guard that is not there yet needs no sign, and what is not read would fill the link.
+        if is_held and self._guard_process is not None and now - self._said_at >= SIGN_PERIOD:
             self._said_at = now
             self._send(self._guard, Held(now))
         if is_held and not self._was_held:
@@ -122,6 +123,9 @@ class Watcher:
         typed = os.read(sys.stdin.fileno(), 1024)
         if not typed:
             self._say_stop("the terminal is gone", now)
+            return False
+        if INTERRUPT in typed:  # from a terminal that sends no signal, since it is not this program's own
+            self._say_stop("interrupted from the keyboard", now)
             return False
         hold = HOLD_KEY if self._needs_hold and self.device is None else b""
         if typed.strip(hold) if hold else typed:
@@ -178,6 +182,8 @@ def main() -> None:
         with taken_over(sys.stdin.fileno()):
             program.send(Watching())
             watcher.run()
+    except DeviceError as error:
+        program.send(StopKey(f"the dead-man key's device cannot be read: {error}", time.monotonic()))
     except (OSError, termios.error) as error:
         program.send(StopKey(f"the keys cannot be watched: {error}", time.monotonic()))
 

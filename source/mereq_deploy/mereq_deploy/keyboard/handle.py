@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from .messages import Held, StopKey, Watching
+from .terminal import is_ours
 
 START_TIMEOUT = 10.0
 """Time that the keyboard's process may take to start [s]."""
@@ -52,7 +53,12 @@ class Keyboard:
         Raises:
             KeyboardError: The keys cannot be watched.
         """
-        self._before = termios.tcgetattr(self._descriptor)
+        if not is_ours(self._descriptor):
+            raise KeyboardError("another program has the terminal: start this in its foreground")
+        try:
+            self._before = termios.tcgetattr(self._descriptor)
+        except termios.error as error:
+            raise KeyboardError(f"the keys cannot be watched: {error}") from error
         self._link, theirs = multiprocessing.Pipe()
         self.guard_link, to_guard = multiprocessing.Pipe()
         """The guard's end of the link to the keyboard's process."""
@@ -96,9 +102,10 @@ class Keyboard:
         except subprocess.TimeoutExpired:  # it hangs, or was frozen
             self._process.kill()
             self._process.wait()
-        with contextlib.suppress(termios.error):  # a terminal that is gone needs nothing back
-            # What was typed for the arm is nothing for the shell.
-            termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, self._before)
+        if is_ours(self._descriptor):  # what a shell got back is the shell's, and would suspend who changes it
+            with contextlib.suppress(termios.error):  # a terminal that is gone needs nothing back
+                # What was typed for the arm is nothing for the shell.
+                termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, self._before)
 
     @property
     def pid(self) -> int:

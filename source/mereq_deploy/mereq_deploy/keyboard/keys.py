@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import stat
 import struct
 import time
 from pathlib import Path
@@ -41,7 +43,11 @@ class RepeatedKey:
 _EVENT = struct.Struct("llHHi")
 """``struct input_event``: seconds, microseconds, type, code, value. Source: linux/input.h."""
 
+_SYNCHRONISATION, _DROPPED = 0, 3
 _KEY_EVENT, _UP, _DOWN = 1, 0, 1
+
+_GRAB = 0x40044590
+"""``EVIOCGRAB``: no other program gets the device's keys, so that a pedal does not type. Source: linux/input.h."""
 
 LATE_EVENT = 0.1
 """Age beyond which a press counts as late [s]."""
@@ -61,12 +67,14 @@ class DeviceKey:
         """Open the device.
 
         Raises:
-            DeviceError: It cannot be opened.
+            DeviceError: It cannot be opened, or is no input device.
         """
         try:
             self.descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            if not stat.S_ISFIFO(os.fstat(self.descriptor).st_mode):  # a pipe, of a program that stands for a device
+                fcntl.ioctl(self.descriptor, _GRAB, 1)
         except OSError as error:
-            raise DeviceError(f"{path}: {error.strerror}") from error
+            raise DeviceError(f"{path}: {error.strerror}; it must be an input device") from error
         self._path = path
         self._down: set[int] = set()
         self._rest = b""
@@ -75,7 +83,7 @@ class DeviceKey:
         """Take all events that are there.
 
         Raises:
-            DeviceError: The device is gone.
+            DeviceError: The device is gone, or events were lost.
         """
         try:
             data = os.read(self.descriptor, 64 * _EVENT.size)
@@ -89,6 +97,8 @@ class DeviceKey:
         whole = len(data) // _EVENT.size * _EVENT.size
         self._rest = data[whole:]
         for seconds, microseconds, kind, code, value in _EVENT.iter_unpack(data[:whole]):
+            if (kind, code) == (_SYNCHRONISATION, _DROPPED):
+                raise DeviceError(f"{self._path}: events were lost, and with them perhaps that the key went up")
             if kind != _KEY_EVENT:
                 continue
             age = time.time() - (seconds + 1e-6 * microseconds)

@@ -20,12 +20,19 @@ VARIABLES = {
     "DTACH": "a terminal multiplexer (dtach)",
     "VSCODE_IPC_HOOK_CLI": "an editor's remote terminal",
     "JPY_PARENT_PID": "a notebook server",
+    "JUPYTER_SERVER_URL": "a notebook server",
+    "XRDP_SESSION": "a remote desktop (xrdp)",
+    "VNCDESKTOP": "a remote desktop (VNC)",
+    "X2GO_SESSION": "a remote desktop (X2Go)",
+    "NXSESSIONID": "a remote desktop (NX)",
 }
 """Variables that such programs leave in the environment, and what to call them."""
 
 PROGRAMS = {
     **dict.fromkeys(("sshd", "sshd-session", "dropbear", "telnetd", "in.telnetd", "rlogind"), "a remote shell"),
-    **dict.fromkeys(("mosh-server", "etserver", "etterminal"), "a remote shell"),
+    **dict.fromkeys(("mosh-server", "etserver", "etterminal", "tailscaled"), "a remote shell"),
+    **dict.fromkeys(("jupyter-lab", "jupyter-server", "jupyter-notebook"), "a notebook server"),
+    **dict.fromkeys(("xrdp-sesman", "Xvnc", "wezterm-mux-ser"), "a remote desktop"),
     **dict.fromkeys(("ttyd", "gotty", "shellinaboxd", "wetty", "code-server"), "a terminal in a browser"),
     **dict.fromkeys(("tmux", "screen", "SCREEN", "zellij", "dtach", "abduco", "byobu"), "a terminal multiplexer"),
 }
@@ -43,6 +50,10 @@ def late_keyboard(environment: Mapping[str, str] | None = None, ancestors: Itera
     for name, what in VARIABLES.items():
         if environment.get(name):
             return what
+    if environment.get("DISPLAY", ":0").partition(":")[0] not in ("", "unix"):
+        return f"a window from another machine (DISPLAY is {environment['DISPLAY']})"
+    if _is_remote_login(environment.get("XDG_SESSION_ID", "")):
+        return "a remote login"
     if environment.get("TERM", "").split("-")[0].split(".")[0] in ("tmux", "screen"):
         return "a terminal multiplexer"
     for program in _ancestors() if ancestors is None else ancestors:
@@ -50,6 +61,14 @@ def late_keyboard(environment: Mapping[str, str] | None = None, ancestors: Itera
         if what is not None:
             return f"{what} ({program})"
     return None
+
+
+def _is_remote_login(session: str) -> bool:
+    """Return whether systemd knows this login session to come from another machine."""
+    try:
+        return "REMOTE=1" in Path("/run/systemd/sessions", Path(session).name).read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return False
 
 
 def _ancestors() -> Iterable[str]:

@@ -11,6 +11,9 @@ import termios
 import tty
 from collections.abc import Iterator
 
+KEYS_WITH_SIGNALS = (termios.VSUSP, termios.VQUIT, termios.VINTR)
+"""Indices of the keys that signal the programs of a terminal."""
+
 
 @contextlib.contextmanager
 def taken_over(descriptor: int) -> Iterator[None]:
@@ -34,20 +37,29 @@ def taken_over(descriptor: int) -> Iterator[None]:
     settings[tty.IFLAG] &= ~(termios.IXON | termios.IXOFF | termios.IXANY)
     settings[tty.LFLAG] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
     disabled = os.fpathconf(descriptor, "PC_VDISABLE").to_bytes(1, "little")
-    for key in (termios.VSUSP, termios.VQUIT):
+    # Ctrl-C of a terminal that is not the program's own would signal nobody: there it is read.
+    for key in (termios.VSUSP, termios.VQUIT) if _has_job_control(descriptor) else KEYS_WITH_SIGNALS:
         settings[tty.CC][key] = disabled
     termios.tcsetattr(descriptor, termios.TCSAFLUSH, settings)
     try:
         yield
     finally:
-        if _is_ours(descriptor):
+        if is_ours(descriptor):
             with contextlib.suppress(termios.error):  # a terminal that is gone needs nothing back
                 termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
 
 
-def _is_ours(descriptor: int) -> bool:
+def is_ours(descriptor: int) -> bool:
     """Return whether no other program, as a shell that got it back, has the terminal in the foreground."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()
     except OSError:  # it is not this program's controlling terminal: no shell has it
         return True
+
+
+def _has_job_control(descriptor: int) -> bool:
+    try:
+        os.tcgetpgrp(descriptor)
+    except OSError:
+        return False
+    return True

@@ -56,9 +56,11 @@ class LogWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the file."""
+        """Close the file; one to which nothing was written goes, so that its name is free."""
         with contextlib.suppress(OSError):  # what could not be written has been told
             self._file.close()
+            if self.path.is_file() and not self.path.stat().st_size:
+                self.path.unlink()
 
 
 class LogReader:

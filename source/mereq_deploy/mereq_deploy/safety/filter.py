@@ -26,7 +26,7 @@ from .monitor import Monitor
 CONTROL_RATE_HZ = 200.0
 """How often the arm is looked at and the reference moves [Hz]."""
 
-TOUCH_FORCE, TOUCH_TIME = 1.0, 0.1
+TOUCH_FORCE, TOUCH_TIME = 3.0, 0.1
 """Upward force from which a tool touches something [N], and how long that counts [s]."""
 
 
@@ -165,8 +165,9 @@ def check_fits(contract: Contract, limits: SafetyLimits) -> None:
     step = contract.tool_step
     low = np.maximum(limits.workspace_low, step.workspace_low)
     high = np.minimum(limits.workspace_high, step.workspace_high)
-    if (low >= high).any():
-        axis = "xyz"[int((low - high).argmax())]
+    outside = np.maximum(low - step.workspace_low, step.workspace_high - high)
+    if outside.max() > limits.workspace_margin or (low >= high).any():
+        axis = "xyz"[int(outside.argmax())]
         raise SafetyError(
             f"safety: the policy's workspace from {step.workspace_low} to {step.workspace_high} is outside of the"
             f" limits', from {list(limits.workspace_low)} to {list(limits.workspace_high)}, along {axis}"

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -40,6 +39,13 @@ OUTER = {
 }
 """What no file may exceed. Cartesian and joint limits and torque: FR3 data sheet. Force and step: ours, what hurts.
 Times: ours, so that a stop is commanded within 0.1 s of its cause."""
+
+
+MOST = 1e4
+"""No limit is larger, in any unit."""
+
+LEAST_JOINT_MARGIN = 0.01
+"""Least distance to a joint's limits [rad]."""
 
 
 class SafetyError(ValueError):
@@ -85,7 +91,7 @@ class SafetyLimits:
         for field in fields(self):
             values = getattr(self, field.name)
             for value in values if isinstance(values, tuple) else (values,):
-                if not isinstance(value, (int, float)) or not math.isfinite(value):
+                if isinstance(value, bool) or not isinstance(value, (int, float)) or not -MOST <= value <= MOST:
                     raise SafetyError(f"safety: {field.name} is {value}; it must be a finite number")
         for name, outer in OUTER.items():
             if not 0.0 < getattr(self, name) <= outer:
@@ -95,6 +101,8 @@ class SafetyLimits:
                 raise SafetyError(
                     f"safety: max_joint_torque of joint {joint} is {torque}; it must be above 0 and at most {outer:g}"
                 )
+        if self.joint_margin < LEAST_JOINT_MARGIN:
+            raise SafetyError(f"safety: joint_margin is {self.joint_margin}; it must be at least {LEAST_JOINT_MARGIN}")
         if not -1.0 <= self.lowest <= 1.2:
             raise SafetyError(f"safety: lowest is {self.lowest}; it must be a height in the arm's reach")
         for low, high in zip(self.workspace_low, self.workspace_high, strict=True):
@@ -112,7 +120,7 @@ class SafetyLimits:
             sections = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise SafetyError(f"safety file cannot be read: {file} ({error.strerror})") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SafetyError(f"safety file is damaged: {file} ({error})") from error
         values: dict[str, Any] = {}
         for section, entries in sections.items():

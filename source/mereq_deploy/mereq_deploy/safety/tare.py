@@ -43,7 +43,7 @@ class Tare:
         Raises:
             Violation: The arm moves, or what it feels is too much or too unsteady to be nothing.
         """
-        speed = float(np.abs([reading.joint_speed for reading in readings]).max())
+        speed = float(np.abs([reading.joint_speed for reading in readings]).mean(axis=0).max())
         if not speed <= AT_REST:  # true for NaN as well
             raise Violation(f"the arm moves at {speed:.3f} rad/s before the motion begins; it must stand")
         forces = np.array([reading.force for reading in readings])

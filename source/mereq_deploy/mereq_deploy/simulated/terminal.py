@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ..keyboard.remote import VARIABLES
+
 PROMPT = "ready> "
 
 
@@ -29,11 +31,7 @@ class Terminal:
         self.descriptor, theirs = pty.openpty()
         shell = shutil.which("bash") or "/bin/bash"
         # Remote shells and multiplexers, in which this may run, are not what is tried here.
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "TMUX", "STY")
-        }
+        environment = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "DISPLAY")}
         self.shell = subprocess.Popen(
             [shell, "--norc", "--noprofile", "-i"],
             preexec_fn=lambda: os.login_tty(theirs),

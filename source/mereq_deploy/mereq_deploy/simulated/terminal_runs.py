@@ -73,14 +73,14 @@ def _suspend_and_let_go(stage: Stage) -> None:
     stage.typist.let_go()
 
 
+def _suspend_the_group(stage: Stage) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(os.getpgid(stage.program), signal.SIGSTOP)
+
+
 def _suspend_everything(stage: Stage) -> None:
     """As a shell does when it is asked to stop a job: every process that is still in the terminal's group."""
     stage.signal(signal.SIGSTOP, stage.program, stage.keyboard)
-
-
-def _close_the_terminal(stage: Stage) -> None:
-    stage.typist.let_go()
-    stage.signal(signal.SIGKILL, stage.terminal.shell.pid)
 
 
 LET_GO = "was let go|has not been held|no sign of life"
@@ -91,6 +91,7 @@ TERMINAL_FAULTS = (
     TerminalFault("program suspended (SIGSTOP), key let go", _suspend_and_let_go),
     TerminalFault("program suspended (SIGTSTP)", lambda s: s.signal(signal.SIGTSTP, s.program)),
     TerminalFault("all of the terminal's processes suspended", _suspend_everything),
+    TerminalFault("the terminal's process group suspended", _suspend_the_group),
     TerminalFault("program killed", lambda s: s.signal(signal.SIGKILL, s.program)),
     TerminalFault("keyboard's process killed", lambda s: s.signal(signal.SIGKILL, s.keyboard), "is gone|been held"),
     TerminalFault("keyboard's process suspended", lambda s: s.signal(signal.SIGSTOP, s.keyboard), "has not been held"),
@@ -104,7 +105,7 @@ TERMINAL_FAULTS = (
     TerminalFault("Ctrl-C", lambda s: s.typist.type(b"\x03"), "interrupted from the keyboard"),
     TerminalFault("another key", lambda s: s.typist.type(b"q"), "a key was pressed"),
     TerminalFault("asked to end (SIGTERM)", lambda s: s.signal(signal.SIGTERM, s.program), "asked to end"),
-    TerminalFault("terminal closed", _close_the_terminal),
+    TerminalFault("terminal closed, key held", lambda s: s.signal(signal.SIGKILL, s.terminal.shell.pid)),
 )
 
 
@@ -134,6 +135,8 @@ def run_at_terminal(fault: TerminalFault, folder: Path, going_home: bool) -> Fin
         _wait_until_moving(place, terminal, going_home)
         time.sleep(MOVES_FOR)
         stage = _stage(terminal, typist)
+        if not (witnessed(place).joint_speed[-20:] > AT_REST).any():
+            raise RuntimeError(f"the arm stands already: {terminal.shown[-2000:]}")
         cause = time.monotonic()
         fault.inject(stage)
         time.sleep(AFTER + fault.to_rest)

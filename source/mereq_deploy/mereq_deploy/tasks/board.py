@@ -11,10 +11,14 @@ from dataclasses import replace
 import numpy as np
 
 from ..contract import Contract
+from ..fr3 import frames, in_hand
 from ..state import MissingStateError
 
 MOST_SHIFT = 0.1
 """How much higher or lower than in training a board may be [m]: the arm's gains act alike there."""
+
+HOME_CLEARANCE = 0.02
+"""Least distance of the tool from the board at home [m]: a spring leads it there, and sags by up to 1 cm."""
 
 LEAST_LENGTH, MOST_LENGTH = 0.5, 1.5
 """Length of a stroke, as a share of the shortest and the longest in training."""
@@ -62,6 +66,24 @@ def on_board(contract: Contract, height: float) -> Contract:
         step, workspace_low=_raised(step.workspace_low, shift), workspace_high=_raised(step.workspace_high, shift)
     )
     return replace(contract, observation=observation, action=[raised, *contract.action[1:]])
+
+
+def check_home_above(contract: Contract, height: float) -> None:
+    """Refuse a board into which the arm would go home.
+
+    Args:
+        contract: Home, and the tool.
+        height: Of the board's surface above the arm's base [m].
+
+    Raises:
+        PlaceError: The tool would touch it, or nearly.
+    """
+    home = float(in_hand(frames(contract.home_joints)[8], np.asarray(contract.tool.point))[2])
+    if home < height + HOME_CLEARANCE:
+        raise PlaceError(
+            f"at home the tool is {home:.3f} m high, and the board's surface {height:g} m: at least {HOME_CLEARANCE} m"
+            " between them is needed; put the board lower"
+        )
 
 
 def _raised(place: list[float], shift: float) -> list[float]:

@@ -112,8 +112,8 @@ class Marks:
         """
         try:
             with warnings.catch_warnings(action="ignore"):  # an empty file is told by its shape
-                return np.loadtxt(file, delimiter=",", ndmin=2, encoding="utf-8")
-        except (OSError, ValueError) as error:
+                return np.loadtxt(file, delimiter=",", ndmin=2, encoding="utf-8-sig")
+        except (EOFError, OSError, ValueError) as error:
             raise MissingStateError(f"marks cannot be read: {file} ({error})") from error
 
     @staticmethod
