@@ -37,6 +37,10 @@ def exported(arm_export: Path) -> Path:
     return arm_export
 
 
+def command_line(exported: Path, robot: str, *options: str) -> list[str]:
+    return [sys.executable, "-m", "mereq_deploy", "--policy", str(exported), "--robot", robot, *options]
+
+
 def test_a_simulated_arm_is_led_and_its_log_replayed(exported, tmp_path, capsys):
     log_file = tmp_path / "log.jsonl"
     arguments = ["--policy", str(exported)]
@@ -96,7 +100,7 @@ def test_a_program_that_is_asked_to_end_at_any_moment_leaves_a_log_with_an_end(e
     told = re.compile("interrupted|asked to end")
     for delay in (0.0, 0.3, 0.8, 1.6):
         log_file = tmp_path / f"{delay}.jsonl"
-        command = [sys.executable, "-m", "mereq_deploy", "--policy", str(exported), "--robot", "simulated"]
+        command = command_line(exported, "simulated")
         program = subprocess.Popen([*command, "--log", str(log_file)], stderr=subprocess.PIPE, text=True)
         while not log_file.exists() or not log_file.read_text().count("\n"):
             assert program.poll() is None
@@ -130,7 +134,7 @@ def test_a_full_disk_stops_the_arm_and_says_so(exported, tmp_path, capsys):
 
 def test_a_disk_that_is_full_in_motion_stops_the_arm_and_says_so(exported, tmp_path):
     """A limit of the size of files acts as a disk that is full after 40,000 bytes of log."""
-    command = [sys.executable, "-m", "mereq_deploy", "--policy", str(exported), "--robot", "simulated"]
+    command = command_line(exported, "simulated")
     log_file = tmp_path / "log.jsonl"
     done = subprocess.run(
         [*command, "--log", str(log_file)],
@@ -173,17 +177,7 @@ def test_what_cannot_be_is_told_in_one_line(exported, tmp_path, capsys, monkeypa
 
 def test_a_program_in_the_background_leads_a_simulated_arm_and_lets_the_terminal_alone(exported):
     with Terminal() as terminal:
-        command = [
-            sys.executable,
-            "-m",
-            "mereq_deploy",
-            "--policy",
-            str(exported),
-            "--robot",
-            "simulated",
-            "--seconds",
-            "2",
-        ]
+        command = command_line(exported, "simulated", "--seconds", "2")
         terminal.type((shlex.join(command) + " &\n").encode())
         time.sleep(3.0)
         terminal.type(b"q\n")  # the shell's, not a key that stops the arm
@@ -192,20 +186,24 @@ def test_a_program_in_the_background_leads_a_simulated_arm_and_lets_the_terminal
         assert terminal.wait_for("\nisig", 30.0), terminal.shown
 
 
+def test_an_output_that_is_not_read_any_more_stops_the_arm(exported, tmp_path):
+    """As with `| head -1`."""
+    log_file = tmp_path / "log.jsonl"
+    command = command_line(exported, "simulated", "--log", str(log_file))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None and program.stderr is not None
+        program.stdout.readline()
+        program.stdout.close()
+        said = program.stderr.read()
+    assert program.returncode == STOPPED and "is not read any more" in said and "Traceback" not in said
+    end = LogReader(log_file).end
+    assert end is not None and "BrokenPipeError" in end["stopped"]["reason"]
+
+
 @pytest.mark.parametrize("way", ["end", "kill"])
 def test_the_terminal_is_as_before_after_a_program_at_a_shell(exported, way):
     with Terminal() as terminal:
-        command = [
-            sys.executable,
-            "-m",
-            "mereq_deploy",
-            "--policy",
-            str(exported),
-            "--robot",
-            "simulated",
-            "--seconds",
-            "3",
-        ]
+        command = command_line(exported, "simulated", "--seconds", "3")
         terminal.type(b"stty -a > /dev/null; stty\n")
         terminal.run(command)
         assert terminal.wait_for(" 0 s  tool at", 60.0), terminal.shown
@@ -231,16 +229,7 @@ def test_a_question_without_an_answer_is_a_no(exported):
 def test_a_remote_shell_is_refused(exported):
     """In a real terminal: a key that was let go may count as held where characters come late."""
     with Terminal() as terminal:
-        command = [
-            sys.executable,
-            "-m",
-            "mereq_deploy",
-            "--policy",
-            str(exported),
-            "--robot",
-            "simulated",
-            "--dead-man",
-        ]
+        command = command_line(exported, "simulated", "--dead-man")
         terminal.type(b"export SSH_CONNECTION=1\n")
         terminal.run(command)
         assert terminal.exit_status(60.0) == 2

@@ -93,6 +93,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the arm has been stopped
+        with contextlib.suppress(OSError):
+            print("error: what this program prints is not read any more", file=sys.stderr)
+        sys.stdout = None  # nothing is left to be flushed at the end
+        return STOPPED
 
 
 def _replay(file: Path, policy: OnnxPolicy, contract: Contract) -> int:

@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,15 +123,7 @@ def run_at_terminal(fault: TerminalFault, folder: Path, going_home: bool) -> Fin
     Raises:
         RuntimeError: The arm does not begin to move.
     """
-    contract = Contract.load(folder)
-    start = dict(contract.home)
-    if going_home:
-        start["fr3_joint1"] += AWAY_FROM_HOME
-    with contextlib.ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        robot = stack.enter_context(simulated_robot(start, place / WITNESS))
-        terminal = stack.enter_context(Terminal())
-        typist = stack.enter_context(_start(terminal, robot, folder, contract, place))
+    with _program(folder, going_home) as (place, terminal, typist):
         _wait_until_moving(place, terminal, going_home)
         time.sleep(MOVES_FOR)
         stage = _stage(terminal, typist)
@@ -149,7 +141,21 @@ def run_at_terminal(fault: TerminalFault, folder: Path, going_home: bool) -> Fin
 
 
 @contextlib.contextmanager
-def _start(terminal: Terminal, robot: SimulatedRobot, folder: Path, contract: Contract, place: Path):
+def _program(folder: Path, going_home: bool) -> Iterator[tuple[Path, Terminal, Typist]]:
+    """A simulated arm, and the program at a terminal in which somebody holds the space bar."""
+    contract = Contract.load(folder)
+    start = dict(contract.home)
+    if going_home:
+        start["fr3_joint1"] += AWAY_FROM_HOME
+    with contextlib.ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        robot = stack.enter_context(simulated_robot(start, place / WITNESS))
+        terminal = stack.enter_context(Terminal())
+        _start(terminal, robot, folder, contract, place)
+        yield place, terminal, stack.enter_context(Typist(terminal.descriptor))
+
+
+def _start(terminal: Terminal, robot: SimulatedRobot, folder: Path, contract: Contract, place: Path) -> None:
     command = [sys.executable, "-m", "mereq_deploy", "--policy", str(folder), "--robot", robot.address, "--speed", "1"]
     command += ["--seconds", "30", "--log", str(place / "log.jsonl")]
     if "marks" in contract.parameters:
@@ -162,8 +168,6 @@ def _start(terminal: Terminal, robot: SimulatedRobot, folder: Path, contract: Co
     terminal.type(b"y\n")
     if not terminal.wait_for("Hold the space bar", START_TIMEOUT):
         raise RuntimeError(f"the program does not begin: {terminal.shown}")
-    with Typist(terminal.descriptor) as typist:
-        yield typist
 
 
 def _wait_until_moving(place: Path, terminal: Terminal, going_home: bool) -> None:
@@ -208,14 +212,7 @@ def run_tap(folder: Path) -> Finding:
     Args:
         folder: Of an export.
     """
-    contract = Contract.load(folder)
-    start = dict(contract.home)
-    start["fr3_joint1"] += AWAY_FROM_HOME
-    with contextlib.ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        robot = stack.enter_context(simulated_robot(start, place / WITNESS))
-        terminal = stack.enter_context(Terminal())
-        typist = stack.enter_context(_start(terminal, robot, folder, contract, place))
+    with _program(folder, going_home=True) as (place, terminal, typist):
         typist.let_go()  # one character was typed, or two
         time.sleep(2.0)
         terminal.type(b" ")
