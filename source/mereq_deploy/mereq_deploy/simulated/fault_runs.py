@@ -37,7 +37,7 @@ from .faults import BEFORE, Fault, FaultyPolicy, Scene, Witnessed
 from .process import simulated_robot
 from .typist import Typist
 
-AFTER = 1.0
+AFTER = 0.8
 """Time for which the witness watches on [s]."""
 
 TWITCH = 0.003

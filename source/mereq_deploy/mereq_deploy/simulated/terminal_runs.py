@@ -32,7 +32,7 @@ from .typist import Typist
 START_TIMEOUT = 60.0
 """Time that the program may take until the arm moves [s]."""
 
-MOVES_FOR = 1.0
+MOVES_FOR = 0.6
 """Time for which the arm moves before something fails [s]."""
 
 
@@ -131,7 +131,7 @@ def run_at_terminal(fault: TerminalFault, folder: Path, going_home: bool) -> Fin
             raise RuntimeError(f"the arm stands already: {terminal.shown[-2000:]}")
         cause = time.monotonic()
         fault.inject(stage)
-        time.sleep(AFTER + fault.to_rest)
+        time.sleep(AFTER)
         seen = witnessed(place)
         rest = rest_after(cause, seen)
         stage.signal(signal.SIGCONT, stage.program, stage.keyboard)  # it may tell now what it knows
