@@ -79,6 +79,10 @@ class Links:
             self._keyboard = None
             raise StopAsked(Stop("the process that watches the keys is gone", time.monotonic())) from None
 
+    def begin_motion(self) -> None:
+        """Demand signs of life from now on."""
+        self._signs.begin()
+
     def check_signs(self) -> None:
         """Look whether everything that takes part in a motion gives a sign of life.
 

@@ -155,6 +155,7 @@ class Guard:
     def _moving(self, motion: Callable[[], None]) -> Stopped | None:
         """Run a motion; whatever ends it early brings the arm to rest."""
         self._looks.begin()
+        self._links.begin_motion()
         try:
             motion()
         except StopAsked as asked:

@@ -20,12 +20,16 @@ class SignsOfLife:
 
     def __init__(self, needs_hold: bool) -> None:
         """Begin without any sign."""
-        self._last: dict[str, float | None] = {POLICY: None, **({HOLD: None} if needs_hold else {})}
+        self._last = dict.fromkeys((POLICY, HOLD) if needs_hold else (POLICY,), 0.0)
+        self._since = time.monotonic()
+
+    def begin(self) -> None:
+        """Begin a motion: the first sign may be on its way, for as long as a sign counts."""
+        self._since = time.monotonic()
 
     def note(self, who: str, given: float) -> None:
         """Take a sign that was given at a time [s]."""
-        last = self._last.get(who)
-        self._last[who] = given if last is None else max(last, given)
+        self._last[who] = max(self._last.get(who, 0.0), given)
 
     def check(self) -> None:
         """Look whether all are there.
@@ -35,7 +39,7 @@ class SignsOfLife:
         """
         now = time.monotonic()
         for who, last in self._last.items():
-            if last is None:
-                raise Violation(f"{who} yet")
-            if now - last > SIGN_TIMEOUT:
-                raise Violation(f"{who} for {now - last:.2f} s, at most {SIGN_TIMEOUT} s are allowed")
+            # A motion begins with a quarter of a second in which the arm is only looked at.
+            age = now - max(last, self._since)
+            if age > SIGN_TIMEOUT:
+                raise Violation(f"{who} for {age:.2f} s, at most {SIGN_TIMEOUT} s are allowed")
