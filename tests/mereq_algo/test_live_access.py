@@ -110,6 +110,7 @@ def test_the_browser_forgets_the_link(stand, browser: Browser):
     page.locator("#person").fill("Ada")
     page.keyboard.press("Enter")
     stand.begin(episodes=1)
+    expect(page.locator("#banner")).to_have_text("the robot is in control")
     page.keyboard.down("Space")
     control_of(stand, lambda control: control.engaged)
     assert token not in page.url and page.evaluate("document.cookie") == ""

@@ -38,6 +38,7 @@ def test_a_run_is_exported_with_its_contract_and_replaced_on_request(run_folder,
     assert sorted(contract.models) == ["policy", "prior", "sampler"]
     assert {file.name for file in output.iterdir()} == {
         "contract.json",
+        "contract.sha256",
         *(f"{name}.{form}" for name in contract.models for form in ("onnx", "pt")),
     }
     observation = np.zeros(contract.num_obs, dtype=np.float32)
