@@ -25,7 +25,7 @@ from ..contract import Contract, ContractError
 from ..safety import CONTROL_RATE_HZ, Measured, SafetyFilter, SafetyLimits, Tare, Violation, check_way_home
 from .exchange import Exchange
 from .links import Links, StopAsked
-from .looks import CALL_WATCHDOG, STOP_WATCHDOG, Looks, LookTimes, become_realtime
+from .looks import CALL_WATCHDOG, STOP_WATCHDOG, Looks, LookTimes
 from .messages import Busy, Done, Follow, GoHome, Refused, Settings, Stop, Stopped
 
 PERIOD = 1.0 / CONTROL_RATE_HZ
@@ -91,7 +91,7 @@ def guard(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: _asked_to_end.set())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    is_realtime = become_realtime()
+    is_realtime = False
     try:
         read = Contract.from_dict(contract)
         # A client that knows neither is still good for motions.
