@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
 from dataclasses import dataclass
@@ -26,9 +25,6 @@ CALL_WATCHDOG = 1.0
 
 STOP_WATCHDOG = 5.0
 """The same while the arm is being stopped, which waits for the arm [s]."""
-
-PRIORITY = 20
-"""Of the guard among realtime processes, where the system allows it; threads of the kernel itself have 50."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +110,3 @@ class Looks:
 
 def _arm_watchdog(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
-def become_realtime() -> bool:
-    """Ask the system to run this process, and threads that it starts, before others; returns whether it does."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
-    except (OSError, AttributeError):
-        return False
-    return True

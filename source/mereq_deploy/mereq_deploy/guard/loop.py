@@ -91,7 +91,6 @@ def guard(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: _asked_to_end.set())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    is_realtime = False
     try:
         read = Contract.from_dict(contract)
         # A client that knows neither is still good for motions.
@@ -103,7 +102,7 @@ def guard(
         return
     links = Links(link, keyboard, settings.needs_hold)
     with contextlib.suppress(OSError):
-        links.say(Done({"realtime": is_realtime, "set_on_arm": arm.what_was_set}))
+        links.say(Done({"set_on_arm": arm.what_was_set}))
     # Collecting garbage may take longer than a period.
     gc.collect()
     gc.freeze()
