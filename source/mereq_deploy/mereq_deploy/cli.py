@@ -45,7 +45,6 @@ from .arguments import (
 )
 from .arm import ArmError, FrankyArm
 from .contract import FILE_NAME, Contract, ContractError, checksum
-from .fr3 import frames, in_hand
 from .guard import GuardedArm
 from .guard.messages import Settings, Stopped
 from .keyboard.handle import Keyboard, KeyboardError
@@ -215,7 +214,7 @@ def _strokes(args: argparse.Namespace, contract: Contract) -> Strokes | None:
 
 def _check_measured(contract: Contract, strokes: Strokes | None) -> None:
     """Refuse a policy that needs what nobody measures, or could not begin at home, before the arm moves."""
-    home = in_hand(frames(contract.home_joints)[8], np.asarray(contract.tool.point))
+    home = contract.home_tool
     arm = ArmState(home, np.zeros(3), np.asarray(contract.tool_step.orientation), np.zeros(3))
     memory = {} if strokes is None else {"marks": strokes.now}
     builder = ObservationBuilder(contract)

@@ -129,6 +129,11 @@ class Contract:
         return np.array([self.home[name] for name in JOINT_NAMES])
 
     @property
+    def home_tool(self) -> np.ndarray:
+        """Where the tool's point is at home, along the axes of the base [m]. Shape: (3,)."""
+        return in_hand(frames(self.home_joints)[8], np.asarray(self.tool.point))
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the contract's bytes, in hexadecimal."""
         return hashlib.sha256(self._bytes()).hexdigest()
@@ -196,8 +201,7 @@ class Contract:
             check_range(f"home: {name}", self.home[name], low, high, "rad")
         for name in FINGERS:
             check_range(f"home: {name}", self.home.get(name, 0.0), 0.0, MOST_FINGER, "m")
-        step, hand = self.tool_step, frames(self.home_joints)[8]
-        place = in_hand(hand, np.asarray(self.tool.point))
+        step, hand, place = self.tool_step, frames(self.home_joints)[8], self.home_tool
         outside = np.maximum(np.asarray(step.workspace_low) - place, place - np.asarray(step.workspace_high))
         if outside.max() > HOME_MARGIN:
             raise ContractError(

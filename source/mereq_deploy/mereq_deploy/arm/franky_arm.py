@@ -222,7 +222,7 @@ class FrankyArm:
             time.sleep(0.005)
 
     def recover(self) -> None:
-        """Clear the errors of a reflex; see :class:`Arm`."""
+        """Clear the errors of a reflex; a person has looked at the arm before."""
         try:
             self._robot.recover_from_errors()
         except FAILURES as error:

@@ -79,7 +79,3 @@ class Arm(Protocol):
     def stop(self) -> None:
         """Bring the arm to rest, whatever it does."""
         ...
-
-    def recover(self) -> None:
-        """Clear the errors of a reflex; a person has looked at the arm before."""
-        ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +88,7 @@ class Looks:
         return now
 
     @contextlib.contextmanager
-    def waiting(self, timeout: float = STOP_WATCHDOG):
+    def waiting(self, timeout: float = STOP_WATCHDOG) -> Iterator[None]:
         """Allow the client to take its time until the end of the block [s]."""
         _arm_watchdog(timeout)
         try:

@@ -20,7 +20,7 @@ class SignsOfLife:
 
     def __init__(self, needs_hold: bool) -> None:
         """Begin without any sign."""
-        self._last = dict.fromkeys((POLICY, HOLD) if needs_hold else (POLICY,), 0.0)
+        self._last: dict[str, float] = dict.fromkeys((POLICY, HOLD) if needs_hold else (POLICY,), 0.0)
         self._since = time.monotonic()
 
     def begin(self) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..action import Target
 from ..contract import Contract
-from ..fr3 import MOST_OPEN, frames, in_hand
+from ..fr3 import MOST_OPEN
 from ..state import conjugate, multiply
 from .limits import SafetyError, SafetyLimits
 from .measured import Measured, Violation
@@ -172,7 +172,7 @@ def check_fits(contract: Contract, limits: SafetyLimits) -> None:
             f"safety: the policy's workspace from {step.workspace_low} to {step.workspace_high} is outside of the"
             f" limits', from {list(limits.workspace_low)} to {list(limits.workspace_high)}, along {axis}"
         )
-    place = in_hand(frames(contract.home_joints)[8], np.asarray(contract.tool.point))
+    place = contract.home_tool
     outside = np.maximum(low - place, place - high).max()
     if outside > limits.workspace_margin or place[2] < limits.lowest:
         raise SafetyError(

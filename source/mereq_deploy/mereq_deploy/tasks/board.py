@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 
 from ..contract import Contract
-from ..fr3 import frames, in_hand
 from ..state import MissingStateError
 
 MOST_SHIFT = 0.1
@@ -78,7 +77,7 @@ def check_home_above(contract: Contract, height: float) -> None:
     Raises:
         PlaceError: The tool would touch it, or nearly.
     """
-    home = float(in_hand(frames(contract.home_joints)[8], np.asarray(contract.tool.point))[2])
+    home = float(contract.home_tool[2])
     if home < height + HOME_CLEARANCE:
         raise PlaceError(
             f"at home the tool is {home:.3f} m high, and the board's surface {height:g} m: at least {HOME_CLEARANCE} m"
