@@ -16,6 +16,7 @@ import pytest
 from mereq_deploy.action import Target
 from mereq_deploy.arm import ArmError, FrankyArm
 from mereq_deploy.arm.franky_gripper import FrankyGripper
+from mereq_deploy.arm.franky_setup import connect
 from mereq_deploy.contract import Contract
 from mereq_deploy.fr3 import JOINT_HIGH, JOINT_LOW, frames, in_hand
 from mereq_deploy.safety import Measured, SafetyFilter, SafetyLimits
@@ -91,7 +92,7 @@ def test_the_first_reading_is_that_of_the_tool(controller, arm_contract):
 
 
 def reported(address: str) -> franky.RobotState:
-    return franky.Robot(address, realtime_config=franky.RealtimeConfig.Ignore).state
+    return connect(address, LIMITS).state
 
 
 def test_what_an_earlier_run_set_on_the_arm_does_not_stay(controller, arm_contract):
@@ -100,7 +101,7 @@ def test_what_an_earlier_run_set_on_the_arm_does_not_stay(controller, arm_contra
     arm = FrankyArm(controller, heavy, LIMITS)
     assert arm.what_was_set["load_kg"] == pytest.approx(1.5)
     del arm
-    robot = franky.Robot(controller, realtime_config=franky.RealtimeConfig.Ignore)
+    robot = connect(controller, LIMITS)  # in a thread: it gives the one that it runs in realtime priority
     robot.set_k([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0.1, 1])
     del robot
     empty = replace(arm_contract, tool=replace(arm_contract.tool, mass=0.0))
@@ -128,7 +129,7 @@ def test_a_dry_run_sets_nothing_and_sees_its_own_tool(controller, arm_contract):
 
 
 def test_links_and_hand_are_where_the_arms_own_model_has_them(controller):
-    robot = franky.Robot(controller, realtime_config=franky.RealtimeConfig.Ignore)
+    robot = connect(controller, LIMITS)  # in a thread: it gives the one that it runs in realtime priority
     model, rng = robot.model, np.random.default_rng(0)
     names = [*(f"Joint{i}" for i in range(1, 8)), "Flange"]
     for joints in rng.uniform(JOINT_LOW, JOINT_HIGH, (20, 7)):
