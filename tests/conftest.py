@@ -55,6 +55,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.get_closest_marker("sim") is None)
 
 
+@pytest.fixture(autouse=True)
+def _ordinary_priority() -> Iterator[None]:
+    """Fails a test that leaves its process with realtime priority: what later tests start would inherit it.
+
+    The constructor of franky.Robot gives it to the thread that calls it.
+    """
+    yield
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER, "this test left the main thread with realtime priority"
+
+
 def keeps_time(item: pytest.Item | None) -> bool:
     return item is not None and item.get_closest_marker("realtime") is not None
 
