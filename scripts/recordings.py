@@ -43,8 +43,8 @@ def main() -> None:
     from mereq_algo.recording import gather
 
     found = gather(args.places, args.skip_damaged)
-    if found.skipped:
-        warn(f"left out: {found.skipped}")
+    for reason in found.left_out:
+        warn(f"left out: {reason}")
     console = PlainConsole(highlight=False)
     if args.command == "export":
         export(args, [episode for _, episode in found.episodes], console)

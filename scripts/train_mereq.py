@@ -66,7 +66,7 @@ def read_recordings(args: argparse.Namespace, overrides: list[str]) -> list[Reco
     places = (place for place in args.from_recordings if str(place) not in settings)
     found = gather(places, args.skip_damaged)
     episodes = [episode for _, episode in found.episodes]
-    for note in ([f"left out: {found.skipped}"] if found.skipped else []) + notes_on(episodes):
+    for note in [f"left out: {reason}" for reason in found.left_out] + notes_on(episodes):
         warn(note)
     return episodes
 

@@ -99,7 +99,7 @@ def _damage(file: Path, mark: bytes, offset: int, change: Callable[[int], int]) 
 
 
 def write(folder: Path, *names: str, **info: Any) -> list[Path]:
-    """Files of an episode each."""
+    """Files of an episode each, no two of one name alike."""
     for name in names:
-        write_episode(folder / name, episode(**info))
+        write_episode(folder / name, episode(**{"recorded_at": name, **info}))
     return [folder / name for name in names]

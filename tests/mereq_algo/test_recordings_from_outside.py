@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -197,7 +198,7 @@ def test_all_damaged_files_are_named_and_can_be_skipped(tmp_path):
         assert part in str(error.value)
     found = gather([tmp_path], skip_damaged=True)
     assert [file.name for file, _ in found.episodes] == ["episode_0.hdf5", "episode_3.hdf5"]
-    assert str(second) in found.skipped and str(third) in found.skipped
+    assert str(second) in found.left_out[0] and str(third) in found.left_out[0]
     with pytest.raises(RecordingError, match="2 of 2"):
         gather([second, third], skip_damaged=True)
 
@@ -212,6 +213,18 @@ def test_recordings_count_once_however_they_are_named(tmp_path, monkeypatch):
     names = (run, Path("run"), Path("./run/../run"), Path("link"), Path("file.hdf5"), Path("hard.hdf5"), tmp_path)
     assert [file.name for file in find_recordings(names)] == ["episode_001.hdf5", "episode_002.hdf5"]
     assert len(gather(names).episodes) == 2
+
+
+def test_copies_of_recordings_count_once_and_are_named(tmp_path):
+    """A folder that was copied with cp -r beside the run that it came from."""
+    first, second = write(tmp_path / "run", "episode_001.hdf5", "episode_002.hdf5")
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    damaged = tmp_path / "copy" / "episode_003.hdf5"
+    damaged.write_bytes(first.read_bytes()[:-1] + b"?")  # of the same size, and no copy
+    found = gather([tmp_path / "run", tmp_path / "copy"], skip_damaged=True)
+    assert [file for file, _ in found.episodes][:2] == [first, second]
+    copies = found.left_out[-1]
+    assert copies.count(" is a copy of ") == 2 and str(tmp_path / "copy" / "episode_001.hdf5") in copies
 
 
 def test_links_to_runs_are_followed_and_no_further(tmp_path):

@@ -207,7 +207,7 @@ def test_the_terminal_is_as_before_after_a_program_at_a_shell(exported, way):
         terminal.run(command)
         assert terminal.wait_for(" 0 s  tool at", 60.0), terminal.shown
         if way == "kill":
-            (program,) = (p for p in descendants(terminal.shell.pid) if "-m mereq_deploy --policy" in command_of(p))
+            (program,) = (p for p in descendants(terminal.shell_pid) if "-m mereq_deploy --policy" in command_of(p))
             os.kill(program, signal.SIGKILL)
         time.sleep(0.2 if way == "kill" else 5.0)
         terminal.type(b"stty -a | tr ' ;' '\\n\\n' | grep -xc -e icanon -e echo -e isig -e ixon -e iexten\n")
@@ -233,6 +233,26 @@ def test_a_remote_shell_is_refused(exported):
         terminal.run(command)
         assert terminal.exit_status(60.0) == 2
         assert "keys may come late" in " ".join(terminal.shown.split())
+
+
+UNDER_TMUX = """
+import sys
+from pathlib import Path
+from mereq_deploy.simulated.terminal import Terminal
+Path("/proc/self/comm").write_text("tmux")
+ask = "from mereq_deploy.keyboard.remote import late_keyboard as late; print('asked:', late())"
+with Terminal() as terminal:
+    terminal.run([sys.executable, "-c", ask])
+    terminal.wait_for("\\nasked:", 30.0)
+    terminal.exit_status(30.0)
+    print(terminal.shown)
+"""
+
+
+def test_a_shell_of_a_test_has_no_multiplexer_among_its_ancestors():
+    """Who runs the tests in tmux or over ssh sees what the others see."""
+    shown = subprocess.run([sys.executable, "-c", UNDER_TMUX], capture_output=True, text=True, timeout=100, check=True)
+    assert "\nasked: None" in shown.stdout.replace("\r", "")
 
 
 @pytest.mark.parametrize("damage", ["cut", "no start", "other shape", "no object", "deep", "no reading"])

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .episode import RecordedEpisode, RecordingError
@@ -27,12 +29,12 @@ class Recordings:
     episodes: list[tuple[Path, RecordedEpisode]]
     """Each with its file."""
 
-    skipped: str = ""
-    """Which files could not be read, in a sentence; empty where all could."""
+    left_out: list[str] = field(default_factory=list)
+    """Which files were left out and why, a sentence a reason."""
 
 
 def gather(places: Iterable[Path], skip_damaged: bool = False) -> Recordings:
-    """Find and read recordings.
+    """Find and read recordings. Copies of a file, bit for bit, count once.
 
     Args:
         places: Files, and folders to look through.
@@ -41,10 +43,10 @@ def gather(places: Iterable[Path], skip_damaged: bool = False) -> Recordings:
     Raises:
         RecordingError: A place is missing or holds none, or recordings cannot be read: all of them are named.
     """
-    files = find_recordings(places)
+    files, left_out = _without_copies(find_recordings(places))
     episodes, damaged = read_recordings(files)
     if not damaged:
-        return Recordings(episodes)
+        return Recordings(episodes, left_out)
     reasons = "; ".join(map(str, damaged[:_MOST_NAMED]))
     if len(damaged) > _MOST_NAMED:
         reasons += f"; and {len(damaged) - _MOST_NAMED} more"
@@ -55,7 +57,7 @@ def gather(places: Iterable[Path], skip_damaged: bool = False) -> Recordings:
         raise RecordingError(f"{told}; --skip-damaged goes on without them")
     if not episodes:
         raise RecordingError(told)
-    return Recordings(episodes, told)
+    return Recordings(episodes, [told, *left_out])
 
 
 def find_recordings(places: Iterable[Path]) -> list[Path]:
@@ -82,6 +84,30 @@ def find_recordings(places: Iterable[Path]) -> list[Path]:
         for identity, file in zip(identities, files, strict=True):
             found.setdefault(identity, file)
     return list(found.values())
+
+
+def _without_copies(files: list[Path]) -> tuple[list[Path], list[str]]:
+    """Return files without copies of earlier ones, bit for bit, and a sentence about the copies if there are any."""
+    of_size = Counter(file.stat().st_size for file in files)
+    kept: dict[bytes | Path, Path] = {}
+    copies: list[str] = []
+    for file in files:
+        identity = _digest(file) if of_size[file.stat().st_size] > 1 else file
+        first = kept.setdefault(identity, file)
+        if first is not file:
+            copies.append(f"{file} is a copy of {first}")
+    if len(copies) > _MOST_NAMED:
+        copies[_MOST_NAMED:] = [f"and {len(copies) - _MOST_NAMED} more"]
+    return list(kept.values()), ["; ".join(copies)] if copies else []
+
+
+def _digest(file: Path) -> bytes | Path:
+    """Return the digest of a file's bytes; the file itself if it cannot be read, which its reader then says."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").digest()
+    except OSError:
+        return file
 
 
 def in_order(files: Iterable[Path]) -> list[Path]:

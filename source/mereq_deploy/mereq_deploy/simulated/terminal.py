@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import shlex
@@ -30,14 +31,21 @@ class Terminal:
         """Open the terminal and start the shell."""
         self.descriptor, theirs = pty.openpty()
         shell = shutil.which("bash") or "/bin/bash"
-        # Remote shells and multiplexers, in which this may run, are not what is tried here.
-        environment = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "DISPLAY")}
-        self.shell = subprocess.Popen(
-            [shell, "--norc", "--noprofile", "-i"],
-            preexec_fn=lambda: os.login_tty(theirs),
+        # Remote shells and multiplexers, in which this may run, are not what is tried here: the shell gets none of
+        # their variables and, since setsid ends at once, none of them among its ancestors.
+        unwanted = (*VARIABLES, "DISPLAY", "XDG_SESSION_ID")
+        environment = {name: value for name, value in os.environ.items() if name not in unwanted}
+        subprocess.run(
+            ["setsid", "--fork", "--ctty", shell, "--norc", "--noprofile", "-i"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
             env={**environment, "PS1": PROMPT, "TERM": "dumb", "HISTFILE": ""},
+            check=True,
         )
         os.close(theirs)
+        self.shell_pid = 0
+        """The shell's process; known once the terminal is entered."""
         self._shown = bytearray()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -70,20 +78,23 @@ class Terminal:
         return int(self.shown.rpartition("\nstatus=")[2].split()[0])
 
     def __enter__(self) -> Self:
-        """Wait for the shell."""
-        self.wait_for(PROMPT, 10.0)
+        """Wait for the shell.
+
+        Raises:
+            TimeoutError: There is none after ten seconds.
+        """
+        if not self.wait_for(PROMPT, 10.0):
+            raise TimeoutError("no shell in the terminal after 10 s")
+        self.shell_pid = os.tcgetpgrp(self.descriptor)  # it has started nothing yet, so the foreground is its own
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the shell and what it started."""
-        for pid in [*descendants(self.shell.pid), self.shell.pid]:
-            try:
+        for pid in [*descendants(self.shell_pid), self.shell_pid]:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self.shell.wait()
         os.close(self.descriptor)
 
     def _read(self) -> None:

@@ -105,7 +105,7 @@ TERMINAL_FAULTS = (
     TerminalFault("Ctrl-C", lambda s: s.typist.type(b"\x03"), "interrupted from the keyboard"),
     TerminalFault("another key", lambda s: s.typist.type(b"q"), "a key was pressed"),
     TerminalFault("asked to end (SIGTERM)", lambda s: s.signal(signal.SIGTERM, s.program), "asked to end"),
-    TerminalFault("terminal closed, key held", lambda s: s.signal(signal.SIGKILL, s.terminal.shell.pid)),
+    TerminalFault("terminal closed, key held", lambda s: s.signal(signal.SIGKILL, s.terminal.shell_pid)),
 )
 
 
@@ -184,7 +184,7 @@ def _wait_until_moving(place: Path, terminal: Terminal, going_home: bool) -> Non
 
 
 def _stage(terminal: Terminal, typist: Typist) -> Stage:
-    commands = {pid: command_of(pid) for pid in descendants(terminal.shell.pid)}
+    commands = {pid: command_of(pid) for pid in descendants(terminal.shell_pid)}
     (program,) = (pid for pid, command in commands.items() if "-m mereq_deploy --policy" in command)
     (keyboard,) = (pid for pid, command in commands.items() if "-m mereq_deploy.keyboard" in command)
     (guard,) = (pid for pid, command in commands.items() if "spawn_main" in command)
