@@ -12,6 +12,7 @@ import re
 import resource
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -197,6 +198,32 @@ def test_an_output_that_is_not_read_any_more_stops_the_arm(exported, tmp_path):
     assert program.returncode == STOPPED and "is not read any more" in said and "Traceback" not in said
     end = LogReader(log_file).end
     assert end is not None and "BrokenPipeError" in end["stopped"]["reason"]
+
+
+def test_an_output_to_a_full_disk_stops_the_arm_and_says_so(exported, tmp_path):
+    """As with `> log.txt` on a disk that is full."""
+    log_file = tmp_path / "log.jsonl"
+    command = command_line(exported, "simulated", "--log", str(log_file))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100.0)
+    assert done.returncode == STOPPED and "Traceback" not in done.stderr
+    assert "error: what this program prints cannot be written ([Errno 28] No space left on device)" in done.stderr
+    end = LogReader(log_file).end
+    assert end is not None and "No space left" in end["stopped"]["reason"]
+
+
+def test_a_program_that_is_asked_to_end_while_it_connects_leaves_no_log(exported, tmp_path):
+    """An empty one would keep the next run from the same name. Nothing ever answers at this address."""
+    log_file = tmp_path / "log.jsonl"
+    with socket.create_server(("127.0.77.9", 1337)):
+        command = command_line(exported, "127.0.77.9", "--log", str(log_file))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+            while not log_file.exists():
+                time.sleep(0.02)
+            time.sleep(0.3)
+            program.send_signal(signal.SIGTERM)
+            assert program.wait(30.0) == 130
+    assert not log_file.exists()
 
 
 @pytest.mark.parametrize("way", ["end", "kill"])

@@ -8,16 +8,21 @@ Bounds are wide here, where tests share the cores; `scripts/benchmark_faults.py`
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mereq_deploy.contract import Contract
+from mereq_deploy.guard import GuardedArm
+from mereq_deploy.guard.messages import Settings
 from mereq_deploy.safety import SafetyLimits
 from mereq_deploy.simulated.fault_runs import REFUSALS, Finding, run_fault, run_killed_policy, run_refusal
 from mereq_deploy.simulated.faults import FAULTS, Fault
+from mereq_deploy.simulated.process import simulated_robot
 from mereq_deploy.simulated.terminal_runs import TERMINAL_FAULTS, TerminalFault, run_at_terminal, run_tap
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.realtime]
@@ -63,6 +68,19 @@ def test_what_must_not_begin_is_refused_and_the_arm_stays_where_it_is(arm_export
     found = run_refusal(name, arm_export, SafetyLimits.load())
     assert re.search(REFUSALS[name], found.reason) and "\n" not in found.reason
     assert found.to_rest == 0.0
+
+
+def test_a_stop_that_was_confirmed_in_time_counts_however_late_the_program_reads_it(arm_contract: Contract):
+    """A program that was starved for half a second finds what the guard said meanwhile, and does not end the guard."""
+    with simulated_robot(arm_contract.home) as robot:
+        arm = GuardedArm(robot.address, arm_contract, SafetyLimits.load(), Settings(speed=1.0))
+        with contextlib.closing(arm):
+            arm.go_home()
+            arm.follow()
+            arm.ask_to_stop("asked in time", is_regular=True)
+            time.sleep(0.5)
+            stopped = arm.stop("asked again")
+    assert (stopped.reason, stopped.by_arm) == ("asked in time", False) and stopped.at_rest is not None
 
 
 def test_the_arm_comes_to_rest_by_itself_when_the_policys_process_is_killed(arm_contract: Contract):

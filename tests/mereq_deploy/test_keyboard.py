@@ -184,6 +184,20 @@ def test_a_process_that_was_frozen_does_not_count_what_it_finds_as_held(terminal
     assert guard.reasons and "was not looked at" in guard.reasons[0]
 
 
+@pytest.mark.parametrize("needs_hold", [False, True])
+def test_a_key_that_stops_does_so_however_late_it_is_read(terminal, needs_hold):
+    """Typed while the process that reads the keys was frozen, before the dead-man key is held."""
+    ours, theirs = terminal
+    with Keyboard(needs_hold=needs_hold, descriptor=theirs) as keyboard:
+        guard = Guarding(keyboard)
+        os.kill(keyboard.pid, signal.SIGSTOP)
+        os.write(ours, b"q")
+        time.sleep(0.3)
+        os.kill(keyboard.pid, signal.SIGCONT)
+        guard.listen(1.0, lambda: bool(guard.stops))
+    assert guard.reasons == ["a key was pressed"]
+
+
 def test_another_key_ends_the_wait_for_the_dead_man_key(terminal):
     ours, theirs = terminal
     with Keyboard(needs_hold=True, descriptor=theirs) as keyboard:

@@ -169,6 +169,28 @@ def test_a_tool_that_is_faster_than_twice_its_commanded_speed_for_a_while_is_sto
             safety.watch(measured(point_velocity=np.array([0.53 * share, 0.0, 0.0])))
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("joint", [2, 6])
+def test_a_hand_or_elbow_that_turns_while_the_tool_stands_is_stopped(contract, share, joint):
+    """Twice 0.25 m/s over 0.25 m and 0.5 rad/s, times the share, but no more than half of what the joint can do."""
+    most = min(2.0 * 1.5 * share, 0.5 * JOINT_SPEED[joint])
+    safety = SafetyFilter(LIMITS, contract, share)
+    for _ in range(40):
+        safety.watch(measured(joint_speed=0.98 * most * np.eye(7)[joint]))
+    with pytest.raises(Violation, match=rf"joint {joint + 1} moves at .* rad/s"):
+        for _ in range(40):
+            safety.watch(measured(joint_speed=-1.03 * most * np.eye(7)[joint]))
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.1, 0.15), (0.5, 0.4), (1.0, 0.8)])
+def test_no_joint_is_faster_than_twice_its_commanded_speed_on_the_way_home(contract, share, most):
+    """0.4 rad/s times the share, twice; 0.15 rad/s at any speed."""
+    safety = SafetyFilter(LIMITS, contract, share)
+    safety.watch(measured(joint_speed=0.98 * most * np.eye(7)[3]), is_going_home=True)
+    with pytest.raises(Violation, match=r"joint 4 moves at"):
+        safety.watch(measured(joint_speed=1.02 * most * np.eye(7)[3]), is_going_home=True)
+
+
 def test_a_slow_arm_that_slips_free_may_be_fast_for_a_moment_and_no_faster(contract):
     slow = SafetyFilter(LIMITS, contract)
     for speed in (0.0,) * 20 + (0.09,) * 5 + (0.0,) * 20:

@@ -44,7 +44,7 @@ from .arguments import (
     speed_of,
 )
 from .arm import ArmError, FrankyArm
-from .contract import FILE_NAME, Contract, ContractError, checksum
+from .contract import Contract, ContractError
 from .guard import GuardedArm
 from .guard.messages import Settings, Stopped
 from .keyboard.handle import Keyboard, KeyboardError
@@ -76,8 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     # However this program was started: a shell makes what it puts aside deaf to Ctrl-C.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        # A program that is asked to end while it connects leaves nothing half-made either.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:  # and is not told to live on, as by nohup
+                signal.signal(number, signal.default_int_handler)
     try:
-        contract = Contract.load(args.policy)
+        contract, digest = Contract.load_with_digest(args.policy)
         if args.task not in (None, contract.task):
             raise UsageError(f"the policy is of task {contract.task}, not {args.task}")
         policy = OnnxPolicy(args.policy, contract, args.model)
@@ -85,16 +89,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _replay(args.replay, policy, contract)
         if args.where:
             return _where(args, contract)
-        return _deploy(args, policy, contract)
+        return _deploy(args, policy, contract, digest)
     except USER_ERRORS as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the arm has been stopped
+    except OSError as error:  # the arm has been stopped
+        cause = "is not read any more" if isinstance(error, BrokenPipeError) else f"cannot be written ({error})"
         with contextlib.suppress(OSError):
-            print("error: what this program prints is not read any more", file=sys.stderr)
+            print(f"error: what this program prints {cause}", file=sys.stderr)
         sys.stdout = None  # nothing is left to be flushed at the end
         return STOPPED
 
@@ -113,6 +118,7 @@ def _replay(file: Path, policy: OnnxPolicy, contract: Contract) -> int:
 def _where(args: argparse.Namespace, contract: Contract) -> int:
     """Print where the tool's point is, as a person who guides the arm by hand needs it to measure board and marks."""
     limits = SafetyLimits.load(args.safety)
+    print("Nothing moves. Connecting sets the levels of the arm's reflex, and nothing else.", flush=True)
     seconds = 0.0 if args.seconds is None else seconds_of(args, contract, limits)
     with contextlib.ExitStack() as stack:
         arm = FrankyArm(_address(args, contract, stack), contract, limits, dry_run=True)
@@ -137,7 +143,7 @@ def _address(args: argparse.Namespace, contract: Contract, stack: contextlib.Exi
     return stack.enter_context(simulated_robot(contract.home)).address
 
 
-def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) -> int:
+def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract, digest: str) -> int:
     limits = SafetyLimits.load(args.safety)
     seconds, speed = seconds_of(args, contract, limits), speed_of(args, limits)
     needs_hold = check_dead_man(args)
@@ -169,7 +175,7 @@ def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract) ->
         stack.enter_context(stopped_by_signals(arm))
         log.write(
             "start",
-            **{"task": contract.task, "model": args.model, "contract": checksum(args.policy / FILE_NAME)},
+            **{"task": contract.task, "model": args.model, "contract": digest},
             sha256=contract.models[args.model].files["onnx"]["sha256"],
             **{"robot": args.robot, "time": now.isoformat(timespec="seconds"), "settings": settings, "limits": limits},
             **{"table_height": table, "board_height": board, "guard": arm.notes},

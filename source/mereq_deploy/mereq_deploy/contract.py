@@ -30,6 +30,7 @@ from .contract_bounds import (
     check_vector,
 )
 from .contract_fields import Controller, GripperCommand, Model, ObservationTerm, Tool, ToolStep
+from .contract_file import DIGEST_NAME, FILE_NAME, FORMAT, VERSION, check_file, check_version, checksum, read_values
 from .fr3 import JOINT_HIGH, JOINT_LOW, JOINT_NAMES, frames, in_hand
 from .state import matrix
 from .tasks.marks import check_law
@@ -47,15 +48,6 @@ __all__ = [
     "check_file",
     "checksum",
 ]
-
-FORMAT = "mereq-contract"
-VERSION = 1
-"""Of the format. A reader refuses any other: a term that it does not know would move the arm."""
-
-FILE_NAME = "contract.json"
-
-DIGEST_NAME = "contract.sha256"
-"""Holds the SHA-256 of ``contract.json`` in the form of ``sha256sum``."""
 
 FINGERS = ("fr3_finger_joint1", "fr3_finger_joint2")
 
@@ -175,7 +167,8 @@ class Contract:
         self._check_home()
         needed = {KINDS[term.kind].needs for term in self.observation}
         if "marks" in needed or "marks" in self.parameters:
-            check_law(self.parameters.get("marks"))
+            step = self.tool_step
+            check_law(self.parameters.get("marks"), step.workspace_low, step.workspace_high)
             for term in self.observation:
                 check_count(f"observation {term.name}: width", term.width, 2 * self.parameters["marks"]["num_marks"])
         if "gripper" in needed and self.gripper is None:
@@ -238,100 +231,28 @@ class Contract:
             contract.check()
         except ContractError:
             raise
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
             raise ContractError(f"contract is damaged: {type(error).__name__}: {error}") from error
         return contract
 
     @staticmethod
     def load(folder: Path) -> Contract:
-        """Read ``contract.json`` of a folder, and check the model files against it.
+        """Read ``contract.json`` of a folder, and check the model files against it; see :meth:`load_with_digest`."""
+        return Contract.load_with_digest(folder)[0]
+
+    @staticmethod
+    def load_with_digest(folder: Path) -> tuple[Contract, str]:
+        """Read ``contract.json`` of a folder, check the model files against it, and return the SHA-256 of its bytes.
 
         Raises:
             ContractError: A file is missing or damaged, or not the one that was exported.
         """
-        file = folder / FILE_NAME
-        try:
-            content = file.read_bytes()
-            values = json.loads(content.decode("utf-8"), parse_constant=_no_number, object_pairs_hook=_unique)
-        except OSError as error:
-            raise ContractError(f"no contract: {file} ({error.strerror})") from error
-        except (ValueError, RecursionError) as error:
-            raise ContractError(f"contract is damaged: {file} ({error})") from error
-        check_version(values)
-        _check_digest(folder, hashlib.sha256(content).hexdigest())
+        values, digest = read_values(folder)
         contract = Contract.from_dict(values)
         for model in contract.models.values():
             for entry in model.files.values():
                 check_file(folder / entry["name"], entry["sha256"])
-        return contract
+        return contract, digest
 
 
 _ACTIONS = {"tool_step": ToolStep, "gripper": GripperCommand}
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number of JSON")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object that says something twice: programs differ in which they take."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice in an object")
-    return found
-
-
-def check_version(values: Any) -> None:
-    """Refuse what is no contract, or one of another version.
-
-    Raises:
-        ContractError: It is.
-    """
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise ContractError("not a contract of an exported policy")
-    if values.get("version") != VERSION:
-        raise ContractError(
-            f"contract has version {values.get('version')}, this program reads {VERSION}: export the policy again"
-        )
-
-
-def _check_digest(folder: Path, found: str) -> None:
-    """Refuse a contract whose bytes are not those that were exported.
-
-    Raises:
-        ContractError: They are not, or the digest is missing or damaged.
-    """
-    file = folder / DIGEST_NAME
-    try:
-        said = file.read_text(encoding="utf-8").split()
-    except OSError as error:
-        raise ContractError(f"no digest of the contract: {file} ({error.strerror}); export the policy again") from error
-    except ValueError as error:
-        raise ContractError(f"digest of the contract is damaged: {file} ({error})") from error
-    if said[:1] != [found]:
-        raise ContractError(
-            f"contract is not the one that was exported: {folder / FILE_NAME} (SHA-256 {found[:12]},"
-            f" {DIGEST_NAME} says {(said or ['nothing'])[0][:12]}); if you changed it on purpose, make"
-            f" {DIGEST_NAME} anew with sha256sum"
-        )
-
-
-def checksum(file: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def check_file(file: Path, expected: str) -> None:
-    """Refuse a file that is missing or not the one that was exported.
-
-    Raises:
-        ContractError: It is.
-    """
-    try:
-        found = checksum(file)
-    except OSError as error:
-        raise ContractError(f"model file of the contract cannot be read: {file} ({error.strerror})") from error
-    if found != expected:
-        raise ContractError(
-            f"model file is not the one that was exported: {file} (SHA-256 {found[:12]}, contract says {expected[:12]})"
-        )

@@ -36,6 +36,13 @@ LONGEST_EPISODE = 3600.0
 MOST_NUMBER = 1e5
 """Greatest size of any number in a list [any unit]. Source: ours; whatever is larger means something else."""
 
+LEAST_SCALE, MOST_SCALE = 1e-3, 1e3
+"""Of an observation. Source: ours; shipped policies have 0.1 to 20."""
+
+MOST_SEEN = 100.0
+"""Greatest size of a number that a policy may be said to see, scaled. Source: ours; shipped policies have at most 9,
+and a range that is too wide lets any reading pass."""
+
 TOOL_ASIDE, TOOL_AHEAD, TOOL_LENGTH = 0.15, 0.30, 0.15
 """Greatest distance of a tool's points from the hand's z axis, along it, and from each other [m]. Source: ours."""
 

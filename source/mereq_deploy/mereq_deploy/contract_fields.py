@@ -13,8 +13,11 @@ from .contract_bounds import (
     CONTROLLER_RATE,
     LEAST_DAMPING_RATIO,
     LEAST_DOWN,
+    LEAST_SCALE,
     MOST_DAMPING,
     MOST_JOINT_DAMPING,
+    MOST_SCALE,
+    MOST_SEEN,
     MOST_STIFFNESS,
     MOVED,
     TOOL_AHEAD,
@@ -75,10 +78,16 @@ class ObservationTerm:
             check_equal(f"{what}: width", self.width, kind.width)
         for name in ("scale", "low", "high"):
             check_vector(f"{what}: {name}", getattr(self, name), self.width)
-        if any(scale == 0.0 for scale in self.scale):
-            raise ContractError(f"contract: {what}: scale must not be 0, found {self.scale}")
-        if any(low > high for low, high in zip(self.low, self.high, strict=True)):
-            raise ContractError(f"contract: {what}: low is above high")
+        if not all(LEAST_SCALE <= scale <= MOST_SCALE for scale in self.scale):
+            raise ContractError(
+                f"contract: {what}: scale must be {LEAST_SCALE:g} to {MOST_SCALE:g}, found {self.scale}"
+            )  # with a negative one the policy would see a mirrored world
+        for low, high in zip(self.low, self.high, strict=True):
+            if not -MOST_SEEN <= low <= high <= MOST_SEEN:
+                raise ContractError(
+                    f"contract: {what}: low and high are {low} and {high}; they must be {-MOST_SEEN:g} to"
+                    f" {MOST_SEEN:g}, low first"
+                )
         if self.clip is not None:
             low, high = check_vector(f"{what}: clip", self.clip, 2)
             if low >= high:

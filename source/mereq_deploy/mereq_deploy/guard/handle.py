@@ -246,6 +246,8 @@ class GuardedArm:
                 self._is_stopping, silence = True, ANSWER_TIMEOUT
             elif said is not None:
                 return said
+            if self._link.poll(0.0):  # what waits in the link was said in time, however late this process reads it
+                continue
             asked = self._stop_asked_at
             if asked is not None and not self._is_stopping and now - asked > CONFIRM_TIMEOUT:
                 raise self._without_guard(f"the guard did not confirm a stop within {CONFIRM_TIMEOUT} s and was ended")

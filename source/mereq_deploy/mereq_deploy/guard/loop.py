@@ -23,6 +23,7 @@ from ..action import Target
 from ..arm import AT_REST, Arm, ArmError, Snapshot
 from ..contract import Contract, ContractError
 from ..safety import CONTROL_RATE_HZ, Measured, SafetyFilter, SafetyLimits, Tare, Violation, check_way_home
+from ..safety.monitor import check_age
 from .exchange import Exchange
 from .links import Links, StopAsked
 from .looks import CALL_WATCHDOG, STOP_WATCHDOG, Looks, LookTimes
@@ -267,17 +268,28 @@ class Guard:
         """
         self._tare = Tare.none()
         end = time.monotonic() + SETTLING_TIME
-        while np.abs(self._look()[0].measured.joint_speed).max() > AT_REST and time.monotonic() < end:
+        while np.abs(self._look_anew().joint_speed).max() > AT_REST and time.monotonic() < end:
             time.sleep(PERIOD)
         readings = []
         for _ in range(REST_LOOKS):
-            readings.append(self._look()[0].measured)
+            readings.append(self._look_anew())
             time.sleep(PERIOD)
         try:
             self._tare = Tare.of(readings, self._limits)
         except Violation:
             if not self._settings.dry_run:  # whose arm may not know its tool, and does not move
                 raise
+
+    def _look_anew(self) -> Measured:
+        """Look at the arm; returns what it says of itself now.
+
+        Raises:
+            StopAsked: A stop has come.
+            Violation: As :meth:`_look`, or the reading is old: the arm would seem to rest, and to feel nothing.
+        """
+        measured = self._look()[0].measured
+        check_age(measured, self._limits)
+        return measured
 
     def _home(self) -> None:
         self._measure_rest()

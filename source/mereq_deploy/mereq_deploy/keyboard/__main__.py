@@ -86,24 +86,23 @@ class Watcher:
         if self._interrupted:
             self._say_stop("interrupted from the keyboard", now)
             return
-        if gap > LATE_LOOK:
-            # What came meanwhile says nothing of now.
-            with contextlib.suppress(termios.error):
-                termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-            has_input, self._space = False, RepeatedKey()
-            if self._needs_hold and self._was_held:
-                self._say_stop(f"the dead-man key was not looked at for {gap:.2f} s", now)
-                return
+        is_late = gap > LATE_LOOK
+        if is_late and self._needs_hold and self._was_held:
+            self._say_stop(f"the dead-man key was not looked at for {gap:.2f} s", now)
+            return
         try:
-            if has_input and not self._read_terminal(now):
+            if has_input and not self._read_terminal(now):  # a key that stops the arm does so late as well
                 return
+            if is_late:  # what came of the dead-man key meanwhile says nothing of now
+                termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+                self._space = RepeatedKey()
             if self.device is not None:
                 self.device.look()
         except DeviceError as error:
             self._say_stop(f"the dead-man key's device cannot be read: {error}", now)
             return
-        except OSError as error:  # another program has the terminal, or it is gone
-            self._say_stop(f"the terminal is gone ({error.strerror})", now)
+        except (OSError, termios.error) as error:  # another program has the terminal, or it is gone
+            self._say_stop(f"the terminal is gone ({os.strerror(error.args[0])})", now)
             return
         if not self._needs_hold:
             return

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..files import MOST_LOG, read_file
+
 
 class LogError(ValueError):
     """A log cannot be read. The message is one line."""
@@ -73,9 +75,11 @@ class LogReader:
             LogError: It is missing, or not a log.
         """
         try:
-            lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        except (OSError, UnicodeDecodeError) as error:
-            raise LogError(f"log cannot be read: {file} ({error})") from error
+            lines = read_file(file, MOST_LOG).decode("utf-8").splitlines(keepends=True)
+        except OSError as error:
+            raise LogError(f"log cannot be read: {file} ({error.strerror})") from error
+        except UnicodeDecodeError as error:
+            raise LogError(f"log is damaged: {file} ({error})") from error
         if lines and not lines[-1].endswith("\n"):
             lines.pop()
         try:

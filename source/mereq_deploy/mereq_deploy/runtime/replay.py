@@ -53,7 +53,7 @@ def replay(log: LogReader, policy: Policy, contract: Contract) -> Replay:
         raise LogError(f"log is of task {log.start.get('task')}, the policy of {contract.task}")
     try:
         return _replay(log, policy, contract)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, LogError):
             raise
         raise LogError(f"log is damaged: {type(error).__name__}: {error}") from error
@@ -79,10 +79,10 @@ def _replay(log: LogReader, policy: Policy, contract: Contract) -> Replay:
             marks.step(arm.tool_position, float(arm.force[2]), 1.0 / contract.rate_hz)
         marks, drawn = drawn or marks, None
         scene.arm, scene.memory = arm, {} if marks is None else {"marks": marks}
-        observation = np.asarray(step["observation"], dtype=np.float32)
+        observation = _vector(step["observation"], contract.num_obs)
         # What is no number differs from everything.
         seen = max(seen, _difference(builder.build(scene), observation))
-        difference = _difference(policy(observation), np.asarray(step["action"]))
+        difference = _difference(policy(observation), _vector(step["action"], contract.num_actions))
         if first is None and difference > TOLERANCE:
             first = step["step"]
         said = max(said, difference)
@@ -92,8 +92,16 @@ def _replay(log: LogReader, policy: Policy, contract: Contract) -> Replay:
     return Replay(steps, seen, said, first)
 
 
+def _vector(values: Any, length: int) -> np.ndarray:
+    """Return what was logged as numbers, among them those that JSON has no word for. Shape: (length,)."""
+    found = np.asarray(values, dtype=np.float32)
+    if found.shape != (length,):
+        raise LogError(f"log has a step of {found.shape} numbers, the policy takes or gives {length}")
+    return found
+
+
 def _marks(position: list | None, contract: Contract) -> Marks | None:
-    return None if position is None else Marks(np.asarray(position), contract.parameters["marks"])
+    return None if position is None else Marks(np.asarray(position, dtype=float), contract.parameters["marks"])
 
 
 def _difference(found: np.ndarray, logged: np.ndarray) -> float:

@@ -19,7 +19,7 @@ CONTACT_TIME = 0.05
 """Time over which force and torque are averaged for the limits of lasting contact [s]."""
 
 SPEED_TIME = 0.1
-"""Time over which the tool's speed is averaged for the limit of lasting speed [s]."""
+"""Time over which the speeds of tool and joints are averaged for the limit of lasting speed [s]."""
 
 SPEED_FACTOR, LEAST_STOP_SPEED = 2.0, 0.03
 """How many times its commanded speed a tool may have for a while, and what it may have at any [m/s]: a held joint that
@@ -27,6 +27,13 @@ slips moves the tool by a few centimetres a second."""
 
 HOME_ARM = 1.0
 """Distance of a tool from the joint that moves it, about the reach of the arm and a tool [m]."""
+
+TOOL_ARM = 0.25
+"""Least distance of a tool from the joint that moves it [m]: a joint turns at most so much faster than the tool moves.
+Source: ours; :obj:`LEAST_STOP_TURN` allows for joints that are nearer."""
+
+LEAST_STOP_TURN = 0.15
+"""What a joint may have for a while at any speed [rad/s]: a held joint that slips."""
 
 WRONG_WAY_TIME = 0.25
 """Time for which a force may point where the arm pulls [s]: what a tool touches pushes back."""
@@ -36,6 +43,20 @@ WRONG_WAY_FORCE, WRONG_WAY_ERROR, WRONG_WAY_COSINE = 5.0, 0.01, 0.8
 
 GRAVITY = 9.81
 """[m/s²]"""
+
+
+def check_age(measured: Measured, limits: SafetyLimits) -> None:
+    """Refuse a reading that says how the arm was, and not how it is.
+
+    Raises:
+        Violation: The arm's state or that of its hand is too old.
+    """
+    if measured.age > limits.max_state_age:
+        raise Violation(f"the arm's state is {measured.age:.3f} s old, at most {limits.max_state_age} s is allowed")
+    if measured.hand_age > limits.max_hand_age:
+        raise Violation(
+            f"the hand's state is {measured.hand_age:.2f} s old, at most {limits.max_hand_age} s is allowed"
+        )
 
 
 class Monitor:
@@ -57,10 +78,16 @@ class Monitor:
         self.lasting_speed = max(SPEED_FACTOR * share * limits.max_speed, LEAST_STOP_SPEED)
         self.stop_speed = max(self.lasting_speed, limits.stop_speed)
         self.home_speed = max(SPEED_FACTOR * share * limits.home_speed * HOME_ARM, self.stop_speed)
+        turn = share * (limits.max_speed / TOOL_ARM + limits.max_turn_rate)
+        self.lasting_turn = max(SPEED_FACTOR * turn, LEAST_STOP_TURN)
+        """Speed that a joint may have for a while [rad/s]: the tool's point may stand while hand or elbow turn."""
+        self.stop_turn = max(self.lasting_turn, limits.stop_speed / TOOL_ARM)
+        self.home_turn = max(SPEED_FACTOR * share * limits.home_speed, LEAST_STOP_TURN)
         self._point = np.asarray(contract.tool.point)
         self._carried = 0.0 if contract.gripper is None else limits.max_payload * GRAVITY
         self._contacts: deque[np.ndarray] = deque(maxlen=max(1, round(CONTACT_TIME / period)))
         self._speeds: deque[float] = deque(maxlen=max(1, round(SPEED_TIME / period)))
+        self._turns: deque[np.ndarray] = deque(maxlen=max(1, round(SPEED_TIME / period)))
         self._wrong_way_looks = 0
 
     def watch(
@@ -85,25 +112,17 @@ class Monitor:
                 raise Violation(f"the arm reports {reading.name.replace('_', ' ')} {value}")
         if abs(np.linalg.norm(measured.hand_orientation) - 1.0) > 1e-3:
             raise Violation(f"the arm reports hand orientation {measured.hand_orientation}, which is no rotation")
-        if measured.age > limits.max_state_age:
-            raise Violation(f"the arm's state is {measured.age:.3f} s old, at most {limits.max_state_age} s is allowed")
-        if measured.hand_age > limits.max_hand_age:
-            raise Violation(
-                f"the hand's state is {measured.hand_age:.2f} s old, at most {limits.max_hand_age} s is allowed"
-            )
+        check_age(measured, limits)
         if motion_time > limits.max_motion:
             raise Violation(f"the motion lasts {motion_time:.1f} s, at most {limits.max_motion} s is allowed")
         self._watch_contact(measured, reference)
         self._watch_place(measured, is_going_home)
         self._watch_speed(measured, is_going_home)
-        for joint in range(7):
-            position, speed = measured.joint_position[joint], abs(measured.joint_speed[joint])
+        self._watch_turns(measured, is_going_home)
+        for joint, position in enumerate(measured.joint_position):
             low, high = JOINT_LOW[joint] + limits.joint_margin, JOINT_HIGH[joint] - limits.joint_margin
             if not low <= position <= high:
                 raise Violation(f"joint {joint + 1} is at {position:.3f} rad, {low:.3f} to {high:.3f} are allowed")
-            allowed = limits.velocity_share * JOINT_SPEED[joint]
-            if speed > allowed:
-                raise Violation(f"joint {joint + 1} moves at {speed:.2f} rad/s, at most {allowed:.2f} are allowed")
 
     def _watch_place(self, measured: Measured, is_going_home: bool) -> None:
         limits = self.limits
@@ -135,6 +154,24 @@ class Monitor:
             raise Violation(
                 f"the tool moves at {lasting:.3f} m/s over {SPEED_TIME} s, at most {for_a_while:.3f} are allowed"
             )
+
+    def _watch_turns(self, measured: Measured, is_going_home: bool) -> None:
+        """Compare the joints' speeds with what was commanded: hand and elbow can turn while the tool's point stands."""
+        self._turns.append(np.abs(measured.joint_speed))
+        is_full = len(self._turns) == self._turns.maxlen
+        at_once = self.home_turn if is_going_home else self.stop_turn
+        for_a_while = self.home_turn if is_going_home else self.lasting_turn
+        for turns, most, when in (
+            (self._turns[-1], at_once, ""),
+            (np.mean(self._turns, axis=0) if is_full else np.zeros(7), for_a_while, f" over {SPEED_TIME} s"),
+        ):
+            allowed = np.minimum(most, self.limits.velocity_share * np.asarray(JOINT_SPEED))
+            joint = int((turns / allowed).argmax())
+            if turns[joint] > allowed[joint]:
+                raise Violation(
+                    f"joint {joint + 1} moves at {turns[joint]:.2f} rad/s{when}, at most {allowed[joint]:.2f} are"
+                    " allowed"
+                )
 
     def _watch_contact(self, measured: Measured, reference: np.ndarray | None) -> None:
         """Compare force and torque with their limits, as they are and as they were for a while."""

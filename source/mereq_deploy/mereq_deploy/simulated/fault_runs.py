@@ -77,7 +77,7 @@ def run_fault(fault: Fault, contract: Contract, limits: SafetyLimits) -> Finding
     """
     limits = replace(limits, **(fault.limits or {}))
     start = dict(contract.home)
-    if fault.on_the_way_home:
+    if fault.phase != "following":
         start["fr3_joint1"] += AWAY_FROM_HOME
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -94,11 +94,11 @@ def run_fault(fault: Fault, contract: Contract, limits: SafetyLimits) -> Finding
         is_over = threading.Event()
 
         def inject() -> None:
-            if fault.on_the_way_home:
-                time.sleep(REST_TIME)
-            else:
+            if fault.phase == "following":
                 policy.has_begun.wait()
-            if is_over.wait(BEFORE):  # something else stopped the arm before
+            elif fault.phase == "going home":
+                time.sleep(REST_TIME)
+            if is_over.wait(REST_TIME / 2 if fault.phase == "weighing" else BEFORE):  # something else stopped it before
                 return
             injected.append(time.monotonic())
             assert fault.inject is not None
@@ -114,7 +114,7 @@ def run_fault(fault: Fault, contract: Contract, limits: SafetyLimits) -> Finding
         is_log_whole = (
             log.end is not None
             and log.end["stopped"]["reason"] == stopped.reason
-            and log.end["phase"] == ("going home" if fault.on_the_way_home else "following the policy")
+            and log.end["phase"] == ("following the policy" if fault.phase == "following" else "going home")
             and len(list(log.steps())) == outcome.steps
         )
         time.sleep(AFTER)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -118,6 +118,20 @@ class StaleArm(ArmThatFails):
         return replace(self._stale, measured=replace(self._stale.measured, age=now - self._since))
 
 
+class StaleFromTheStart(FrankyArm):
+    """Its readings never change: it seems to rest, and to feel nothing."""
+
+    _stale: tuple[float, Snapshot] | None = None
+
+    def snapshot(self) -> Snapshot:
+        """As in the parent, once."""
+        now = time.monotonic()
+        if self._stale is None:
+            self._stale = now, super().snapshot()
+        since, stale = self._stale
+        return replace(stale, measured=replace(stale.measured, age=now - since))
+
+
 class FailingArm(ArmThatFails):
     """It raises what nobody reckoned with."""
 
@@ -148,7 +162,7 @@ class Fault:
     """What the program has to say, as a regular expression."""
 
     inject: Callable[[Scene], None] | None = None
-    """Does it, a second into the motion; None where the motion itself runs into a limit."""
+    """Does it, a second into the motion or a moment into weighing; None where the motion itself runs into a limit."""
 
     limits: dict[str, Any] | None = None
     """Limits that differ."""
@@ -160,8 +174,8 @@ class Fault:
     arm_stays: bool = True
     """Whether there is an arm left that can come to rest."""
 
-    on_the_way_home: bool = False
-    """Whether it happens before the policy leads, while joints go home."""
+    phase: Literal["following", "going home", "weighing"] = "following"
+    """When it happens: while the policy leads, while joints go home before that, or while it is weighed at rest."""
 
     begins: Callable[[Witnessed, SafetyLimits], float | None] | None = None
     """When the cause was there, by the witness [s]; of a fault that nobody injects."""
@@ -263,30 +277,49 @@ FAULTS = (
     Fault("joint limit", "joint 4 is at", limits={"joint_margin": 0.6}, pull=(-1.0, 0.0, 0.0), begins=_joint_too_far),
     Fault("velocity limit", "joint . moves at", limits={"velocity_share": 0.05}, begins=_joint_too_fast),
     Fault("force limit", "force on the tool is", limits={"max_force": 6.0}, pull=(0, 0, -1.0), begins=_force_too_large),
-    Fault("Ctrl-C, going home", "interrupted from the keyboard", _interrupt, on_the_way_home=True),
-    Fault("emergency key, going home", "a key was pressed", _type(b"q"), on_the_way_home=True),
-    Fault("server killed, going home", LOST, lambda s: s.robot.kill(), arm_stays=False, on_the_way_home=True),
-    Fault("guard frozen, going home", GUARD_HANGS, _signal_guard(signal.SIGSTOP), to_stop=0.3, on_the_way_home=True),
-    Fault("guard starved, going home", "has not looked at the arm", _starve_guard(0.06), on_the_way_home=True),
+    Fault("Ctrl-C, going home", "interrupted from the keyboard", _interrupt, phase="going home"),
+    Fault("emergency key, going home", "a key was pressed", _type(b"q"), phase="going home"),
+    Fault("server killed, going home", LOST, lambda s: s.robot.kill(), arm_stays=False, phase="going home"),
+    Fault("guard frozen, going home", GUARD_HANGS, _signal_guard(signal.SIGSTOP), to_stop=0.3, phase="going home"),
+    Fault("guard starved, going home", "has not looked at the arm", _starve_guard(0.06), phase="going home"),
     Fault(
         "dead-man key let go, going home",
         "was let go|has not been held",
         lambda s: s.typist.let_go(),
         to_stop=0.2,
-        on_the_way_home=True,
+        phase="going home",
     ),
     Fault(
         "keyboard's process frozen, going home",
         "has not been held",
         _signal_keyboard(signal.SIGSTOP),
         to_stop=0.2,
-        on_the_way_home=True,
+        phase="going home",
     ),
     Fault(
         "velocity limit, going home",
         "joint . moves at",
         limits={"velocity_share": 0.05},
         begins=_joint_too_fast,
-        on_the_way_home=True,
+        phase="going home",
+    ),
+    Fault(
+        "state stops updating, weighing",
+        "state is .* s old",
+        connect=StaleFromTheStart,
+        cause_is_hidden=True,
+        phase="weighing",
+    ),
+    Fault("guard frozen, weighing", GUARD_HANGS, _signal_guard(signal.SIGSTOP), to_stop=0.3, phase="weighing"),
+    Fault(
+        "server frozen, weighing", "state is .* s old", lambda s: s.robot.freeze(), arm_stays=False, phase="weighing"
+    ),
+    Fault("emergency key, weighing", "a key was pressed", _type(b"q"), phase="weighing"),
+    Fault(
+        "dead-man key let go, weighing",
+        "was let go|has not been held",
+        lambda s: s.typist.let_go(),
+        to_stop=0.2,
+        phase="weighing",
     ),
 )

@@ -5,51 +5,64 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..contract_bounds import ContractError, check_count, check_range, check_vector
+from ..files import read_file
+from ..fr3 import REACH
 from ..state import MissingStateError
 
-LAW = {
-    "footprint": 2,
-    "centre_x": 2,
-    "centre_y": 2,
-    "stroke_length": 2,
-    "stroke_heading": 2,
-    "stroke_curvature": 2,
-    "touch_force": 0,
-    "erase_force": 0,
-    "full_erase_force": 0,
-    "wear_rate": 0,
-    "clean_ink": 0,
-    "force_limit": 0,
+LAW: dict[str, tuple[int, float, float]] = {
+    "footprint": (2, 1e-3, 0.5),
+    "centre_x": (2, -REACH, REACH),
+    "centre_y": (2, -REACH, REACH),
+    "stroke_length": (2, 0.0, REACH),
+    "stroke_heading": (2, -2.0 * math.pi, 2.0 * math.pi),
+    "stroke_curvature": (2, -100.0, 100.0),
+    "touch_force": (0, 0.0, 100.0),
+    "erase_force": (0, 0.0, 100.0),
+    "full_erase_force": (0, 0.0, 100.0),
+    "wear_rate": (0, 0.0, 1000.0),
+    "clean_ink": (0, 0.0, 1.0),
+    "force_limit": (0, 0.0, 100.0),
 }
-"""What a contract says of marks beside their number: how many numbers each is, 0 for a single one."""
+"""What a contract says of marks beside their number: how many numbers each is, 0 for a single one, and their bounds
+[m, rad, 1/m, N, 1/s]. Source: ours; whatever is beyond means something else, and ink that never comes off would let a
+policy press on."""
 
 
-def check_law(parameters: Any) -> None:
-    """Refuse constants by which no ink could be reckoned.
+def check_law(parameters: Any, low: Sequence[float], high: Sequence[float]) -> None:
+    """Refuse constants by which no ink could be reckoned, or that put marks where the tool does not come.
+
+    Args:
+        parameters: The constants.
+        low: Least corner of the tool's workspace [m]. Shape: (3,)
+        high: Its greatest corner [m]. Shape: (3,)
 
     Raises:
-        ContractError: One is missing, no number, or out of order.
+        ContractError: One is missing, no number, out of bounds or out of order.
     """
     if not isinstance(parameters, dict):
         raise ContractError("contract: the policy sees marks, and parameters.marks is missing")
     check_count("parameters.marks: num_marks", parameters.get("num_marks"), 1000)
-    for name, length in LAW.items():
+    for name, (length, least, most) in LAW.items():
         what, value = f"parameters.marks: {name}", parameters.get(name)
-        if length:
-            check_vector(what, value, length)
-        else:
-            check_range(what, value, 0.0, 1000.0)
+        for number in check_vector(what, value, length) if length else (value,):
+            check_range(what, number, least, most)
     for name in ("centre_x", "centre_y", "stroke_length", "stroke_heading", "stroke_curvature"):
         if parameters[name][0] > parameters[name][1]:
             raise ContractError(f"contract: parameters.marks: {name} goes from {parameters[name]}")
+    for axis, name in enumerate(("centre_x", "centre_y")):
+        for number in parameters[name]:
+            check_range(f"parameters.marks: {name}", number, low[axis], high[axis], "m")
+    if not parameters["wear_rate"] > 0.0:
+        raise ContractError("contract: parameters.marks: wear_rate must be above 0")
     if not parameters["erase_force"] < parameters["full_erase_force"]:
         raise ContractError("contract: parameters.marks: erase_force must be below full_erase_force")
 
@@ -112,8 +125,11 @@ class Marks:
         """
         try:
             with warnings.catch_warnings(action="ignore"):  # an empty file is told by its shape
-                return np.loadtxt(file, delimiter=",", ndmin=2, encoding="utf-8-sig")
-        except (EOFError, OSError, ValueError) as error:
+                lines = read_file(file, may_be_pipe=True).decode("utf-8-sig").splitlines()
+                return np.loadtxt(lines, delimiter=",", ndmin=2)
+        except OSError as error:
+            raise MissingStateError(f"marks cannot be read: {file} ({error.strerror})") from error
+        except ValueError as error:
             raise MissingStateError(f"marks cannot be read: {file} ({error})") from error
 
     @staticmethod
