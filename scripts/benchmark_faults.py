@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import re
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -40,28 +42,39 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", type=Path, required=True, help="folder that export_policy.py made")
     parser.add_argument("--repeat", type=int, default=20, help="how often each (default: 20)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="how many at a time, each of which needs a core (default: 1)"
+    )
     parser.add_argument("--only", default="", metavar="REGEX", help="only faults whose name this matches")
     parser.add_argument("--json", type=Path, help="also write every finding to this file")
     args = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts aside deaf to it
+    if args.jobs < 1 or args.repeat < 1:
+        parser.error("--jobs and --repeat must be at least 1")
     console = Console()
     runs = [promise for promise in promises(args.policy) if re.search(args.only, promise.name)]
     table = Table("fault", "as it should", "to the stop, most [s]", "then to rest, most [s]")
     num_failed, rows = 0, []
-    for promise in runs:
-        name = promise.name
-        with console.status(name):
-            findings = [_run(promise) for _ in range(args.repeat)]
-        good = [promise.is_kept_by(found) for found in findings]
-        num_failed += good.count(False)
-        rows += [{**asdict(found), "as_it_should": is_good} for found, is_good in zip(findings, good, strict=True)]
-        if args.json is not None:  # as it goes: all of them take hours
-            args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        for found in (found for found, is_good in zip(findings, good, strict=True) if not is_good):
-            console.print(f"{found}", markup=False)
-        table.add_row(name, f"{sum(good)} of {len(good)}", *(_most(findings, of) for of in ("to_stop", "to_rest")))
+    # Each in the main thread of a process, which is the one that Ctrl-C reaches.
+    with ProcessPoolExecutor(args.jobs, multiprocessing.get_context("spawn"), _hear_ctrl_c) as pool:
+        begun = {run.name: [pool.submit(_run, args.policy, run.name) for _ in range(args.repeat)] for run in runs}
+        for promise in runs:
+            name = promise.name
+            with console.status(name):
+                findings = [future.result() for future in begun[name]]
+            good = [promise.is_kept_by(found) for found in findings]
+            num_failed += good.count(False)
+            rows += [{**asdict(found), "as_it_should": is_good} for found, is_good in zip(findings, good, strict=True)]
+            if args.json is not None:  # as it goes: all of them take hours
+                args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            for found in (found for found, is_good in zip(findings, good, strict=True) if not is_good):
+                console.print(f"{found}", markup=False)
+            table.add_row(name, f"{sum(good)} of {len(good)}", *(_most(findings, of) for of in ("to_stop", "to_rest")))
     console.print(table)
     return 1 if num_failed else 0
+
+
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts aside deaf to it
 
 
 @dataclass(frozen=True)
@@ -113,12 +126,13 @@ def promises(folder: Path) -> list[Promise]:
     ]
 
 
-def _run(promise: Promise) -> Finding:
+def _run(folder: Path, name: str) -> Finding:
     """Returns what came of a fault; that of a motion which never began is one as well, and a bad one."""
+    (promise,) = (promise for promise in promises(folder) if promise.name == name)
     try:
         return promise.run()
     except RuntimeError as error:
-        return Finding(promise.name, f"it did not come to the fault: {' '.join(str(error).split())}", None, None, False)
+        return Finding(name, f"it did not come to the fault: {' '.join(str(error).split())}", None, None, False)
 
 
 def _most(findings: list[Finding], name: str) -> str:

@@ -216,7 +216,7 @@ def test_a_program_that_is_asked_to_end_while_it_connects_leaves_no_log(exported
     """An empty one would keep the next run from the same name. Nothing ever answers at this address."""
     log_file = tmp_path / "log.jsonl"
     with socket.create_server(("127.0.77.9", 1337)):
-        command = command_line(exported, "127.0.77.9", "--log", str(log_file))
+        command = command_line(exported, "127.0.77.9", "--dry-run", "--log", str(log_file))
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
             while not log_file.exists():
                 time.sleep(0.02)
