@@ -22,10 +22,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from _common import one_line_errors
+from _common import PlainConsole, one_line_errors
 from mereq_deploy.contract import Contract
 from mereq_deploy.safety import SafetyLimits
 from mereq_deploy.simulated.fault_runs import REFUSALS, Finding, run_fault, run_killed_policy, run_refusal
@@ -44,7 +43,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="also write every finding to this file")
     args = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts aside deaf to it
-    console = Console()
+    console = PlainConsole()
     runs = [promise for promise in promises(args.policy) if re.search(args.only, promise.name)]
     table = Table("fault", "as it should", "to the stop, most [s]", "then to rest, most [s]")
     num_failed, rows = 0, []
@@ -58,7 +57,7 @@ def main() -> int:
         if args.json is not None:  # as it goes: all of them take hours
             args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         for found in (found for found, is_good in zip(findings, good, strict=True) if not is_good):
-            console.print(f"{found}", markup=False)
+            console.print(f"{found}")
         table.add_row(name, f"{sum(good)} of {len(good)}", *(_most(findings, of) for of in ("to_stop", "to_rest")))
     console.print(table)
     return 1 if num_failed else 0

@@ -72,7 +72,7 @@ def main() -> None:
         worst = export(task, named, "sampler" in args.also, Path(folder), Path(args.run), args.seed)
         replace_folder(Path(folder), args.output)
     console.print(f"files agree with the policy within {worst:.1e} on {2 * NUM_COMPARED:,} observations each")
-    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False, markup=False)
+    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False)
 
 
 def replace_folder(source: Path, target: Path) -> None:

@@ -15,7 +15,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from _common import command_line, one_line_errors
+from _common import PlainConsole, command_line, one_line_errors
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     folder = RunFolder.open(args.run)
     with folder.lock(command_line()) if args.video else contextlib.nullcontext():
         filmed = film_run(folder) if args.video else True
-        print(f"report: {write_report(folder)}")
+        PlainConsole(soft_wrap=True).print(f"report: {write_report(folder)}", highlight=False)
     if not filmed:
         sys.exit(2)
 

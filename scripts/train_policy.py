@@ -126,7 +126,7 @@ def main() -> None:
         save_checkpoint(output, algorithm.policy, algorithm.critic, info)
         write_text(output.with_suffix(".md"), policy_card(spec.task, card))
         progress.console.print(evaluation_table({args.reward: evaluation}, spec.task))
-        progress.console.print(f"policy: {output}", markup=False)
+        progress.console.print(f"policy: {output}")
 
 
 def policy_card(task: str, card: dict[str, Any]) -> str:

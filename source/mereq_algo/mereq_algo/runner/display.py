@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..methods import InnerLoopProgress
+from ..plain_console import PlainConsole
 from ..plain_text import plain
 from .evaluation import evaluation_rows
 from .run_record import RunRecord
@@ -32,7 +33,7 @@ def _clock(seconds: float) -> str:
 class ConsoleDisplay:
     """Live panel on a terminal; one line a round where the output goes to a file."""
 
-    def __init__(self, max_rounds: int, console: Console | None = None) -> None:
+    def __init__(self, max_rounds: int, console: PlainConsole | None = None) -> None:
         """Set up the panel; use it as a context manager.
 
         Args:
@@ -40,7 +41,7 @@ class ConsoleDisplay:
             console: Where to print; standard output when left out.
         """
         self.max_rounds = max_rounds
-        self.console = console or Console(markup=False)
+        self.console = console or PlainConsole()
         self._live = Live(console=self.console, refresh_per_second=4, transient=True)
         self._printed_rounds = 0
 
