@@ -56,7 +56,7 @@ def test_panel_tells_what_a_user_wants_to_know():
         "40.0 %",
         "goal 5.0 %",
         "300",
-        "25.0 %",
+        "25.0 %, actions sampled",
         "ink_removed +2.50",
     ):
         assert fact in panel
@@ -80,6 +80,7 @@ def test_file_gets_one_line_a_round():
             display.update(make_record(), "learning", make_progress(step))
     (line,) = output.getvalue().splitlines()
     assert line.startswith("round 1: person in control 30.0 % of the time (at most 40.0 %, goal 5.0 %), 7 takeovers")
+    assert "success alone 25.0 %, actions sampled, 0:30" in line
 
 
 def test_table_shows_policies_side_by_side():

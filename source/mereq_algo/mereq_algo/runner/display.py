@@ -68,7 +68,8 @@ class ConsoleDisplay:
                 f"round {index + 1}: person in control {_percent(record.intervention_rate[index])} of the time"
                 f" (at most {_percent(record.intervention_rate_upper[index])}, goal {_percent(record.threshold)}),"
                 f" {record.num_takeovers[index]} takeovers, {record.expert_samples[index]} expert samples,"
-                f" success alone {_percent(record.rollout_success_rate[index])}, {_clock(record.wall_time_s)}",
+                f" success alone {_percent(record.rollout_success_rate[index])}, actions {record.actions},"
+                f" {_clock(record.wall_time_s)}",
                 highlight=False,
             )
         self._printed_rounds = record.rounds
@@ -84,7 +85,7 @@ class ConsoleDisplay:
                 f" (goal {_percent(record.threshold)})",
             )
             facts.add_row("expert samples", str(record.expert_samples[-1]))
-            facts.add_row("success alone", _percent(record.rollout_success_rate[-1]))
+            facts.add_row("success alone", f"{_percent(record.rollout_success_rate[-1])}, actions {record.actions}")
         if inner is not None and math.isfinite(inner.gradient_norm):
             facts.add_row("‖∇θ‖", f"{inner.gradient_norm:.3f}")
         theta = record.theta if inner is None else inner.theta
