@@ -33,7 +33,7 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from _common import PlainConsole, one_line_errors, script_command
-from mereq_tasks.arguments import TaskUsageError, check_name, task_names
+from mereq_tasks.arguments import TaskUsageError, check_home, check_name, task_names
 
 CONTROL_S = 0.033
 """Between two messages of the page's hands [s]."""
@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("--beside-learner", action="store_true", help="measure a run that learns, in its first round")
     args = parser.parse_args()
     check_name("task", args.task, task_names())
+    check_home()
     if args.seconds < 5.0:
         raise TaskUsageError(f"seconds is {args.seconds:g}; at least 5 are needed")
 

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from _common import PlainConsole, command_line, one_line_errors
+from mereq_tasks.arguments import check_home
 
 
 def main() -> None:
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--video", action="store_true", help="make the comparison video, too (minutes without a GPU)")
     args = parser.parse_args()
+    check_home()  # Matplotlib has its fonts there
 
     from _film import film_run
     from mereq_algo.report import write_report
