@@ -54,8 +54,8 @@ def calls_of_rich(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name in OF_RICH.get(node.module or "", ()))
         elif isinstance(node, ast.Import):  # which would hide the names
             yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == "rich")
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Live" and "console" not in names(node):
-            yield "Live without console"
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Live", "Progress"):
+            yield from [] if "console" in names(node) else ["a display without our console"]
 
 
 def test_no_console_of_rich_but_ours():

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from venv_users import hold_venv
 
 HINTS = dict.fromkeys(("--resume", "--load_run"), "to go on from a checkpoint: --checkpoint <file>")
-"""What is meant by options of other releases of Isaac Lab. In 3.0.0 a run's folder is no checkpoint: it finds no file."""
+"""What is meant by options of other releases of Isaac Lab. A run's folder will not do: 3.0.0 finds no file in it."""
 
 _find_options = argparse.ArgumentParser._get_option_tuples
 _end = argparse.ArgumentParser.error

@@ -101,7 +101,8 @@ class ConsoleDisplay:
                 f"{record.env_steps_per_s:,.0f} env-steps/s ({record.raw_env_steps_per_s:,.0f} without learning)",
             )
         facts.add_row("time", f"{_clock(record.wall_time_s)}, {self._time_left(record, inner)} left at most")
-        progress = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        progress = Progress(*columns, console=self.console)
         if inner is not None:
             progress.add_task("learning", total=inner.max_steps, completed=inner.step)
         return Panel(Group(facts, progress), title=Text(plain(f"MEReQ on {record.task}")), border_style="cyan")
