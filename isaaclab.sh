@@ -348,6 +348,10 @@ enter_venv() {
     unset PYTHONHOME PYTHONDONTWRITEBYTECODE
     export PYTHONPYCACHEPREFIX="$VENV/pycache"
     export VIRTUAL_ENV="$VENV" PATH="$VENV/bin:$PATH"
+    local cache
+    cache="$(cache_home)"
+    [[ $cache == /.cache ]] || # no home at all
+        export MPLCONFIGDIR="${MPLCONFIGDIR:-$cache/matplotlib}" # or it makes a folder in ~/.config as well
 }
 
 # Isaac Lab's `-p` adds search paths for a linked Isaac Sim, and a preload on ARM. Elsewhere it only starts the same
@@ -366,15 +370,32 @@ run_tests() {
     exec "$PYTHON" -m pytest "$@"
 }
 
+cache_home() { printf '%s' "${XDG_CACHE_HOME:-${HOME-$(home_in_passwd)}/.cache}"; }
+
 # What Isaac Lab's commands keep for later starts, and where a home can hold none.
 check_caches() {
-    local home="${HOME-$(home_in_passwd)}" cache
-    for cache in "${WARP_CACHE_PATH:-${XDG_CACHE_HOME:-$home/.cache}/warp}" \
-        "${MEREQ_CACHE:-${XDG_CACHE_HOME:-$home/.cache}/mereq_lab}"; do
+    local cache
+    for cache in "${WARP_CACHE_PATH:-$(cache_home)/warp}" "${MEREQ_CACHE:-$(cache_home)/mereq_lab}"; do
         { mkdir -p -- "$cache" && [[ -w $cache ]]; } 2>/dev/null ||
             die "cannot write to $cache, where compiled code and robots are kept: set XDG_CACHE_HOME to a folder that" \
                 "can be written"
     done
+}
+
+# Settings that Isaac Lab 3.0.0 takes and then does not read, or replaces, so that a run is another than it was asked for.
+# Hydra adds with + and ++, and removes with ~.
+refuse_unread_setting() {
+    local command="$1" name="${2%%=*}"
+    name="${name#"${name%%[!+~]*}"}"
+    case "$command $name" in
+        *" agent.resume" | "train agent.load_run" | "train agent.load_checkpoint")
+            die "Isaac Lab's $command does not read $name; to go on from a checkpoint: --checkpoint <file>"
+            ;;
+        "train env.seed" | "play env.seed") die "Isaac Lab's $command does not read $name; the seed is: --seed <number>" ;;
+        "train env.log_dir" | "play env.log_dir")
+            die "Isaac Lab's $command does not read $name; files go to logs/rsl_rl/<--experiment_name>/<time>_<--run_name>"
+            ;;
+    esac
 }
 
 # Isaac Lab 3.0.0 calls the learning library --rl_library; --backend, its name in other releases, is understood as well.
@@ -382,9 +403,9 @@ check_caches() {
 run_isaaclab() {
     local arguments=() argument
     for argument in "$@"; do
+        refuse_unread_setting "$1" "$argument"
         case "$argument" in
             -r | --run) die "unknown option $argument" ;; # Hydra has one, which does nothing
-            agent.resume=*) die "Isaac Lab does not read ${argument%%=*}; to go on from a checkpoint: --checkpoint <file>" ;;
             --backend) arguments+=(--rl_library) ;;
             --backend=*) arguments+=("--rl_library=${argument#*=}") ;;
             *) arguments+=("$argument") ;;

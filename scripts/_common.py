@@ -19,29 +19,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-
+from mereq_algo.plain_console import PlainConsole
 from mereq_tasks.arguments import TaskUsageError
+from mereq_tasks.caches import keep_matplotlib_in_caches
+from strict_options.venv_users import hold_venv
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-
-class PlainConsole(Console):
-    """Prints what it is given as text: no markup, and nothing that a terminal takes for a command."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"markup": False, **options})
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Prints as rich does; names of files, tasks and people may hold anything."""
-        from mereq_algo.plain_text import plain
-
-        def printable(text: str) -> str:
-            return "\n".join(map(plain, text.split("\n")))
-
-        super().print(*(printable(item) if isinstance(item, str) else item for item in objects), **options)
+hold_venv()  # scripts start each other
+keep_matplotlib_in_caches()
 
 
 @contextlib.contextmanager
@@ -58,10 +45,7 @@ def one_line_errors() -> Iterator[None]:
     except ValueError as error:
         if not isinstance(error, _user_errors()):
             raise
-        from mereq_algo.plain_text import plain  # after what asks which packages the script has come to use
-
-        line = plain(" ".join(f"error: {error}".split()))
-        Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
+        _tell(f"error: {error}", "red")
         sys.exit(2)
     except OSError as error:
         from mereq_algo.whole_file import CAUSES, DISK_ERRORS
@@ -69,13 +53,10 @@ def one_line_errors() -> Iterator[None]:
         if error.errno not in DISK_ERRORS:
             raise
         place = f": {error.filename}" if error.filename else ""
-        from mereq_algo.plain_text import plain
-
-        line = plain(f"error: {CAUSES[error.errno]}{place}")
-        Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
+        _tell(f"error: {CAUSES[error.errno]}{place}", "red")
         sys.exit(2)
     except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted", style="yellow")
+        _tell("interrupted", "yellow")
         sys.exit(130)
 
 
@@ -85,52 +66,45 @@ def told_in_one_line(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        from mereq_algo.plain_text import plain
-
-        line = plain(" ".join(f"{what}: {type(error).__name__}: {error}".split()))
-        Console(stderr=True, soft_wrap=True).print(line, style="red", markup=False, highlight=False)
+        _tell(f"{what}: {type(error).__name__}: {error}", "red")
 
 
 def warn(text: str) -> None:
     """Tells in one line what a user should know, on the error stream; what comes from outside in it is text alone."""
-    from mereq_algo.plain_text import plain
+    _tell(f"note: {text}", "yellow")
 
-    line = plain(" ".join(f"note: {text}".split()))
-    Console(stderr=True, soft_wrap=True).print(line, style="yellow", markup=False, highlight=False)
+
+def _tell(text: str, style: str) -> None:
+    """Prints one line on the error stream."""
+    PlainConsole(stderr=True, soft_wrap=True).print(" ".join(text.split()), style=style, highlight=False)
+
+
+USER_ERRORS = {
+    "mereq_algo.benchmark": ("JobError",),
+    "mereq_algo.export": ("ExportError",),
+    "mereq_algo.film": ("FilmError",),
+    "mereq_algo.live": ("LinkError", "PortError"),
+    "mereq_algo.networks": ("CheckpointError", "NotFiniteError"),
+    "mereq_algo.recording": ("RecordingError",),
+    "mereq_algo.runner": ("BrokenPhysicsError", "ConfigError", "RunFolderError", "RunInUseError", "TaskError"),
+    "mereq_algo.whole_file": ("WriteError",),
+}
+"""What a user can get wrong, by the package that says so."""
 
 
 def _user_errors() -> tuple[type[ValueError], ...]:
     """Returns what a user can get wrong, of the packages that the script has come to use."""
-    errors: list[type[ValueError]] = [TaskUsageError]
-    if "mereq_algo" in sys.modules:
-        from mereq_algo.networks import CheckpointError, NotFiniteError
-        from mereq_algo.recording import RecordingError
-        from mereq_algo.runner import BrokenPhysicsError, ConfigError, RunFolderError, RunInUseError, TaskError
-        from mereq_algo.whole_file import WriteError
-
-        errors += [BrokenPhysicsError, CheckpointError, ConfigError, NotFiniteError, RecordingError, RunFolderError]
-        errors += [RunInUseError, TaskError, WriteError]
-    if "mereq_algo.benchmark" in sys.modules:
-        from mereq_algo.benchmark import JobError
-
-        errors.append(JobError)
-    if "mereq_algo.film" in sys.modules:
-        from mereq_algo.film import FilmError
-
-        errors.append(FilmError)
-    if "mereq_algo.export" in sys.modules:
-        from mereq_algo.export import ExportError
-
-        errors.append(ExportError)
-    if "mereq_algo.live" in sys.modules:
-        from mereq_algo.live import LinkError, PortError
-
-        errors += [LinkError, PortError]
+    errors = [
+        getattr(sys.modules[package], name)
+        for package, names in USER_ERRORS.items()
+        if package in sys.modules
+        for name in names
+    ]
     if "mereq_deploy" in sys.modules:
-        from mereq_deploy.cli import USER_ERRORS
+        import mereq_deploy.cli
 
-        errors += USER_ERRORS
-    return tuple(errors)
+        errors += mereq_deploy.cli.USER_ERRORS
+    return (TaskUsageError, *errors)
 
 
 def check_writable(what: str, path: Path) -> None:

@@ -221,10 +221,10 @@ def resolve_for(
                 f"{text}: its actions or observations would mean something else"
                 + (f" with {changed}" if changed else ", the task has changed since")
             )
-        console.print(f"note: {text}", highlight=False, markup=False)
+        console.print(f"note: {text}", highlight=False)
     if applied:
-        console.print(f"settings of the policy: {' '.join(applied)}", highlight=False, markup=False)
-    console.print(f"actions: {opened.summary()}", highlight=False, markup=False)
+        console.print(f"settings of the policy: {' '.join(applied)}", highlight=False)
+    console.print(f"actions: {opened.summary()}", highlight=False)
     return settings
 
 

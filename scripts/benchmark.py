@@ -160,8 +160,8 @@ def write_texts(output: Path, texts: dict[str, str]) -> None:
     for name, text in texts.items():
         write_text(output / name, text)
         if name.endswith(".md"):
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"benchmark: {output}", markup=False)
+            console.print(text, highlight=False, soft_wrap=True)
+    console.print(f"benchmark: {output}")
 
 
 if __name__ == "__main__":

@@ -24,10 +24,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from _common import one_line_errors
+from _common import PlainConsole, one_line_errors
 from mereq_deploy.contract import Contract
 from mereq_deploy.safety import SafetyLimits
 from mereq_deploy.simulated.fault_runs import REFUSALS, Finding, run_fault, run_killed_policy, run_refusal
@@ -50,7 +49,7 @@ def main() -> int:
     args = parser.parse_args()
     if args.jobs < 1 or args.repeat < 1:
         parser.error("--jobs and --repeat must be at least 1")
-    console = Console()
+    console = PlainConsole()
     runs = [promise for promise in promises(args.policy) if re.search(args.only, promise.name)]
     table = Table("fault", "as it should", "to the stop, most [s]", "then to rest, most [s]")
     num_failed, rows = 0, []
@@ -67,7 +66,7 @@ def main() -> int:
             if args.json is not None:  # as it goes: all of them take hours
                 args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
             for found in (found for found, is_good in zip(findings, good, strict=True) if not is_good):
-                console.print(f"{found}", markup=False)
+                console.print(f"{found}")
             table.add_row(name, f"{sum(good)} of {len(good)}", *(_most(findings, of) for of in ("to_stop", "to_rest")))
     console.print(table)
     return 1 if num_failed else 0

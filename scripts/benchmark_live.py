@@ -29,12 +29,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from _common import one_line_errors, script_command
-from mereq_tasks.arguments import TaskUsageError, check_name, task_names
+from _common import PlainConsole, one_line_errors, script_command
+from mereq_tasks.arguments import TaskUsageError, check_home, check_name, task_names
 
 CONTROL_S = 0.033
 """Between two messages of the page's hands [s]."""
@@ -74,6 +73,7 @@ def main() -> None:
     parser.add_argument("--beside-learner", action="store_true", help="measure a run that learns, in its first round")
     args = parser.parse_args()
     check_name("task", args.task, task_names())
+    check_home()
     if args.seconds < 5.0:
         raise TaskUsageError(f"seconds is {args.seconds:g}; at least 5 are needed")
 
@@ -83,7 +83,7 @@ def main() -> None:
     ):
         busy, missed, delays = measure(socket, args.seconds)
     busy_ms, delays_ms = 1e3 * np.array(busy), 1e3 * np.array(delays)
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = PlainConsole(highlight=False, soft_wrap=True)
     console.print(f"{args.task}: {len(busy_ms)} steps, {missed} of them late")
     console.print(f"a step [ms]: median {np.median(busy_ms):.0f}, 95 % {np.quantile(busy_ms, 0.95):.0f}")
     console.print(

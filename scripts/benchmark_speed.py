@@ -146,7 +146,7 @@ def write(output: Path, pairs: list[tuple[Speed, list[Speed]]], console: PlainCo
     (output / "speed.csv").write_text(speeds_as_csv([row for ours, others in pairs for row in (ours, *others)]))
     (output / "speed.md").write_text(f"{table}\n{machine}\n", encoding="utf-8")
     plot_speeds(pairs, output / "speed.png")
-    console.print(table, markup=False)
+    console.print(table)
     console.print(f"speed: {output}")
 
 

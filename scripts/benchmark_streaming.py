@@ -21,10 +21,9 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from _common import one_line_errors
+from _common import PlainConsole, one_line_errors
 from mereq_deploy.contract import Contract
 from mereq_deploy.safety import SafetyLimits
 from mereq_deploy.simulated.process import strict_robot
@@ -39,7 +38,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="also write every motion's figures to this file")
     args = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
-    console = Console()
+    console = PlainConsole()
     found: dict[str, list[Streamed]] = {}
     contract, limits = Contract.load(args.policy), SafetyLimits.load()
     for name, num_busy in (("idle", 0), (f"{cores} cores busy", cores)):
@@ -63,7 +62,7 @@ def main() -> int:
         )
         for motion in motions:
             if not motion.is_whole:
-                console.print(f"{name}: {motion.reason}", markup=False)
+                console.print(f"{name}: {motion.reason}")
     console.print(table)
     if args.json is not None:
         rows = {name: [asdict(motion) for motion in motions] for name, motions in found.items()}

@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import sys
 import tempfile
 from functools import partial
@@ -24,10 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from _common import one_line_errors
+from _common import PlainConsole, check_writable, one_line_errors
 from mereq_deploy.cli import UsageError
 from mereq_deploy.contract import Contract
 from mereq_deploy.guard import GuardedArm
@@ -51,6 +51,9 @@ COLUMNS = {
 """Figures of an episode: heading and unit. The error is the tool's distance from what it was asked to follow, root mean
 square; missed are deadlines; stopped are episodes that the safety layer ended."""
 
+ACTIONS = "mean"
+"""Actions that an exported policy takes; Isaac Lab's figures must be of the same."""
+
 KEPT = 0.8
 """Share of the advantage over the prior that has to be kept."""
 
@@ -66,35 +69,64 @@ def main() -> int:
     there = [read_figures(file) for file in args.isaac_lab or []]
     if there and len(there) != len(args.policies):
         raise UsageError(f"--isaac-lab names {len(there)} files for {len(args.policies)} policies")
-    found = {folder.name: measure(folder, args.episodes, args.seconds) for folder in args.policies}
+    if args.json is not None:
+        check_writable("figures", args.json)
+    names = names_of(args.policies)
+    found = {name: measure(folder, args.episodes, args.seconds) for name, folder in names.items()}
     ink = [mean(episodes, "ink_removed") for episodes in found.values()]
     ink_there = [figures["ink_removed"]["mean"] for figures in there]
-    Console().print(table(found, there, ink, ink_there))
+    PlainConsole().print(table(found, there, ink, ink_there))
     if args.json is not None:
-        args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        args.json.write_text(json.dumps({"actions": ACTIONS, "episodes": found}, indent=1) + "\n", encoding="utf-8")
     return 0 if all(share >= KEPT for share in advantage_kept(ink, ink_there)) else 1
 
 
+def names_of(folders: list[Path]) -> dict[str, Path]:
+    """Returns the folders by their names; where two have the same, by as much of their paths as tells all apart.
+
+    Raises:
+        UsageError: A folder is named twice.
+    """
+    places = [folder.resolve() for folder in folders]
+    if len(set(places)) < len(places):
+        raise UsageError("policies: the same folder is named twice")
+    for length in range(1, max(len(place.parts) for place in places) + 1):
+        names = [os.path.join(*place.parts[-length:]) for place in places]
+        if len(set(names)) == len(names):
+            return dict(zip(names, folders, strict=True))
+    raise AssertionError("different paths have different names")
+
+
 def advantage_kept(here: list[float], there: list[float]) -> list[float]:
-    """Returns the share of each policy's advantage over the first that it has here as well; the first's is left out."""
-    # Nothing is known of there where no files are given.
-    return [(one - here[0]) / (one_there - there[0]) for one, one_there in zip(here[1:], there[1:], strict=False)]
+    """Returns the share of each policy's advantage over the first that it has here as well; the first's is left out.
+
+    Where nothing is known of there, nothing is kept of it: an empty list.
+    """
+    if not there:
+        return []
+    return [(one - here[0]) / (one_there - there[0]) for one, one_there in zip(here[1:], there[1:], strict=True)]
 
 
 def read_figures(file: Path) -> dict[str, Any]:
     """Returns what play.py wrote.
 
     Raises:
-        UsageError: It cannot be read.
+        UsageError: It cannot be read, or is not of mean actions.
     """
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         for name in ("ink_removed", "over_force_limit"):
             float(found[name]["mean"])
-        return found
+        actions = found.get("actions", "not known")
     except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise UsageError(f"figures cannot be read: {file} ({reason})") from error
+    if actions != ACTIONS:
+        raise UsageError(
+            f"figures of Isaac Lab are of other actions: {file} (actions {actions}; an exported policy takes the"
+            f" {ACTIONS}: play.py --deterministic)"
+        )
+    return found
 
 
 def measure(folder: Path, num_episodes: int, seconds: float | None = None) -> list[dict[str, float]]:
@@ -107,7 +139,7 @@ def measure(folder: Path, num_episodes: int, seconds: float | None = None) -> li
     law = contract.parameters.get("marks")
     if law is None:
         raise UsageError(f"nothing to wipe: the policy is of task {contract.task}")
-    policy, console = OnnxPolicy(folder, contract), Console(stderr=True)
+    policy, console = OnnxPolicy(folder, contract), PlainConsole(stderr=True)
     steps_each = math.ceil(contract.episode_length_s * contract.rate_hz)
     steps = steps_each if seconds is None else math.ceil(seconds * contract.rate_hz)
     episodes = []
@@ -149,7 +181,7 @@ def table(
     found: dict[str, list[dict[str, float]]], there: list[dict], ink: list[float], ink_there: list[float]
 ) -> Table:
     """Returns the figures of all policies, with Isaac Lab's where they are known."""
-    shown = Table("policy", *(heading for heading, _ in COLUMNS.values()))
+    shown = Table("policy", *(heading for heading, _ in COLUMNS.values()), caption=f"actions {ACTIONS}")
     if there:
         for heading in ("ink in Isaac Lab", "over limit there", "advantage kept"):
             shown.add_column(heading)

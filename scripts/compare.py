@@ -163,10 +163,10 @@ def main() -> None:
         outcome = f"{sum(episode.success for episode in filmed)} of {len(filmed)} successful"
         taken = f", {sum(episode.num_takeovers for episode in filmed)} takeovers" if args.supervised else ""
         actions = "mean" if args.deterministic else "sampled"
-        console.print(f"{name}: {outcome}{taken}, actions {actions}", highlight=False, markup=False)
-    console.print(f"video: {film.video}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"{name}: {outcome}{taken}, actions {actions}", highlight=False)
+    console.print(f"video: {film.video}", soft_wrap=True, highlight=False)
     told = f"animated picture: {film.animation}; stills: {len(film.stills)}"
-    console.print(told, soft_wrap=True, highlight=False, markup=False)
+    console.print(told, soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def main() -> None:
         worst = export(task, named, "sampler" in args.also, Path(folder), Path(args.run), args.seed)
         replace_folder(Path(folder), args.output)
     console.print(f"files agree with the policy within {worst:.1e} on {2 * NUM_COMPARED:,} observations each")
-    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False, markup=False)
+    console.print(f"exported: {args.output}", soft_wrap=True, highlight=False)
 
 
 def replace_folder(source: Path, target: Path) -> None:
@@ -220,12 +220,13 @@ def describe_model(model: Any) -> dict[str, Any]:
 
 
 def describe_source(run: Path, trained: TrainedPolicy, settings: list[str]) -> dict[str, Any]:
-    """Returns θ, where the policy came from, and what was changed of the task's environment."""
+    """Returns θ, where the policy came from and with which figures, and what was changed of the task's environment."""
+    from mereq_algo.runner import SAMPLED, RunFolder, of_a_run
+
     source: dict[str, Any] = {"name": run.name, "command": command_line(), **trained.info.extra, "settings": settings}
+    source["actions"] = SAMPLED  # of the figures here; what is exported takes the mean ones
     if not run.is_dir():
         return {"theta": None, "source": source}
-
-    from mereq_algo.runner import RunFolder, of_a_run
 
     folder = RunFolder.open(run)
     kept = ("method", "seed", "status", "rounds", "expert_samples", "intervention_rate", "expert_return_gap_closed")

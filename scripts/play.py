@@ -67,7 +67,7 @@ def main() -> None:
         result = {"task": spec.task, "policy": args.policy, "seed": args.seed, **used(spec), **evaluation}
         text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
         write_text(args.json, text)
-        console.print(f"figures: {args.json}", markup=False)
+        console.print(f"figures: {args.json}")
 
 
 def used(spec: TaskSpec) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def main() -> None:
 
     from mereq_algo.intervention import SupervisedRollout, collect_supervised_rollout
     from mereq_algo.irl import EpisodeMeans, StartEffect, TargetFeatures
-    from mereq_algo.runner import MEReQCfg, TaskSpec, TimedEnv, make_person
+    from mereq_algo.runner import SAMPLED, MEReQCfg, TaskSpec, TimedEnv, make_person
 
     with quiet(not args.verbose):
         from mereq_tasks.launch import open_task
@@ -143,9 +143,14 @@ def main() -> None:
             f"{charge_for_the_person(rollouts[0], floor):.2f} (floor {floor:g})"
             for floor in sorted({0.0, cfg.sac.prior_floor})
         )
-    table.title = f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes"
-    lessons.title = f"mean features a step ± standard error of {cfg.num_supervised} episodes"
-    alike.title = f"steps until success; mean and quantiles of what the person minds a step ({cfg.person.rule})"
+    actions = f"actions {SAMPLED}"
+    table.title = (
+        f"{args.task}: share of the steps in which the person is in control, {env.num_envs} episodes, {actions}"
+    )
+    lessons.title = f"mean features a step ± standard error of {cfg.num_supervised} episodes, {actions}"
+    alike.title = (
+        f"steps until success; mean and quantiles of what the person minds a step ({cfg.person.rule}), {actions}"
+    )
     charged = f"log π of {first} charges for the person's own actions, a step: {charges}"
     PlainConsole().print(table, alike, lessons, charged)
 

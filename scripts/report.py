@@ -15,7 +15,8 @@ import contextlib
 import sys
 from pathlib import Path
 
-from _common import command_line, one_line_errors
+from _common import PlainConsole, command_line, one_line_errors
+from mereq_tasks.arguments import check_home
 
 
 def main() -> None:
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--video", action="store_true", help="make the comparison video, too (minutes without a GPU)")
     args = parser.parse_args()
+    check_home()  # Matplotlib has its fonts there
 
     from _film import film_run
     from mereq_algo.report import write_report
@@ -31,7 +33,7 @@ def main() -> None:
     folder = RunFolder.open(args.run)
     with folder.lock(command_line()) if args.video else contextlib.nullcontext():
         filmed = film_run(folder) if args.video else True
-        print(f"report: {write_report(folder)}")
+        PlainConsole(soft_wrap=True).print(f"report: {write_report(folder)}", highlight=False)
     if not filmed:
         sys.exit(2)
 

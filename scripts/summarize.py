@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from _common import PlainConsole, one_line_errors
 from mereq_algo.plain_text import plain
 from mereq_algo.runner.run_folder import of_a_run, read_summary
 
@@ -53,10 +54,10 @@ def main() -> None:
     args = parser.parse_args()
     files = [path / "summary.json" if path.is_dir() else path for path in args.runs]
     columns = [column(file) for file in files]
-    print("| | " + " | ".join(f"seed {cells[0]}" for cells in columns) + " |")
-    print("|---|" + "---:|" * len(columns))
+    lines = ["| | " + " | ".join(f"seed {cells[0]}" for cells in columns) + " |", "|---|" + "---:|" * len(columns)]
     for index, label in enumerate(ROWS, start=1):
-        print(f"| {label} | " + " | ".join(cells[index] for cells in columns) + " |")
+        lines.append(f"| {label} | " + " | ".join(cells[index] for cells in columns) + " |")
+    PlainConsole(soft_wrap=True).print("\n".join(lines), highlight=False)
 
 
 def column(file: Path) -> list[str]:
@@ -71,7 +72,5 @@ def column(file: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    from _common import one_line_errors
-
     with one_line_errors():
         main()

@@ -261,7 +261,7 @@ def run(
         if not is_new:
             shutil.rmtree((folder.path / VIDEO).parent, ignore_errors=True)  # of a policy that is no longer the last
         ranks.from_first(str(folder.path))
-        console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False)
         if process is not None:
             console.print(f"supervise at: {process.url()}", style="bold", soft_wrap=True, highlight=False)
         log = TensorBoardLog(folder.path, runner.record.rounds)
@@ -275,9 +275,7 @@ def run(
             with told_in_one_line("no report"):
                 write_report(folder)
     console.print(evaluation_table(record.evaluation, f"{spec.task}: {', '.join(record.evaluation)}"))
-    console.print(
-        f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}", markup=False
-    )
+    console.print(f"{record.status}; expert samples: {record.expert_samples[-1]}; run folder: {folder.path}")
     if record.status == NOTHING_LEARNED:
         raise TaskUsageError(f"{record.outcome}; run folder: {folder.path}")
     console.print(record.outcome, highlight=False, soft_wrap=True)
@@ -285,7 +283,7 @@ def run(
         export_run(folder)
     if not args.no_video:
         film_run(folder)
-    console.print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False, markup=False)
+    console.print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False)
 
 
 def keep_start(folder: RunFolder, sources: dict[str, PolicySource], settings: TaskSettings) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from _common import check_writable, command_line, one_line_errors, versions
+from _common import PlainConsole, check_writable, command_line, one_line_errors, versions
 from _policies import find_policy, load_policy, resolve_for
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
@@ -75,7 +75,7 @@ def main() -> None:
             start = load_policy(sources[args.start], spec, num_obs, env.num_actions, env.device)
         started_at = time.perf_counter()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns) as progress:
+        with Progress(*columns, console=PlainConsole()) as progress:
             bar = progress.add_task(f"training the {args.reward}", total=args.steps)
 
             recent: deque[torch.Tensor] = deque(maxlen=REPORT_INTERVAL)
@@ -126,7 +126,7 @@ def main() -> None:
         save_checkpoint(output, algorithm.policy, algorithm.critic, info)
         write_text(output.with_suffix(".md"), policy_card(spec.task, card))
         progress.console.print(evaluation_table({args.reward: evaluation}, spec.task))
-        progress.console.print(f"policy: {output}", markup=False)
+        progress.console.print(f"policy: {output}")
 
 
 def policy_card(task: str, card: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,24 @@ def test_the_longest_alignment_takes_half_an_hour_on_two_cores():
     assert two_cores["wall_time_s"] <= 30 * 60
     for figures in ("intervention_rate", "expert_samples", "theta", "evaluation"):
         assert two_cores[figures] == runs[longest][figures]
+
+
+WITHOUT_POLICIES = {"faults.json", "streaming.json"}
+"""What a simulated arm did, not how good a policy is."""
+
+
+@pytest.mark.parametrize(
+    "file", sorted((DOCS / "results").rglob("*.json")), ids=lambda file: str(file.relative_to(DOCS))
+)
+def test_kept_figures_say_which_actions_they_are_of(file):
+    if file.name in WITHOUT_POLICIES:
+        return
+    expected = "mean" if file.parent.name == "deploy" else "sampled"
+    assert json.loads(file.read_text(encoding="utf-8"))["actions"] == expected
+
+
+@pytest.mark.parametrize("file", sorted((DOCS / "results").glob("*.csv")), ids=lambda file: file.name)
+def test_kept_rounds_say_which_actions_they_are_of(file):
+    rows = list(csv.DictReader(file.open(encoding="utf-8")))
+    if "success_rate" in rows[0]:
+        assert {row["actions"] for row in rows} == {"sampled"}

@@ -5,6 +5,8 @@
 
 Isaac Lab's parsers take the beginning of an option for the option: ``train --resume`` was read as
 ``--resume_optimizer_state``, and training started anew. What no parser knows ends at Hydra's, whose answer is a page.
+
+Isaac Lab starts programs of its own; each says that it runs in ``.venv``.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import argparse
 import sys
 from typing import Any, NoReturn
 
-HINTS = {"--resume": "to go on from a checkpoint: --checkpoint <file>", "--load_run": "a run is: --checkpoint <folder>"}
-"""What is meant by options of other releases of Isaac Lab."""
+from venv_users import hold_venv
+
+HINTS = dict.fromkeys(("--resume", "--load_run"), "to go on from a checkpoint: --checkpoint <file>")
+"""What is meant by options of other releases of Isaac Lab. A run's folder will not do: 3.0.0 finds no file in it."""
 
 _find_options = argparse.ArgumentParser._get_option_tuples
 _end = argparse.ArgumentParser.error
@@ -45,3 +49,4 @@ def _end_in_one_line(self: argparse.ArgumentParser, message: str) -> NoReturn:
 
 argparse.ArgumentParser._get_option_tuples = _find_exact_options
 argparse.ArgumentParser.error = _end_in_one_line
+hold_venv()

@@ -48,7 +48,7 @@ def run(*arguments: str, child: bool = False) -> subprocess.CompletedProcess[str
         (("--resume",), "unknown option --resume; not taken for --resume_optimizer_state; to go on"),
         (("--resume=true",), "unknown option --resume"),
         (("--resum", "x=1"), "unknown option --resum"),
-        (("--load_run", "x"), "unknown option --load_run; a run is: --checkpoint <folder>"),
+        (("--load_run", "x"), "unknown option --load_run; to go on from a checkpoint: --checkpoint <file>"),
         (("--num_env", "4"), "unknown option --num_env; not taken for --num_envs"),
         (("-r", "3"), "unknown option -r; not taken for -rid"),
         (("--rl_lib", "rsl_rl"), "unknown option --rl_lib"),
@@ -67,9 +67,37 @@ def test_what_is_written_out_passes():
     assert (done.stdout, done.stderr) == ("3 False 5 7 ['env.a=1', 'b=2']\n", "")
 
 
-@pytest.mark.parametrize("argument", ["-r", "--run", "agent.resume=true"])
+@pytest.mark.parametrize("argument", ["-r", "--run"])
 def test_what_isaac_lab_would_not_notice_is_refused(ready: Checkout, argument: str):
-    assert argument.partition("=")[0] in ready.fails("train", "--task", "Franka-Erase", argument)
+    assert argument in ready.fails("train", "--task", "Franka-Erase", argument)
+
+
+@pytest.mark.parametrize(
+    ("command", "argument", "hint"),
+    [
+        ("train", "agent.resume=true", "--checkpoint <file>"),
+        ("play", "agent.resume=true", "--checkpoint <file>"),
+        ("train", "+agent.resume=true", "--checkpoint <file>"),
+        ("train", "++agent.resume=true", "--checkpoint <file>"),
+        ("train", "agent.load_run=2026-11-30_12-00-00", "--checkpoint <file>"),
+        ("train", "++agent.load_run=x", "--checkpoint <file>"),
+        ("train", "+agent.load_checkpoint=model_100.pt", "--checkpoint <file>"),
+        ("train", "~agent.load_checkpoint", "--checkpoint <file>"),
+        ("train", "env.seed=7", "--seed <number>"),
+        ("play", "++env.seed=7", "--seed <number>"),
+        ("train", "env.log_dir=/tmp/x", "--experiment_name"),
+    ],
+)
+def test_settings_that_isaac_lab_would_not_read_are_refused(ready: Checkout, command: str, argument: str, hint: str):
+    error = ready.fails(command, "--task", "Franka-Erase", argument)
+    name = argument.lstrip("+~").partition("=")[0]
+    assert f"Isaac Lab's {command} does not read {name}; " in error and hint in error
+
+
+@pytest.mark.parametrize("arguments", [("play", "agent.load_run=x"), ("train", "agent.seed=7", "agent.resume_x=1")])
+def test_settings_that_isaac_lab_reads_pass(ready: Checkout, arguments: tuple[str, ...]):
+    done = ready.run(*arguments)
+    assert "does not read" not in done.stderr
 
 
 def test_caches_that_cannot_be_written_are_named(ready: Checkout, tmp_path):

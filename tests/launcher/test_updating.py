@@ -3,9 +3,11 @@
 
 """What a start does with a checkout that has changed since it was set up."""
 
+import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -91,3 +93,66 @@ def test_a_program_that_took_the_place_of_another_is_seen(moved: Checkout, start
     program = start("import os\nif len(sys.argv) == 1: os.execv(sys.executable, [sys.executable, *sys.argv, 'again'])")
     CHANGES["another lock"](moved.root)
     assert f"{program.pid} (" in moved.fails("-i")
+
+
+HOLDS = "sys.path.insert(0, {strict!r})\nfrom venv_users import hold_venv\nhold_venv()\n"
+
+
+def test_a_child_that_outlives_its_parent_is_seen(moved: Checkout, start):
+    """Python closes the launcher's lock in the programs that it starts; scripts take one of their own."""
+    strict = str(moved.root / "scripts" / "strict_options")
+    (moved.root / "child.py").write_text(
+        "import sys, time\n" + HOLDS.format(strict=strict) + "print('child', flush=True)\ntime.sleep(100)\n"
+    )
+    parent = start(
+        "import subprocess\n"
+        f"child = subprocess.Popen([sys.executable, {str(moved.root / 'child.py')!r}], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        f"open({str(moved.root / 'pid')!r}, 'w').write(str(child.pid))"
+    )
+    child = int((moved.root / "pid").read_text())
+    try:
+        CHANGES["another lock"](moved.root)
+        error = moved.fails("-i")
+        assert f"{parent.pid} (" in error and f"{child} (" in error
+        parent.send_signal(signal.SIGKILL)
+        parent.communicate()
+        error = moved.fails("-i")
+        assert f"{child} (" in error and error.count(" (") == 1, "of this one program"
+    finally:
+        os.kill(child, signal.SIGKILL)
+    wait_for(lambda: not list_fds(child))
+    assert "ready after" in moved.works().stderr
+
+
+def test_children_of_isaac_labs_commands_are_seen(moved: Checkout):
+    """Python reads sitecustomize first, in each of them."""
+    moved.works()
+    strict = moved.root / "scripts" / "strict_options"
+    program = subprocess.Popen(
+        [str(moved.root / ".venv" / "bin" / "python"), "-c", "import time; print('runs', flush=True); time.sleep(100)"],
+        env={**moved.env, "PYTHONPATH": str(strict)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert program.stdout is not None and program.stdout.readline() == "runs\n"
+        CHANGES["another lock"](moved.root)
+        assert f"{program.pid} (" in moved.fails("-i")
+    finally:
+        program.kill()
+        program.communicate()
+
+
+def list_fds(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return []
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10.0
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)

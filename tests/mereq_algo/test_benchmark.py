@@ -156,7 +156,8 @@ def test_csv_has_a_row_a_round():
     rows = list(csv.DictReader(io.StringIO(as_csv(RUNS))))
     assert len(rows) == 2 + 2 + 3 + 3
     assert list(rows[0]) == [
-        *("task", "method", "seed", "round", "expert_samples", "intervention_rate", "intervention_rate_upper"),
+        *("task", "method", "seed", "round", "actions", "expert_samples", "intervention_rate"),
+        "intervention_rate_upper",
         *("watched_intervention_rate", "watched_intervention_rate_upper", "return_gap_closed", "success_rate"),
         *("prior_return_lost", "wall_time_s", "status"),
     ]
@@ -189,10 +190,21 @@ def test_table_says_which_code_made_the_runs():
     assert "by revision and number of runs: abc (2), not known (1)." in as_markdown(runs, ["mereq", "iwr_ft"])
 
 
+@pytest.mark.parametrize("actions", ["sampled", "mean"])
+def test_every_table_says_which_actions_its_figures_are_of(actions):
+    runs = [run | {"actions": actions} for run in RUNS]
+    assert {row["actions"] for row in csv.DictReader(io.StringIO(as_csv(runs)))} == {actions}
+    tables = as_markdown(runs, ["mereq", "iwr_ft"])
+    assert tables.count("|---|---:|") == 2 and tables.count(f"actions {actions}: median over seeds") == 2
+    assert f"| {actions} |" in as_search_markdown([("x", runs[0])])
+    mixed = as_markdown([runs[0], runs[1] | {"actions": "other"}], ["mereq"])
+    assert mixed.count(f"actions {', '.join(sorted((actions, 'other')))}: median") == 2
+
+
 def test_search_table_has_a_row_a_value():
     table = as_search_markdown([("agent.irl.learning_rate=0.02", RUNS[2])])
     # Prior -50, aligned 40, expert 50: nine tenths of the gap.
-    assert "| T | iwr_ft | `agent.irl.learning_rate=0.02` | 0 | 30, 20, 8 % | 500 | 90 % |" in table
+    assert "| T | iwr_ft | `agent.irl.learning_rate=0.02` | 0 | sampled | 30, 20, 8 % | 500 | 90 % |" in table
 
 
 SEARCHED = set(itertools.chain(*(searched(method, 0.01) for method in METHODS)))

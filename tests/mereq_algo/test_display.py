@@ -6,9 +6,9 @@
 import io
 
 import torch
-from rich.console import Console
 
 from mereq_algo.methods import InnerLoopProgress
+from mereq_algo.plain_console import PlainConsole
 from mereq_algo.runner import ConsoleDisplay, RunRecord, evaluation_table
 
 
@@ -47,7 +47,7 @@ def show(display: ConsoleDisplay, record: RunRecord, inner: InnerLoopProgress | 
 
 
 def test_panel_tells_what_a_user_wants_to_know():
-    display = ConsoleDisplay(max_rounds=6, console=Console(width=120))
+    display = ConsoleDisplay(max_rounds=6, console=PlainConsole(width=120))
     panel = show(display, make_record(), make_progress(step=70))
     for fact in (
         "Franka-Erase",
@@ -56,7 +56,7 @@ def test_panel_tells_what_a_user_wants_to_know():
         "40.0 %",
         "goal 5.0 %",
         "300",
-        "25.0 %",
+        "25.0 %, actions sampled",
         "ink_removed +2.50",
     ):
         assert fact in panel
@@ -68,18 +68,19 @@ def test_panel_tells_what_a_user_wants_to_know():
 def test_time_left_counts_the_learning_that_is_still_to_come():
     # 70 of 350 steps are a fifth of a round, and took 30 s: a whole one takes 150 s. At most 5 rounds of learning
     # lie between 6 supervised rollouts, so 4.8 rounds are left: 720 s.
-    display = ConsoleDisplay(max_rounds=6, console=Console(width=120))
+    display = ConsoleDisplay(max_rounds=6, console=PlainConsole(width=120))
     assert "0:30, 12:00 left at most" in show(display, make_record(), make_progress(step=70))
     assert "0:30, ? left at most" in show(display, make_record(intervention_rate=[]), None)
 
 
 def test_file_gets_one_line_a_round():
     output = io.StringIO()
-    with ConsoleDisplay(max_rounds=6, console=Console(file=output, width=200)) as display:
+    with ConsoleDisplay(max_rounds=6, console=PlainConsole(file=output, width=200)) as display:
         for step in (5, 10, 15):
             display.update(make_record(), "learning", make_progress(step))
     (line,) = output.getvalue().splitlines()
     assert line.startswith("round 1: person in control 30.0 % of the time (at most 40.0 %, goal 5.0 %), 7 takeovers")
+    assert "success alone 25.0 %, actions sampled, 0:30" in line
 
 
 def test_table_shows_policies_side_by_side():
@@ -94,7 +95,9 @@ def test_table_shows_policies_side_by_side():
         } | dict.fromkeys(names, cell)
 
     output = io.StringIO()
-    Console(file=output, width=120).print(evaluation_table({"prior": evaluation(0.2), "expert": evaluation(0.97)}, "T"))
+    PlainConsole(file=output, width=120).print(
+        evaluation_table({"prior": evaluation(0.2), "expert": evaluation(0.97)}, "T")
+    )
     (row,) = (line for line in output.getvalue().splitlines() if "ink removed" in line)
     assert row.index("20.0 ± 1.0 %") < row.index("97.0 ± 1.0 %")
     assert "offset [m]" in output.getvalue()

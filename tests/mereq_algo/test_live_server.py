@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from mereq_algo.live import LiveServer, Panel, PortError, Seats
-from mereq_algo.live.tab import MESSAGES_PER_S
+from mereq_algo.live.tab import MESSAGES_PER_S, MOST_ANSWERS
 from mereq_algo.recording import find_recordings, read_episodes
 
 from .black_hole import Cable
@@ -75,6 +75,38 @@ def test_a_port_that_is_taken(stand):
         other.start()
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 70, "\udc80", "192.0.2.7", "2001:db8::7"], ids=ascii)
+def test_an_address_that_is_none_or_another_machines(host):
+    with pytest.raises(PortError, match="cannot listen at ") as refused:
+        LiveServer(Seats(1), Panel(1), {}, host=host, port=0).start()
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_a_name_the_addresses_of_this_machine_are_enough(monkeypatch, capfd, order):
+    """``localhost`` is ``::1`` as well where there is no IPv6; only who answers for the name is made up here."""
+    addresses = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.7", 0)),
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::7", 0, 0, 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses[::order])
+    server = LiveServer(Seats(1), Panel(1), {}, host="localhost", port=0)
+    server.start()
+    monkeypatch.undo()
+    assert get(server.url.replace("localhost", "127.0.0.1"))[0] == 200
+    server.close()
+    assert capfd.readouterr().err.count("not listening at") == 2
+
+
+def test_an_address_of_a_name_that_is_taken_ends_the_start(monkeypatch, stand):
+    port = urlsplit(stand.server.url).port
+    here = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: here)
+    with pytest.raises(PortError, match="Address already in use"):
+        LiveServer(Seats(1), Panel(1), {}, host="localhost", port=port).start()
+
+
 def test_nonsense_is_dropped_and_counted(stand):
     client = Client(stand.server.url)
     for text in (
@@ -91,6 +123,31 @@ def test_nonsense_is_dropped_and_counted(stand):
     assert stand.server.dropped == {"malformed": 5, "too long": 1}
     client.listen(until=lambda: client.state.get("dropped") == 6)
     client.close()
+
+
+def test_a_tab_that_asks_and_never_reads_costs_no_memory(stand, monkeypatch):
+    monkeypatch.setattr("mereq_algo.live.tab.MESSAGES_PER_S", 1e6)  # buffers fill in seconds, not hours
+    address = urlsplit(stand.server.url)
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect((address.hostname, address.port))
+    mute = connect(stand.server.url.replace("http", "ws") + "control", sock=narrow, proxy=None)
+    (tab,) = stand.server._tabs
+    tab.socket.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    end = time.monotonic() + 20.0
+    while not tab.answers:  # still, after a rest: nothing goes out any more
+        assert time.monotonic() < end
+        for _ in range(1_000):
+            mute.send('{"type": "ping", "time": 1.0}')
+        time.sleep(0.2)
+    for _ in range(10 * MOST_ANSWERS):
+        mute.send('{"type": "ping", "time": 2.0}')
+    client = Client(stand.server.url)
+    client.say(type="ping", time=3.0)
+    client.listen(until=lambda: any(answer["type"] == "pong" for answer in client.answers))
+    assert len(tab.answers) == MOST_ANSWERS and tab.answers[-1] == {"type": "pong", "time": 2.0}
+    client.close()
+    narrow.close()
 
 
 @pytest.mark.realtime

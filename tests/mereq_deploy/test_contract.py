@@ -64,7 +64,7 @@ def test_a_contract_is_read_as_it_was_written_and_fits_its_schema(values, export
         ({"parameters": {"marks": "x"}}, "parameters.marks is missing"),
         ({"versions": 3}, "versions is 3"),
         ({"source": {"figure": math.nan}}, "damaged"),
-        ({"goal": "\ud800"}, "damaged"),
+        ({"goal": "\ud800"}, "characters must be ones that can be printed"),
         ({"episode_length_s": 10**400}, "episode_length_s is 1000"),
         ({"home": {**dict.fromkeys((f"fr3_joint{i}" for i in range(1, 8)), 10**400)}}, "home: fr3_joint1"),
     ],

@@ -35,6 +35,7 @@ def test_a_run_is_exported_with_its_contract_and_replaced_on_request(run_folder,
     assert contract.task == "Franka-Erase"
     assert contract.theta == summary["theta"]
     assert contract.source["expert_samples"] == summary["expert_samples"]
+    assert contract.source["actions"] == summary["actions"] == "sampled"
     assert sorted(contract.models) == ["policy", "prior", "sampler"]
     assert {file.name for file in output.iterdir()} == {
         "contract.json",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,22 +16,40 @@ import pytest
 
 from mereq_tasks import caches
 
-from .conftest import command
+from .conftest import REPOSITORY, command
 
 SCRIPTS = {
-    "train_mereq.py": (),
-    "play.py": ("--policy", "prior"),
-    "supervise.py": (),
-    "train_policy.py": ("--reward", "prior", "--output", "/dev/null/x"),
-    "compare.py": ("--policies", "prior"),
+    "benchmark.py": ("--tasks", "Franka-Erase"),
+    "benchmark_live.py": ("--task", "Franka-Erase"),
+    "benchmark_speed.py": (),
+    "compare.py": ("--task", "Franka-Erase", "--policies", "prior"),
+    "export_policy.py": ("--task", "Franka-Erase", "--run", "prior", "--output", "/dev/null/x"),
+    "play.py": ("--task", "Franka-Erase", "--policy", "prior"),
+    "probe_person.py": ("--task", "Franka-Erase"),
+    "probe_physics.py": ("--task", "Franka-Erase"),
+    "report.py": ("/nowhere",),
+    "supervise.py": ("--task", "Franka-Erase"),
+    "train_mereq.py": ("--task", "Franka-Erase"),
+    "train_policy.py": ("--task", "Franka-Erase", "--reward", "prior", "--output", "/dev/null/x"),
 }
+"""Scripts that keep something for later starts, with what they need to get that far."""
+
+WITHOUT_CACHES = {
+    "benchmark_faults.py": ("--policy", "/nowhere"),
+    "benchmark_streaming.py": ("--policy", "/nowhere"),  # with a policy: in mereq_deploy/test_streaming.py
+    "benchmark_transfer.py": ("--policies", "/nowhere"),
+    "deploy.py": ("--policy", "/nowhere", "--robot", "simulated"),
+    "recordings.py": ("list", "/nowhere"),
+    "summarize.py": ("/nowhere",),
+}
+"""Scripts that need no home: another thing is wrong with the command line, and the one line says that."""
 
 
-def line_of(script: str, *unset: str, **environment: str) -> str:
+def line_of(script: str, arguments: tuple[str, ...], *unset: str, **environment: str) -> str:
     """Runs a script, and returns the line with which it gives up."""
-    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    kept = {name: value for name, value in os.environ.items() if name not in (*unset, "MPLCONFIGDIR")}
     result = subprocess.run(
-        command(script, *SCRIPTS[script]),
+        command(script, *arguments, task=None),
         capture_output=True,
         text=True,
         timeout=120,
@@ -41,12 +60,74 @@ def line_of(script: str, *unset: str, **environment: str) -> str:
     return result.stderr
 
 
+def test_these_are_all_scripts():
+    files = {file.name for file in (REPOSITORY / "scripts").glob("[!_]*.py")}
+    assert files == SCRIPTS.keys() | WITHOUT_CACHES.keys()
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_says_so(tmp_path: Path, script: str):
     (tmp_path / "file").touch()
-    line = line_of(script, "XDG_CACHE_HOME", HOME=str(tmp_path / "file"))
+    line = line_of(script, SCRIPTS[script], "XDG_CACHE_HOME", HOME=str(tmp_path / "file"))
     assert f"cannot write to {tmp_path}/file/.cache/warp" in line
     assert "Not a directory" in line and "set XDG_CACHE_HOME to a folder that can be written" in line
+
+
+@pytest.mark.parametrize("script", WITHOUT_CACHES)
+def test_a_script_that_keeps_nothing_needs_no_home(tmp_path: Path, script: str):
+    (tmp_path / "file").touch()
+    assert "/nowhere" in line_of(script, WITHOUT_CACHES[script], "XDG_CACHE_HOME", HOME=str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("script", ["report.py", "benchmark.py"])
+def test_caches_elsewhere_are_enough(tmp_path: Path, script: str):
+    """Matplotlib writes where the message says, and nothing below a home that cannot be written."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "file").touch()
+    wrong = {"report.py": ("/nowhere",), "benchmark.py": ("--tasks", "Franka-Erase", "--methods", "none")}
+    for home in ("home", "file"):
+        line = line_of(script, wrong[script], HOME=str(tmp_path / home), XDG_CACHE_HOME=str(tmp_path / "caches"))
+        assert "/nowhere" in line or "none" in line
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+@pytest.mark.parametrize("package", ["mereq_deploy.policy", "mereq_algo.export"])
+def test_onnx_runtime_reports_nothing_and_writes_nothing(tmp_path: Path, package: str):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_", "MPL"))}
+    code = f"import {package}, onnxruntime, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    for setting, expected in (({}, "1"), ({"ORT_DISABLE_TELEMETRY": "0"}, "0")):
+        home = tmp_path / expected
+        home.mkdir()
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**kept, "HOME": str(home), **setting},
+        )
+        assert (result.stdout, result.stderr) == (f"{expected}\n", "")
+        if expected == "1":
+            assert list(home.rglob("*onnx*")) == []
+
+
+def test_matplotlib_keeps_its_fonts_among_the_caches_but_where_a_user_says(tmp_path: Path):
+    code = "import _common, matplotlib; print(matplotlib.get_configdir(), matplotlib.get_cachedir())"
+    for environment, expected in (
+        ({"XDG_CACHE_HOME": str(tmp_path / "caches")}, tmp_path / "caches" / "matplotlib"),
+        ({"MPLCONFIGDIR": str(tmp_path / "own")}, tmp_path / "own"),
+        ({}, tmp_path / "home" / ".cache" / "matplotlib"),
+    ):
+        kept = {name: value for name, value in os.environ.items() if name not in ("MPLCONFIGDIR", "XDG_CACHE_HOME")}
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**kept, "HOME": str(tmp_path / "home"), **environment},
+            cwd=REPOSITORY / "scripts",
+        )
+        assert (result.stdout.split(), result.stderr) == ([str(expected)] * 2, "")
+    assert not (tmp_path / "home" / ".config").exists()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +141,7 @@ def test_every_script_says_so(tmp_path: Path, script: str):
 )
 def test_what_to_set_is_named(setting: str, value: str, words: str):
     unset = ("XDG_CACHE_HOME", "WARP_CACHE_PATH", "MEREQ_CACHE")
-    assert words in line_of("play.py", *unset, **{setting: value})
+    assert words in line_of("play.py", SCRIPTS["play.py"], *unset, **{setting: value})
 
 
 def test_a_user_without_a_home():

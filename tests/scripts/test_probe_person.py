@@ -18,6 +18,7 @@ def test_the_person_takes_over_from_the_prior_and_not_from_themselves():
     arguments = ["--num_envs", "8", "--thresholds", "0.4", "--patience", "6"]
     result = run_script("probe_person.py", *arguments, COLUMNS="200")
     assert result.returncode == 0, result.stderr
+    assert result.stdout.count("actions sampled") == 3, "each table says it"
     (row,) = (line for line in result.stdout.splitlines() if "takeovers" in line)
     prior, expert = (float(rate) for rate in re.findall(r"([\d.]+)% \(", row))
     assert prior > 20.0 and expert < 5.0

@@ -14,18 +14,9 @@ import pytest
 
 from mereq_algo.recording import read_episodes, write_episode
 
+from ..hostile import HOSTILE
 from ..mereq_algo.recordings import crashes, episode, spins, write
 from .conftest import REPOSITORY
-
-HOSTILE = [
-    "[/b]",
-    "[red]x",
-    "[link=http://x]y[/link]",
-    "\x1b[31mred\x1b]0;title\x07",
-    "a\nb\r\tc",
-    "\u202eabc",
-    "\ud800",
-]
 
 
 @pytest.fixture

@@ -2,3 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 """Drives a Franka Research 3 with an exported policy. Needs numpy, onnxruntime and libfranka's client, nothing else."""
+
+import os
+
+# ONNX Runtime would report its use to its makers and keep an id for that in the home. Only before it is imported can
+# it be told not to; a user's own setting stays.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import io
 import math
 import signal
 import sys
@@ -50,6 +51,7 @@ from .guard.messages import Settings, Stopped
 from .keyboard.handle import Keyboard, KeyboardError
 from .keyboard.terminal import is_ours
 from .observation import ObservationBuilder
+from .plain_text import complain, say
 from .policy import OnnxPolicy
 from .report import progress, summary
 from .runtime import Episode, LogError, LogReader, LogWriter, replay
@@ -73,6 +75,8 @@ REALTIME_KERNEL = Path("/sys/kernel/realtime")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line; returns the exit status."""
     args = parser(__doc__).parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that this terminal has no letters for
     # However this program was started: a shell makes what it puts aside deaf to Ctrl-C.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -91,26 +95,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _where(args, contract)
         return _deploy(args, policy, contract, digest)
     except USER_ERRORS as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        complain("error: " + " ".join(str(error).split()))
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        complain("interrupted")
         return 130
     except OSError as error:  # the arm has been stopped
         cause = "is not read any more" if isinstance(error, BrokenPipeError) else f"cannot be written ({error})"
         with contextlib.suppress(OSError):
-            print(f"error: what this program prints {cause}", file=sys.stderr)
+            complain(f"error: what this program prints {cause}")
         sys.stdout = None  # nothing is left to be flushed at the end
         return STOPPED
 
 
 def _replay(file: Path, policy: OnnxPolicy, contract: Contract) -> int:
     found = replay(LogReader(file), policy, contract)
-    print(f"{found.steps} steps")
-    print(f"observations differ by at most {found.observation_difference:.1e}")
-    print(f"actions differ by at most {found.action_difference:.1e}")
+    say(f"{found.steps} steps")
+    say(f"observations differ by at most {found.observation_difference:.1e}")
+    say(f"actions differ by at most {found.action_difference:.1e}")
     if found.first_step is not None or found.observation_difference > TOLERANCE:
-        print("not what was logged" + ("" if found.first_step is None else f", from step {found.first_step} on"))
+        say("not what was logged" + ("" if found.first_step is None else f", from step {found.first_step} on"))
         return 1
     return 0
 
@@ -126,9 +130,7 @@ def _where(args: argparse.Namespace, contract: Contract) -> int:
         while True:
             measured = arm.snapshot().measured
             x, y, z = measured.tool_position
-            print(
-                f"tool at {x:.4f},{y:.4f} m, {z:.4f} m high; force {np.linalg.norm(measured.force):.1f} N", flush=True
-            )
+            say(f"tool at {x:.4f},{y:.4f} m, {z:.4f} m high; force {np.linalg.norm(measured.force):.1f} N")
             if time.monotonic() >= end:
                 return 0
             time.sleep(0.5)
@@ -184,12 +186,12 @@ def _deploy(args: argparse.Namespace, policy: OnnxPolicy, contract: Contract, di
         wait = None
         if keys is not None and needs_hold:
             what = "the space bar" if args.hold_device is None else f"the key of {args.hold_device}"
-            print(f"Hold {what}: the arm moves while you do. Any other key stops it.", flush=True)
+            say(f"Hold {what}: the arm moves while you do. Any other key stops it.")
             wait = partial(keys.wait_for_hold, lambda: arm.is_asked_to_stop)
         steps = math.ceil(seconds * contract.rate_hz)
         show = progress(contract, args.dry_run)
         outcome = Episode(arm, contract, policy, steps, log, strokes, show, wait).run()
-    print(summary(outcome, strokes))
+    say(summary(outcome, strokes))
     assert outcome.stopped is not None
     return _tell_stop(outcome.stopped, log_file)
 
@@ -236,18 +238,17 @@ def _warn(args: argparse.Namespace) -> None:
     except (OSError, ValueError):
         is_realtime = False
     if not is_realtime:
-        print(
+        complain(
             "warning: this is no realtime kernel (PREEMPT_RT): where packets are late, the arm stops by itself."
-            " See docs/before_the_arm_moves.md",
-            file=sys.stderr,
+            " See docs/before_the_arm_moves.md"
         )
     if args.dry_run:
-        print("Dry run: nothing moves. Connecting sets the levels of the arm's reflex, and nothing else.", flush=True)
+        say("Dry run: nothing moves. Connecting sets the levels of the arm's reflex, and nothing else.")
 
 
 def _tell_stop(stopped: Stopped, log_file: Path) -> int:
     """Say why the arm does not move any more; returns the exit status."""
-    print(f"log: {log_file}")
+    say(f"log: {log_file}")
     if stopped.is_regular and stopped.at_rest is not None and not stopped.notes:
         return 0
     rest = (
@@ -255,10 +256,10 @@ def _tell_stop(stopped: Stopped, log_file: Path) -> int:
         if stopped.at_rest is None
         else (f"at rest {stopped.at_rest - stopped.commanded:.2f} s later")
     )
-    print(f"stopped: {stopped.reason}; {rest}", file=sys.stderr)
+    complain(f"stopped: {stopped.reason}; {rest}")
     for note in stopped.notes:
-        print(f"  and {note}", file=sys.stderr)
-    print("Look at the arm before you start again; after a reflex, with --recover.", file=sys.stderr)
+        complain(f"  and {note}")
+    complain("Look at the arm before you start again; after a reflex, with --recover.")
     return STOPPED
 
 

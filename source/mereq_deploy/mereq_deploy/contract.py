@@ -25,6 +25,7 @@ from .contract_bounds import (
     POLICY_RATE,
     ContractError,
     check_count,
+    check_file_name,
     check_range,
     check_text,
     check_vector,
@@ -148,7 +149,8 @@ class Contract:
         Raises:
             ContractError: A part is out of place; the message says which, and what would be allowed.
         """
-        check_text("text", self.robot, self.task, self.goal, self.wish, *self.features)
+        check_text("text", self.robot, self.goal, self.wish, *self.features)
+        check_file_name("task", self.task)
         for name in ("parameters", "versions", "source", "home", "models"):
             if not isinstance(getattr(self, name), dict):
                 raise ContractError(f"contract: {name} is {getattr(self, name)!r}; it must be an object")

@@ -43,6 +43,9 @@ MOST_SEEN = 100.0
 """Greatest size of a number that a policy may be said to see, scaled. Source: ours; shipped policies have at most 9,
 and a range that is too wide lets any reading pass."""
 
+LONGEST_NAME = 100
+"""Characters of a name that becomes part of a file's. Source: ours; file systems take 255 bytes."""
+
 TOOL_ASIDE, TOOL_AHEAD, TOOL_LENGTH = 0.15, 0.30, 0.15
 """Greatest distance of a tool's points from the hand's z axis, along it, and from each other [m]. Source: ours."""
 
@@ -104,7 +107,7 @@ def check_equal(what: str, value: Any, allowed: Any) -> None:
 
 
 def check_text(what: str, *values: Any) -> None:
-    """Refuse anything but text.
+    """Refuse anything but text on one line, all of whose characters can be printed: it goes into messages.
 
     Raises:
         ContractError: A value is none.
@@ -112,6 +115,22 @@ def check_text(what: str, *values: Any) -> None:
     for value in values:
         if not isinstance(value, str):
             raise ContractError(f"contract: {what} is {value!r}; it must be text")
+        if not value.isprintable():
+            raise ContractError(f"contract: {what} is {value!r}; its characters must be ones that can be printed")
+
+
+def check_file_name(what: str, value: Any) -> None:
+    """Refuse text that cannot name a file in a given folder, or would name one in another.
+
+    Raises:
+        ContractError: It cannot.
+    """
+    check_text(what, value)
+    if not value.strip() or len(value) > LONGEST_NAME or value.startswith(".") or "/" in value:
+        raise ContractError(
+            f"contract: {what} is {value!r}; it must be a name of at most {LONGEST_NAME} characters, without a slash,"
+            " that begins with no dot"
+        )
 
 
 def check_box(what: str, low: Any, high: Any, length: int = 3) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .contract import Contract
 from .guard import Reading
+from .plain_text import say
 from .runtime import Outcome
 from .runtime.episode import OnStep
 from .state import Scene
@@ -28,7 +29,7 @@ def progress(contract: Contract, is_dry_run: bool) -> OnStep:
             line += "  would ask for (" + ", ".join(f"{number:6.3f}" for number in reading.reference) + ") m"
         if "marks" in scene.memory:
             line += f"  ink removed {scene.memory['marks'].ink_removed:4.0%}"
-        print(line, flush=True)
+        say(line)
 
     return show
 

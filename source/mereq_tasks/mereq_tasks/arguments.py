@@ -71,13 +71,25 @@ def check_settings(settings: Sequence[str]) -> None:
             raise TaskUsageError(f"{setting!r} sets all of {name}; one setting looks like {name}.PATH=VALUE")
 
 
+def check_home() -> None:
+    """Refuses a home that can hold no caches, before the simulator or a plot ends in a trace.
+
+    Raises:
+        TaskUsageError: It can hold none, and no other folder is named for them.
+    """
+    try:
+        check_caches()
+    except CacheError as error:
+        raise TaskUsageError(str(error)) from error
+
+
 def parse_settings(
     parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
 ) -> tuple[argparse.Namespace, list[str]]:
     """Parses a command line that may change settings; arguments and result as of :func:`parse_task_args`.
 
     Raises:
-        TaskUsageError: Unknown argument or form of a setting.
+        TaskUsageError: Unknown argument or form of a setting, or caches that cannot be written.
     """
     parser.allow_abbrev = False  # a misspelt option must not pass for another
     args, settings = parser.parse_known_args(argv)
@@ -86,6 +98,7 @@ def parse_settings(
         if setting.startswith("-"):
             check_name("argument", setting.partition("=")[0], options)
     check_settings(settings)
+    check_home()
     return args, settings
 
 
@@ -111,8 +124,4 @@ def parse_task_args(
         raise TaskUsageError(f"num_envs is {args.num_envs}; at least 1 robot is needed")
     if not 0 <= args.seed <= MAX_SEED:
         raise TaskUsageError(f"seed is {args.seed}; it must be between 0 and {MAX_SEED}")
-    try:
-        check_caches()
-    except CacheError as error:
-        raise TaskUsageError(str(error)) from error
     return args, settings

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -31,6 +32,16 @@ def robot_cache() -> Path:
     return Path(os.environ.get("MEREQ_CACHE") or cache_home() / "mereq_lab")
 
 
+def keep_matplotlib_in_caches() -> None:
+    """Lets Matplotlib keep its list of fonts among the caches; call it before Matplotlib is imported.
+
+    It would make a folder in ``~/.config``, too, which ``XDG_CACHE_HOME`` does not move. A user's own ``MPLCONFIGDIR``
+    stays. Without a home Matplotlib takes a temporary folder, and says so.
+    """
+    with contextlib.suppress(CacheError):
+        os.environ.setdefault("MPLCONFIGDIR", str(cache_home() / "matplotlib"))
+
+
 def check_caches() -> None:
     """Makes sure that caches and temporary files can be written, before the simulator ends in a trace.
 
@@ -47,8 +58,6 @@ def check_caches() -> None:
             with tempfile.TemporaryFile(dir=place):
                 pass
         except OSError as error:
-            # Or Matplotlib, which comes with the scripts' own errors, would say the same in other words.
-            os.environ.setdefault("MPLCONFIGDIR", tempfile.gettempdir())
             raise CacheError(
                 f"cannot write to {place}, where compiled code and robots are kept: {error.strerror}; set {name} to a"
                 " folder that can be written"

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 
+from ..runner.evaluation import SAMPLED
+
 THRESHOLDS = (0.15, 0.10, 0.05)
 """δ of the intervention rate. Source: paper."""
 
@@ -101,6 +103,14 @@ def gap_closed(value: float, prior: float, expert: float) -> float:
     return (value - prior) / (expert - prior) if expert != prior else math.nan
 
 
+def actions_of(summary: dict[str, Any]) -> str:
+    """Return which actions the figures of a run are of: ``sampled`` or ``mean``.
+
+    Runs of earlier versions do not say it; they sampled, as all do.
+    """
+    return summary.get("actions", SAMPLED)
+
+
 def round_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one row for each round of a run: the rows of ``benchmark.csv``.
 
@@ -121,6 +131,7 @@ def round_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
             "method": summary["method"],
             "seed": summary["seed"],
             "round": index + 1,
+            "actions": actions_of(summary),
             "expert_samples": summary["expert_samples"][index],
             "intervention_rate": summary["rollout_intervention_rate"][index],
             "intervention_rate_upper": summary["rollout_intervention_rate_upper"][index],

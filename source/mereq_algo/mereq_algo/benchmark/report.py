@@ -18,6 +18,7 @@ from ..runner.run_folder import of_a_run
 from .measures import (
     THRESHOLDS,
     SampleCount,
+    actions_of,
     divergence,
     gap_closed,
     quartiles,
@@ -77,23 +78,26 @@ def as_search_markdown(runs: Sequence[tuple[str, dict[str, Any]]]) -> str:
         runs: Setting and summary of each run.
     """
     lines = [
-        "| task | method | setting | seed | intervention rate, round by round | expert samples | gap closed |",
-        "|---|---|---|---:|---|---:|---:|",
+        "| task | method | setting | seed | actions | intervention rate, round by round | expert samples"
+        " | gap closed |",
+        "|---|---|---|---:|---|---|---:|---:|",
     ]
     for setting, run in runs:
         rates = ", ".join(f"{100 * rate:.0f}" for rate in run["rollout_intervention_rate"])
-        cells = (run["task"], run["method"], f"`{setting}`", run["seed"], f"{rates} %", run["expert_samples"][-1])
-        lines.append("| " + " | ".join(map(str, cells)) + f" | {100 * _final_gap(run):.0f} % |")
+        cells = (run["task"], run["method"], f"`{setting}`", run["seed"], actions_of(run), f"{rates} %")
+        cells = (*cells, run["expert_samples"][-1], f"{100 * _final_gap(run):.0f} %")
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join([*lines, ""])
 
 
 def _sample_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Return expert samples until the intervention rate stays below δ."""
     counts = {method: {delta: sample_counts(found, delta) for delta in THRESHOLDS} for method, found in runs.items()}
+    actions = ", ".join(sorted({actions_of(run) for found in runs.values() for run in found}))
     lines = [
-        "Expert samples until the intervention rate stays below δ: median over seeds (interquartile range), and the"
-        " ratio of the median to MEReQ's. A run that never got there (censored) would have needed more than it had, and"
-        " `>` marks what is at least so many because of one.",
+        f"Expert samples until the intervention rate stays below δ, actions {actions}: median over seeds (interquartile"
+        " range), and the ratio of the median to MEReQ's. A run that never got there (censored) would have needed more"
+        " than it had, and `>` marks what is at least so many because of one.",
         "",
         "| method | seeds | " + " | ".join(f"δ = {delta:.2f} | ratio" for delta in THRESHOLDS) + " |",
         "|---|---:|" + "---:|---:|" * len(THRESHOLDS),
@@ -120,7 +124,7 @@ def _quality_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Return how good the last policies are, and beside them prior and expert, which tell what that is worth."""
     reference = next(iter(runs.values()))
     features = list(reference[0]["evaluation"]["expert"]["histograms"])
-    actions = reference[0]["evaluation"]["expert"].get("actions", "sampled")
+    actions = ", ".join(sorted({actions_of(run) for found in runs.values() for run in found}))
     lines = [
         f"The last policy of each run over whole episodes, actions {actions}: median over seeds. The last columns are"
         " the Jensen-Shannon divergence of a feature's distribution from the expert's, in bits; the expert's own"

@@ -27,6 +27,9 @@ AFTER_ERROR_S = 1.0
 BACKLOG = 128
 """Connections that wait in the system until they are taken in."""
 
+NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
+"""Errors of an address that a name has and this machine has not: ``localhost`` is ``::1`` also without IPv6."""
+
 
 class Acceptor:
     """Listens at an address; used in the server's thread alone."""
@@ -58,29 +61,46 @@ class Acceptor:
         """Begin.
 
         Args:
-            host: Address or name; all of its addresses are listened at.
+            host: Address or name; all of its addresses are listened at, but those that this machine does not have.
             port: Port; 0 takes any that is free.
 
         Returns:
             The port.
 
         Raises:
-            OSError: An address is taken, or not one of this machine.
+            OSError: There is no such name, an address is taken, or none is one of this machine.
+            UnicodeError: The name cannot be one, as ``a..b``.
         """
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        listening, missing = [], None
         for family, kind, protocol, _, address in dict.fromkeys(found):
-            listener = socket.socket(family, kind, protocol)
-            self._listeners.append(listener)
-            listener.setblocking(False)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.bind((address[0], port, *address[2:]))
+            try:
+                listener = socket.socket(family, kind, protocol)
+                self._listeners.append(listener)
+                self._bind(listener, (address[0], port, *address[2:]))
+            except OSError as error:
+                if error.errno not in NOT_HERE:
+                    raise
+                missing = error
+                self._log.say(f"not listening at {address[0]}: {error.strerror}")
+                continue
             port = listener.getsockname()[1]
-            listener.listen(BACKLOG)
-        for listener in self._listeners:
+            listening.append(listener)
+        if not listening:
+            assert missing is not None  # a name has an address
+            raise missing
+        for listener in listening:
             self._resume(listener)
         return port
+
+    @staticmethod
+    def _bind(listener: socket.socket, address: tuple) -> None:
+        listener.setblocking(False)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if listener.family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
 
     def close(self) -> None:
         """Listen no more, and hang up on all that only wait."""

@@ -83,16 +83,16 @@ class LiveServer:
         """Begin to listen.
 
         Raises:
-            PortError: The address is taken, or not one of this machine, or too few files may be open.
+            PortError: The address is none, taken, or not one of this machine, or too few files may be open.
         """
         if self._views:
             self._files["view"] = (gzip.compress(viser_page()), "text/html; charset=utf-8")
         self._thread.start()
         try:
             self._run(self._listen())
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             self._stop_thread()
-            reason = error.strerror or str(error)
+            reason = "no name of a machine" if isinstance(error, UnicodeError) else error.strerror or str(error)
             raise PortError(f"cannot listen at {self._door.host}:{self._door.port}: {reason}") from error
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class LiveServer:
         try:
             self._acceptor = Acceptor(inner.push, self._log)
             self._door.port = self._acceptor.listen(self._door.host, self._door.port)
-        except OSError:
+        except (OSError, UnicodeError):
             inner.close()
             if self._acceptor is not None:
                 self._acceptor.close()
@@ -246,7 +246,7 @@ class LiveServer:
             while True:
                 await tab.has_news.wait()
                 tab.has_news.clear()
-                answers, tab.answers = tab.answers, []
+                answers = tab.take_answers()
                 for answer in answers:
                     await tab.socket.send(json.dumps(answer))
                 robot = self._seats.robot_of(tab)

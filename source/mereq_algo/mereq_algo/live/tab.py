@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,9 @@ MOST_VIEWS = 4
 MESSAGES_PER_S = 100.0
 """Messages of one tab that are listened to [1/s]; the page sends 32. As many may come at once after a silence."""
 
+MOST_ANSWERS = 64
+"""Answers that wait for a tab to read; the page asks for one a second."""
+
 
 @dataclass(eq=False)
 class Tab:
@@ -36,7 +39,9 @@ class Tab:
     socket: ServerConnection
     person: Hello | None = None
     has_news: asyncio.Event = field(default_factory=asyncio.Event)
-    answers: list[dict[str, Any]] = field(default_factory=list)
+    answers: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MOST_ANSWERS))
+    """What is said to this tab alone and has not been sent; of a tab that does not read, the newest."""
+
     allowance: float = MESSAGES_PER_S
     heard_at: float = field(default_factory=time.monotonic)
     name: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -61,3 +66,9 @@ class Tab:
         """Say something to this tab alone."""
         self.answers.append(message)
         self.has_news.set()
+
+    def take_answers(self) -> list[dict[str, Any]]:
+        """Return what is to be sent, and forget it."""
+        taken = list(self.answers)
+        self.answers.clear()
+        return taken

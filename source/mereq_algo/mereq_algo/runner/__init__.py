@@ -5,7 +5,7 @@
 
 from ..storage import BrokenPhysicsError
 from .display import ConsoleDisplay, evaluation_table
-from .evaluation import Estimate, Evaluation, evaluate
+from .evaluation import MEAN, SAMPLED, Estimate, Evaluation, evaluate
 from .follower import Follower
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
 from .outcome import FINISHED, NOTHING_LEARNED
@@ -23,7 +23,9 @@ from .timed_env import TimedEnv
 
 __all__ = [
     "FINISHED",
+    "MEAN",
     "NOTHING_LEARNED",
+    "SAMPLED",
     "TIMES",
     "BrokenPhysicsError",
     "ConfigError",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..methods import InnerLoopProgress
+from ..plain_console import PlainConsole
 from ..plain_text import plain
 from .evaluation import evaluation_rows
 from .run_record import RunRecord
@@ -32,7 +33,7 @@ def _clock(seconds: float) -> str:
 class ConsoleDisplay:
     """Live panel on a terminal; one line a round where the output goes to a file."""
 
-    def __init__(self, max_rounds: int, console: Console | None = None) -> None:
+    def __init__(self, max_rounds: int, console: PlainConsole | None = None) -> None:
         """Set up the panel; use it as a context manager.
 
         Args:
@@ -40,7 +41,7 @@ class ConsoleDisplay:
             console: Where to print; standard output when left out.
         """
         self.max_rounds = max_rounds
-        self.console = console or Console(markup=False)
+        self.console = console or PlainConsole()
         self._live = Live(console=self.console, refresh_per_second=4, transient=True)
         self._printed_rounds = 0
 
@@ -67,7 +68,8 @@ class ConsoleDisplay:
                 f"round {index + 1}: person in control {_percent(record.intervention_rate[index])} of the time"
                 f" (at most {_percent(record.intervention_rate_upper[index])}, goal {_percent(record.threshold)}),"
                 f" {record.num_takeovers[index]} takeovers, {record.expert_samples[index]} expert samples,"
-                f" success alone {_percent(record.rollout_success_rate[index])}, {_clock(record.wall_time_s)}",
+                f" success alone {_percent(record.rollout_success_rate[index])}, actions {record.actions},"
+                f" {_clock(record.wall_time_s)}",
                 highlight=False,
             )
         self._printed_rounds = record.rounds
@@ -83,7 +85,7 @@ class ConsoleDisplay:
                 f" (goal {_percent(record.threshold)})",
             )
             facts.add_row("expert samples", str(record.expert_samples[-1]))
-            facts.add_row("success alone", _percent(record.rollout_success_rate[-1]))
+            facts.add_row("success alone", f"{_percent(record.rollout_success_rate[-1])}, actions {record.actions}")
         if inner is not None and math.isfinite(inner.gradient_norm):
             facts.add_row("‖∇θ‖", f"{inner.gradient_norm:.3f}")
         theta = record.theta if inner is None else inner.theta
@@ -99,7 +101,8 @@ class ConsoleDisplay:
                 f"{record.env_steps_per_s:,.0f} env-steps/s ({record.raw_env_steps_per_s:,.0f} without learning)",
             )
         facts.add_row("time", f"{_clock(record.wall_time_s)}, {self._time_left(record, inner)} left at most")
-        progress = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        progress = Progress(*columns, console=self.console)
         if inner is not None:
             progress.add_task("learning", total=inner.max_steps, completed=inner.step)
         return Panel(Group(facts, progress), title=Text(plain(f"MEReQ on {record.task}")), border_style="cyan")

@@ -121,29 +121,55 @@ def _strict_python() -> Path:
     """Return the Python of the strict controller's own environment, which is made on first use.
 
     Raises:
-        ArmError: It cannot be made.
+        ArmError: It cannot be made, or there is no place for it.
     """
     key = hashlib.sha256("\n".join((sys.version, *STRICT_PACKAGES)).encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mereq_deploy"
-    ready = cache / f"strict_{key}"
-    python = Path("bin") / "python"
-    if not (ready / python).exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        # Beside its place and then renamed, so that what is there is whole; a second program may have been quicker.
-        with tempfile.TemporaryDirectory(dir=cache) as making:
-            place = Path(making) / "env"
-            commands = (
-                [sys.executable, "-m", "venv", str(place)],
-                [str(place / python), "-m", "pip", "install", "--quiet", *STRICT_PACKAGES],
-            )
-            for command in commands:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_TIMEOUT, check=False)
-                if done.returncode != 0:
-                    last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-                    raise ArmError(f"the strict simulated arm cannot be installed: {last}")
-            with contextlib.suppress(OSError):
-                place.rename(ready)
+    cache = _cache()
+    ready, python = cache / f"strict_{key}", Path("bin") / "python"
+    try:
+        if not (ready / python).exists():
+            cache.mkdir(parents=True, exist_ok=True)
+            # Beside its place and then renamed, so that what is there is whole; a second program may have been quicker.
+            with tempfile.TemporaryDirectory(dir=cache) as making:
+                _install_strict(Path(making) / "env", python)
+                with contextlib.suppress(OSError):
+                    (Path(making) / "env").rename(ready)
+    except OSError as error:
+        raise ArmError(
+            f"cannot write to {cache}, where packages of the strict simulated arm are kept: {error.strerror}; set"
+            " XDG_CACHE_HOME to a folder that can be written"
+        ) from error
     return ready / python
+
+
+def _cache() -> Path:
+    """Return the folder of what is fetched.
+
+    Raises:
+        ArmError: This account has no home, and no folder is named for caches.
+    """
+    chosen, home = os.environ.get("XDG_CACHE_HOME"), os.path.expanduser("~")
+    if not chosen and home.startswith("~"):
+        raise ArmError(
+            "this account has no home, where packages of the strict simulated arm are kept: set XDG_CACHE_HOME"
+        )
+    return Path(chosen or Path(home) / ".cache") / "mereq_deploy"
+
+
+def _install_strict(place: Path, python: Path) -> None:
+    """Make the environment of the strict controller in a folder.
+
+    Raises:
+        ArmError: It cannot be made.
+    """
+    for command in (
+        [sys.executable, "-m", "venv", str(place)],
+        [str(place / python), "-m", "pip", "install", "--quiet", *STRICT_PACKAGES],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_TIMEOUT, check=False)
+        if done.returncode != 0:
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise ArmError(f"the strict simulated arm cannot be installed: {last}")
 
 
 @contextlib.contextmanager
