@@ -66,7 +66,11 @@ def start_supervision(args: argparse.Namespace, settings: list[str]) -> Iterator
         process.close()
 
 
-def export_run(folder: RunFolder) -> None:
-    """Exports the aligned policy of a run to a folder in it; if that fails the program has said why."""
+def export_run(folder: RunFolder) -> bool:
+    """Exports the aligned policy of a run to a folder in it.
+
+    Returns:
+        Whether it is exported. If not, ``export_policy.py`` has said why.
+    """
     command = [*script_command("export_policy.py"), "--run", str(folder.path)]
-    subprocess.run([*command, "--output", str(folder.path / "export")], check=False)
+    return subprocess.run([*command, "--output", str(folder.path / "export")], check=False).returncode == 0

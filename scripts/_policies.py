@@ -1,38 +1,37 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Where a policy is, what it was trained with, and how a task is opened for it.
+"""Where a policy is, and what it was trained with.
 
 Weights alone are not a policy: at another rate or with other steps the same numbers move an arm otherwise. Every script
-that opens a task for a policy does so by :func:`resolve_for`, which applies what the policy was trained with, or
-refuses.
+that opens a task for a policy does so by :func:`_opening.resolve_for`, which applies what the policy was trained with,
+or refuses.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _common import PlainConsole
-from mereq_tasks.arguments import SETTING_FORMS, TaskUsageError, check_name, check_settings
+from mereq_tasks.arguments import TaskUsageError, check_name, check_settings
 from mereq_tasks.quiet import quiet
 from mereq_tasks.shipped import shipped_policy
 
 if TYPE_CHECKING:
     import torch
 
-    from mereq_algo.meaning import PolicyMeaning
+    from mereq_algo.meaning import ContractSettings, PolicyMeaning
     from mereq_algo.networks import CheckpointInfo, TrainedPolicy
     from mereq_algo.runner import RunFolder, TaskSpec
-    from mereq_tasks.launch import TaskSettings
 
 SHIPPED = ("prior", "expert")
 """Policies that come with a task."""
+
+OF_THE_MACHINE = ("env.sim.device=", "env.scene.num_envs=", "env.seed=", "env.viewer.")
+"""How settings begin that say where and how something ran. They say nothing of a policy, and are not carried."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,10 @@ class PolicySource:
     file: Path
     info: CheckpointInfo
     run: RunFolder | None = None
-    """Run that it belongs to: its aligned policy, or the prior or expert that it used."""
+    """Run whose aligned policy it is."""
+
+    used_by: RunFolder | None = None
+    """Run that used it as its prior or expert, and may have done so with other settings than it was trained with."""
 
     follows: bool = False
     """Whether it takes the settings that other policies ask for, as one that comes with the task does. What its actions
@@ -51,29 +53,34 @@ class PolicySource:
 
     @property
     def settings(self) -> list[str]:
-        """What was changed of the task's environment when it was trained.
+        """What was changed of the task's environment when it was trained, or by the run that used it.
 
         Raises:
+            CheckpointError: The file does not tell, and there is no run that does.
             RunFolderError: The run does not tell.
         """
-        if self.run is not None:
-            return environment_settings(self.run.read_settings())
-        if self.info.settings is not None:
-            return self.info.settings
-        # Files of earlier versions have only the command that made them.
-        command = self.info.extra.get("command")
-        try:
-            words = shlex.split(command) if isinstance(command, str) else []
-        except ValueError:
-            words = []
-        forms = tuple(form.partition("=")[0].partition(".")[0] for form in SETTING_FORMS)
-        settings = [word for word in words if "=" in word and word.split("=")[0].split(".")[0] in forms]
-        return environment_settings(settings)
+        run = self.run or self.used_by
+        return environment_settings(self._own_settings() if run is None else run.read_settings())
 
-    def meaning(self) -> PolicyMeaning:
-        """Returns what its actions and observations mean.
+    def _own_settings(self) -> list[str]:
+        from mereq_algo.networks import CheckpointError
+
+        found = self.info.known_settings()
+        if found is None:
+            raise CheckpointError(
+                f"policy file does not say what it was trained with: {self.file}; it is a copy of an earlier version's:"
+                " name the run folder that it comes from"
+            )
+        return found
+
+    def meaning(self, as_used: bool = False) -> PolicyMeaning:
+        """Returns what its actions and observations meant when it was trained.
+
+        Args:
+            as_used: Return what they meant in the run that used it, if one did.
 
         Raises:
+            CheckpointError: The file does not tell, and there is no run that does.
             RunFolderError: The run is damaged.
             TaskUsageError: The task has no longer the settings that it was trained with.
         """
@@ -81,15 +88,34 @@ class PolicySource:
 
         if self.run is not None:
             return meaning_of_run(self.run)
+        if as_used and self.used_by is not None:
+            return meaning_of_run(self.used_by)
         if self.info.meaning is not None:
             return PolicyMeaning.from_dict(self.info.meaning)
+        return self._meaning_of_task()
+
+    def _meaning_of_task(self) -> PolicyMeaning:
+        """Returns what the task means today with the settings that the file names."""
+        from mereq_algo.meaning import PolicyMeaning
 
         with quiet():
             from mereq_tasks.launch import settings_of
             from mereq_tasks.meaning import policy_meaning
 
-        settings = settings_of(self.task, "--device", "cpu", *self.settings)
+        settings = settings_of(self.task, "--device", "cpu", *environment_settings(self._own_settings()))
         return PolicyMeaning.from_dict(policy_meaning(settings.env_cfg.to_dict()))
+
+    def contract(self) -> ContractSettings:
+        """Returns what the contract beside an exported policy says of the arm, as it was when the policy was trained.
+
+        Raises:
+            CheckpointError, RunFolderError, TaskUsageError: As of :meth:`meaning`.
+        """
+        if self.run is not None:
+            return meaning_in_params(self.run).contract
+        known = self.meaning().contract
+        # Files of earlier versions tell their settings alone.
+        return known if known.values else self._meaning_of_task().contract
 
 
 def without_settings(arguments: Sequence[str], overrides: list[str]) -> list[str]:
@@ -105,8 +131,8 @@ def without_settings(arguments: Sequence[str], overrides: list[str]) -> list[str
 
 
 def environment_settings(settings: Sequence[str]) -> list[str]:
-    """Returns those settings that are the task's; the others are of learning."""
-    return [setting for setting in settings if not setting.startswith("agent.")]
+    """Returns those settings that are the task's; the others are of learning, or of the machine that learned."""
+    return [setting for setting in settings if not setting.startswith(("agent.", *OF_THE_MACHINE))]
 
 
 def meaning_of_run(run: RunFolder) -> PolicyMeaning:
@@ -117,13 +143,24 @@ def meaning_of_run(run: RunFolder) -> PolicyMeaning:
     """
     from mereq_algo.meaning import PolicyMeaning
     from mereq_algo.networks import load_checkpoint
-    from mereq_algo.runner import RunFolderError
-    from mereq_tasks.meaning import policy_meaning
 
     if run.policy_file.is_file():
         found = load_checkpoint(run.policy_file)[2].meaning
         if found is not None:
             return PolicyMeaning.from_dict(found)
+    return meaning_in_params(run)
+
+
+def meaning_in_params(run: RunFolder) -> PolicyMeaning:
+    """Returns the same as the settings say that the run opened its task with.
+
+    Raises:
+        RunFolderError: The run is damaged.
+    """
+    from mereq_algo.meaning import PolicyMeaning
+    from mereq_algo.runner import RunFolderError
+    from mereq_tasks.meaning import policy_meaning
+
     try:
         return PolicyMeaning.from_dict(policy_meaning(run.read_params("env")))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -149,14 +186,14 @@ def find_policy(task: str, policy: str, run: RunFolder | None = None) -> PolicyS
     from mereq_algo.networks import CheckpointError, load_checkpoint
     from mereq_algo.runner import RunFolder, RunFolderError
 
-    path, own_run, follows = Path(policy), None, False
+    path, own_run, used_by, follows = Path(policy), None, None, False
     if policy in SHIPPED:
         path, follows = shipped_policy(task, policy), True
         copy = None if run is None else run.kept_policy(policy)
         if copy is not None:
-            path, follows = copy, False
+            path, used_by, follows = copy, run, False
         elif run is not None and (policy == "expert" or run.read_params("arguments").get("prior") == policy):
-            own_run, follows = run, False  # runs of earlier versions kept no copies
+            used_by, follows = run, False  # runs of earlier versions kept no copies
         if not path.exists():
             start = "" if policy == "prior" else " --start prior"
             raise TaskUsageError(
@@ -174,103 +211,11 @@ def find_policy(task: str, policy: str, run: RunFolder | None = None) -> PolicyS
                 f" scripts/train_mereq.py --task {task} --resume {own_run.path}"
             )
     else:
-        own_run = own_run or RunFolder.of_file(path)
+        own_run, used_by = RunFolder.of_file(path), used_by or RunFolder.that_used(path)
     info = load_checkpoint(path)[2]
     if info.task != task:
         raise CheckpointError(f"policy file is of task {info.task}, not {task}: {path}")
-    return PolicySource(task, path, info, own_run, follows)
-
-
-def resolve_for(
-    sources: Mapping[str, PolicySource], args: argparse.Namespace, overrides: Sequence[str], trains: bool = False
-) -> TaskSettings:
-    """Reads a task's settings for policies: what they were trained with, and then the command line.
-
-    Args:
-        sources: The policies, by the names that messages call them.
-        args: As from :func:`~mereq_tasks.arguments.parse_task_args`.
-        overrides: What it returned beside them.
-        trains: Whether a policy that comes with the task may begin to learn another rate or other steps. It is said.
-
-    Raises:
-        TaskUsageError: The policies do not go together, or the command line would change what their actions mean.
-    """
-    check_together(sources)
-    own = merged_settings(sources, overrides)
-    given = {_key(setting) for setting in overrides}
-    applied = [setting for setting in own if _key(setting) not in given]
-
-    with quiet(not args.verbose):
-        from mereq_tasks.launch import resolve_task
-        from mereq_tasks.meaning import policy_meaning
-
-    from mereq_algo.meaning import PolicyMeaning
-
-    settings = resolve_task(args, [*applied, *overrides])
-    opened = PolicyMeaning.from_dict(policy_meaning(settings.env_cfg.to_dict()))
-    console = PlainConsole(soft_wrap=True)
-    for name, source in sources.items():
-        differences = source.meaning().differences(opened)
-        if not differences:
-            continue
-        text = f"{name} was trained at {source.meaning().summary()}, and would act at {opened.summary()}"
-        text += f" ({'; '.join(differences[:3])})"
-        if not (trains and source.follows):
-            changed = " ".join(environment_settings([*applied, *overrides]))
-            raise TaskUsageError(
-                f"{text}: its actions or observations would mean something else"
-                + (f" with {changed}" if changed else ", the task has changed since")
-            )
-        console.print(f"note: {text}", highlight=False)
-    if applied:
-        console.print(f"settings of the policy: {' '.join(applied)}", highlight=False)
-    console.print(f"actions: {opened.summary()}", highlight=False)
-    return settings
-
-
-def check_together(sources: Mapping[str, PolicySource]) -> None:
-    """Refuses policies whose actions or observations mean different things.
-
-    Raises:
-        TaskUsageError: They differ.
-    """
-    firm = {name: source.meaning() for name, source in sources.items() if not source.follows}
-    for name, meaning in firm.items():
-        first = next(iter(firm))
-        differences = firm[first].differences(meaning)
-        if differences:
-            raise TaskUsageError(
-                f"{first} and {name} cannot run in one simulation, their actions or observations mean different"
-                f" things: {'; '.join(differences[:3])}"
-            )
-
-
-def merged_settings(sources: Mapping[str, PolicySource], overrides: Sequence[str]) -> list[str]:
-    """Returns the settings of the environment that all of the policies were trained with.
-
-    Raises:
-        TaskUsageError: They were trained with different ones, and the command line does not say which to take.
-    """
-    given = {_key(setting) for setting in overrides}
-    firm = {name: _by_key(source.settings) for name, source in sources.items() if not source.follows}
-    for name, settings in firm.items():
-        first = next(iter(firm))
-        for key in dict.fromkeys((*firm[first], *settings)):
-            one, other = firm[first].get(key), settings.get(key)
-            if one != other and key not in given:
-                raise TaskUsageError(
-                    f"{first} was trained with {one or key + ' of the task'}, {name} with"
-                    f" {other or key + ' of the task'}: say which to take, {key}=VALUE"
-                )
-    return list(next(iter(firm.values())).values()) if firm else []
-
-
-def _key(setting: str) -> str:
-    return setting.partition("=")[0]
-
-
-def _by_key(settings: Sequence[str]) -> dict[str, str]:
-    return {_key(setting): setting for setting in settings}
+    return PolicySource(task, path, info, own_run, used_by, follows)
 
 
 def load_policy(
@@ -296,4 +241,4 @@ def load_policy_file(
 
 def follower(source: PolicySource) -> PolicySource:
     """Returns the same policy apart from its run: it is compared by what its own file says of its training."""
-    return dataclasses.replace(source, run=None, follows=True)
+    return dataclasses.replace(source, run=None, used_by=None, follows=True)

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, cast
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from _common import REPOSITORY, PlainConsole, check_writable, one_line_errors
-from _policies import SHIPPED, PolicySource, find_policy, load_policy, resolve_for, without_settings
+from _opening import resolve_for, run_of, with_person_of_run
+from _policies import SHIPPED, PolicySource, find_policy, load_policy, without_settings
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mereq_algo.film import FilmedEpisode
     from mereq_algo.intervention import SyntheticPerson
     from mereq_algo.networks import TrainedPolicy
-    from mereq_algo.runner import PersonCfg, RunFolder
+    from mereq_algo.runner import PersonCfg
     from mereq_tasks.launch import OpenTask
     from mereq_tasks.view import Stage
 
@@ -64,12 +65,6 @@ def named_policies(arguments: list[str], task: str) -> dict[str, PolicySource]:
     sources = {name: find_policy(task, policy) for name, policy in named.items()}
     run = run_of(sources)
     return {name: find_policy(task, named[name], run) if source.follows else source for name, source in sources.items()}
-
-
-def run_of(sources: dict[str, PolicySource]) -> RunFolder | None:
-    """Returns the run that the policies are of, if they are of one."""
-    runs = {source.run.path.resolve(): source.run for source in sources.values() if source.run is not None}
-    return next(iter(runs.values())) if len(runs) == 1 else None
 
 
 def run_episodes(
@@ -135,7 +130,9 @@ def main() -> None:
         from mereq_tasks.launch import load_view, open_task
         from mereq_tasks.view import Stage, add_view
 
-    settings = resolve_for(sources, args, overrides)
+    if args.supervised:
+        overrides = with_person_of_run(sources, overrides)
+    settings = resolve_for(sources, args, overrides, shows=True)
     settings.env_cfg.scene.num_envs = len(sources)
     view, size = load_view(args.task), pane_size(len(sources))
     add_view(settings.env_cfg, view, *size)

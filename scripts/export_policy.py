@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _common import PlainConsole, check_writable, command_line, one_line_errors, versions
-from _policies import PolicySource, find_policy, follower, load_policy, resolve_for
+from _opening import check_contract, resolve_for
+from _policies import PolicySource, find_policy, follower, load_policy
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -65,6 +66,7 @@ def main() -> None:
         from mereq_tasks.launch import open_task
 
     settings = resolve_for(sources, args, overrides)
+    check_contract(args.run, source, settings)
     settings.env_cfg.scene.num_envs = args.num_envs or NUM_ROBOTS
     console = PlainConsole()
     with open_task(settings, args.verbose) as task, tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _common import PlainConsole, check_writable, one_line_errors
-from _policies import find_policy, load_policy, resolve_for
+from _opening import resolve_for
+from _policies import find_policy, load_policy
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -45,7 +46,7 @@ def main() -> None:
     with quiet(not args.verbose):
         from mereq_tasks.launch import open_task
 
-    settings = resolve_for({args.policy: source}, args, overrides)
+    settings = resolve_for({args.policy: source}, args, overrides, shows=True)
     if args.num_envs is None:
         settings.env_cfg.scene.num_envs = min(args.episodes, settings.env_cfg.scene.num_envs)
     console = PlainConsole()

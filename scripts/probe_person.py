@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from _common import PlainConsole, one_line_errors
-from _policies import find_policy, load_policy, resolve_for, without_settings
+from _opening import resolve_for, with_person_of_run
+from _policies import find_policy, load_policy, without_settings
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -63,7 +64,7 @@ def main() -> None:
     with quiet(not args.verbose):
         from mereq_tasks.launch import open_task
 
-    settings = resolve_for(sources, args, overrides)
+    settings = resolve_for(sources, args, with_person_of_run(sources, overrides), shows=True)
     settings.env_cfg.scene.num_envs = args.num_envs or 64
     cfg = MEReQCfg.from_dict(settings.agent)
     usual = cfg.person.hysteresis

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from _common import PlainConsole, one_line_errors
-from _policies import find_policy, load_policy, resolve_for
+from _opening import resolve_for
+from _policies import find_policy, load_policy
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 
@@ -51,7 +52,7 @@ def main() -> None:
     with quiet(not args.verbose):
         from mereq_tasks.launch import open_task
 
-    settings = resolve_for({args.policy: source}, args, overrides)
+    settings = resolve_for({args.policy: source}, args, overrides, shows=True)
     settings.env_cfg.scene.num_envs = args.num_envs or 256
     if torch.device(settings.env_cfg.sim.device).type != "cpu":
         raise TaskUsageError("kernels are timed on a CPU alone: add --device cpu")

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from _common import REPOSITORY, PlainConsole, check_writable, one_line_errors, versions
 from _live import add_live_args, check_live_args, fill_in_address
-from _policies import find_policy, load_policy_file, resolve_for
+from _opening import resolve_for
+from _policies import find_policy, load_policy_file
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 

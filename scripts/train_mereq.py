@@ -21,7 +21,7 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from _common import (
     REPOSITORY,
@@ -36,7 +36,8 @@ from _common import (
 )
 from _film import film_run
 from _live import add_live_args, check_live_args, export_run, fill_in_address, start_supervision
-from _policies import SHIPPED, find_policy, load_policy, meaning_of_run, resolve_for
+from _opening import meaning_of, resolve_for
+from _policies import SHIPPED, find_policy, load_policy, meaning_in_params, meaning_of_run
 from _resume import check_unfinished, keep_arguments, kept_arguments
 from mereq_tasks.arguments import TaskUsageError, add_task_args, check_settings, parse_task_args
 from mereq_tasks.quiet import quiet
@@ -221,6 +222,7 @@ def run(
             ranks = cleanup.enter_context(joined_ranks(settings.env_cfg.sim.device))
             settings.env_cfg.seed += ranks.rank
         process = cleanup.enter_context(start_supervision(args, overrides)) if is_live else None
+        env_params = settings.env_cfg.to_dict()  # opening it fills in what the simulator finds
         task = cleanup.enter_context(open_task(settings, args.verbose))
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
         spec.check(env)
@@ -252,7 +254,7 @@ def run(
         if is_new:
             record = runner.record
             record.command, record.versions, record.hardware = command_line(), versions(), hardware()
-            keep_start(folder, sources, settings)
+            keep_start(folder, sources, env_params)
         else:
             runner.resume()
         keep_arguments(folder, args, overrides, settings.env_cfg.sim.device)
@@ -279,18 +281,19 @@ def run(
     if record.status == NOTHING_LEARNED:
         raise TaskUsageError(f"{record.outcome}; run folder: {folder.path}")
     console.print(record.outcome, highlight=False, soft_wrap=True)
-    if process is not None and process.ending() == "finish":
-        export_run(folder)
+    is_exported = process is None or process.ending() != "finish" or export_run(folder)
     if not args.no_video:
         film_run(folder)
     console.print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False)
+    if not is_exported:
+        raise TaskUsageError(f"the run is whole, its export failed as said above; run folder: {folder.path}")
 
 
-def keep_start(folder: RunFolder, sources: dict[str, PolicySource], settings: TaskSettings) -> None:
-    """Writes down what a run starts from: its policies, and all settings of the environment."""
+def keep_start(folder: RunFolder, sources: dict[str, PolicySource], env_params: dict[str, Any]) -> None:
+    """Writes down what a run starts from: its policies, and all settings of the environment before it was opened."""
     for name, source in sources.items():
         folder.keep_policy(name, source.file)
-    folder.write_params("env", settings.env_cfg.to_dict())
+    folder.write_params("env", env_params)
 
 
 def resolve_again(folder: RunFolder, args: argparse.Namespace, overrides: list[str]) -> TaskSettings:
@@ -299,15 +302,15 @@ def resolve_again(folder: RunFolder, args: argparse.Namespace, overrides: list[s
     Raises:
         TaskUsageError: The task has changed since the run began: its actions would mean something else.
     """
-    from mereq_algo.meaning import PolicyMeaning
-
     with quiet(not args.verbose):
         from mereq_tasks.launch import resolve_task
-        from mereq_tasks.meaning import policy_meaning
 
     settings = resolve_task(args, overrides)
-    opened = PolicyMeaning.from_dict(policy_meaning(settings.env_cfg.to_dict()))
+    opened, began = meaning_of(settings), meaning_in_params(folder).contract
     differences = meaning_of_run(folder).differences(opened)
+    paths = began.differences(opened.contract)
+    shown = zip(began.shown(paths), opened.contract.shown(paths), strict=True)
+    differences += [f"{before}, now {now}" for before, now in shown]
     if differences:
         raise TaskUsageError(f"the task has changed since the run began: {'; '.join(differences[:3])}; start a new run")
     return settings

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from _common import PlainConsole, check_writable, command_line, one_line_errors, versions
-from _policies import find_policy, load_policy, resolve_for
+from _opening import resolve_for
+from _policies import environment_settings, find_policy, load_policy
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.quiet import quiet
 from mereq_tasks.shipped import shipped_policy
@@ -61,6 +62,12 @@ def main() -> None:
         from mereq_tasks.launch import open_task
 
     settings = resolve_for(sources, args, overrides, trains=True)
+    changed = environment_settings(settings.settings)
+    if args.output is None and changed:
+        raise TaskUsageError(
+            f"the task's own {args.reward} is trained with the task's own settings, not with {' '.join(changed)}: say"
+            " where else the policy goes, --output FILE"
+        )
     if not args.start:  # one that is trained on has learnt the task already
         settings.env_cfg.curriculum = settings.env_cfg.training_curriculum
     cfg = MEReQCfg.from_dict(settings.agent).sac

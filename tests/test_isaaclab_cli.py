@@ -77,3 +77,12 @@ def test_what_isaac_lab_would_misread_is_refused(tmp_path, arguments, words):
     assert result.returncode == 2
     assert words in result.stderr.splitlines()[-1] and "Traceback" not in result.stderr
     assert not (tmp_path / "logs").exists(), "nothing was trained"
+
+
+def test_rsl_rl_trains_no_prior_at_another_rate(tmp_path):
+    options = ("--max_iterations", "1", "--agent", "rsl_rl_residual_cfg_entry_point", "env.decimation=10")
+    command = [str(LAUNCHER), "train", "--backend", "rsl_rl", *TASK, *options]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False)
+    assert result.returncode != 0
+    assert "policy was trained at 20 Hz" in result.stderr and "would act at 10 Hz" in result.stderr
+    assert not list(tmp_path.rglob("model_*.pt"))

@@ -15,10 +15,10 @@ import h5py
 import torch
 from tensordict import TensorDict
 
-from mereq_algo.meaning import PolicyMeaning
+from mereq_algo.meaning import ContractSettings, PolicyMeaning
 from mereq_algo.recording import RecordedEpisode, RecordingInfo, write_episode
 
-MEANING = PolicyMeaning(20.0, {"tool.step_size": [0.05, 0.05, 0.05]})
+MEANING = PolicyMeaning(20.0, {"tool.step_size": [0.05, 0.05, 0.05]}, contract=ContractSettings({"sim.dt": 0.01}))
 INFO = RecordingInfo(
     task="Linear",
     person="Ada",

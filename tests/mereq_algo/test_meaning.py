@@ -17,8 +17,16 @@ from mereq_tasks.meaning import policy_meaning
 
 from .supervised_env import SPEC, trained
 
+ROBOT = {
+    "init_state": {"joint_pos": {"fr3_joint1": 0.0}},
+    "actuators": {"arm": {"damping": 2.0}},
+    "spawn": {"tool": "eraser"},
+}
+MARKS = {"tool_cfg": {"name": "robot"}, "erase_force": 5.0, "resampling_time_range": [1e9, 1e9]}
 ENV = {
     "decimation": 5,
+    "scene": {"robot": ROBOT},
+    "commands": {"marks": MARKS},
     "sim": {"dt": 0.01},
     "actions": {"tool": {"step_size": (0.05, 0.05, 0.05), "yaw_step": None, "workspace": [[0.0], [1.0]]}},
     "observations": {
@@ -66,6 +74,53 @@ def test_limits_noise_and_what_json_changes_do_not_count():
     assert meaning().differences(meaning(actions=narrower)) == []
     read = PolicyMeaning.from_dict(json.loads(json.dumps(meaning().as_dict())))
     assert read == meaning() and meaning().differences(read) == []
+
+
+def test_the_contract_has_settings_of_its_own():
+    assert meaning().contract.values == {
+        "sim.dt": 0.01,
+        "actions.tool.workspace": [[0.0], [1.0]],
+        "scene.robot.init_state.joint_pos.fr3_joint1": 0.0,
+        "scene.robot.actuators.arm.damping": 2.0,
+        "scene.robot.spawn.tool": "eraser",
+        "commands.marks.erase_force": 5.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"sim": {"dt": 0.005}, "decimation": 10}, "sim.dt"),
+        ({"actions": {"tool": {**ENV["actions"]["tool"], "workspace": [[0.0], [2.0]]}}}, "actions.tool.workspace"),
+        ({"actions": {"tool": {**ENV["actions"]["tool"], "yaw_limits": [0.0, 1.0]}}}, "actions.tool.yaw_limits"),
+        (
+            {"scene": {"robot": {**ROBOT, "init_state": {"joint_pos": {"fr3_joint1": 0.1}}}}},
+            "scene.robot.init_state.joint_pos.fr3_joint1",
+        ),
+        (
+            {"scene": {"robot": {**ROBOT, "actuators": {"arm": {"damping": 3.0}}}}},
+            "scene.robot.actuators.arm.damping",
+        ),
+        ({"commands": {"marks": {**MARKS, "erase_force": 6.0}}}, "commands.marks.erase_force"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_policy_learns_on_under_other_settings_of_the_contract_and_they_are_named(changes, path):
+    other = meaning(**changes)
+    assert meaning().differences(other) == []
+    assert meaning().contract.differences(other.contract) == [path]
+    assert PolicyMeaning.from_dict(json.loads(json.dumps(other.as_dict()))) == other
+
+
+def test_what_would_open_a_task_so_is_said():
+    slower = meaning(decimation=10, actions={"tool": {"step_size": [0.02, 0.05, 0.05]}})
+    assert slower.against(meaning()) == [
+        "10 Hz, here 20 Hz",
+        "actions.tool.step_size [0.02 0.05 0.05], here [0.05 0.05 0.05]",
+    ]
+    assert slower.settings_for(meaning()) == ["env.decimation=10", "env.actions.tool.step_size=[0.02,0.05,0.05]"]
+    uneven = dataclasses.replace(meaning(), rate_hz=30.0)
+    assert uneven.settings_for(meaning()) == ["env.decimation=..."]
 
 
 @pytest.mark.parametrize("values", [None, [], {}, {"rate_hz": "20"}, {"rate_hz": 0.0}, {"rate_hz": 1, "x": 1}, 3.0])

@@ -281,9 +281,11 @@ def test_recordings_of_different_settings_are_not_mixed(tmp_path, one, other, to
 @pytest.mark.parametrize(
     ("info", "here", "told"),
     [
-        (OTHER_RATE, MEANING, "rate_hz 10 and 20"),
-        (OTHER_STEP, MEANING, "tool.step_size"),
-        (OLD_RATE, MEANING, "rate_hz 10 and 20"),
+        (OTHER_RATE, MEANING, "recorded at 10 Hz, here 20 Hz; open the task as it was recorded: env.decimation=10,"),
+        (OTHER_STEP, MEANING, "step_size [0.02 0.02 0.02], here [0.05 0.05 0.05]"),
+        (OTHER_STEP, MEANING, "recorded: env.actions.tool.step_size=[0.02,0.02,0.02], or --prior RUN"),
+        (OTHER_SIGHT, MEANING, "recorded: env.observations.policy.state.scale=2.0,"),
+        (OLD_RATE, MEANING, "recorded at 10 Hz, here 20 Hz; open the task as it was recorded: env.decimation=10,"),
         ({}, MEANING, None),
         (OLD, MEANING, None),
         ({"meaning": None, "step_s": None}, MEANING, None),
@@ -298,7 +300,7 @@ def test_one_learns_only_from_recordings_of_the_settings_here(tmp_path, info, he
     if told is None:
         RecordedRunner([episode(**info)], *parts)
     else:
-        with pytest.raises(RecordingError, match="made with other settings") as error:
+        with pytest.raises(RecordingError, match="recorded at") as error:
             RecordedRunner([episode(**info)], *parts)
         assert told in str(error.value)
 

@@ -4,6 +4,7 @@
 """Residual PPO, alone and in rsl_rl's runner, against problems that are solved on paper."""
 
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -12,7 +13,15 @@ from rsl_rl.runners import OnPolicyRunner
 from torch.distributions import Normal, TransformedDistribution
 from torch.distributions.transforms import TanhTransform
 
-from mereq_algo.networks import CheckpointInfo, CriticCfg, TanhNormal, TwinCritic, save_checkpoint
+from mereq_algo.networks import (
+    CheckpointError,
+    CheckpointInfo,
+    CriticCfg,
+    TanhNormal,
+    TwinCritic,
+    load_checkpoint,
+    save_checkpoint,
+)
 from mereq_algo.networks.tanh_normal import inverse_tanh, log_tanh_slope
 from mereq_algo.residual import LearningLoop, LinearReward, OnPolicyLearning, ResidualPPOCfg, ResidualSACCfg
 from mereq_algo.residual.ppo_actor import TanhNormalDistribution
@@ -211,6 +220,46 @@ def test_rsl_rl_trains_it_saves_it_and_exports_it(runner_cfg, tmp_path):
     torch.testing.assert_close(second.get_inference_policy()(obs), runner.get_inference_policy()(obs))
     frozen = second.alg.anchor.prior
     torch.testing.assert_close(frozen(obs["policy"]), prior(obs["policy"]))
+
+
+OWN = {"rate_hz": 20.0, "actions": {"push.step_size": 0.05}}
+OTHER = {"rate_hz": 10.0, "actions": {"push.step_size": 0.05}}
+
+
+@pytest.mark.parametrize(
+    ("told", "opened", "message"),
+    [
+        ({"meaning": OWN}, OWN, None),
+        ({"meaning": OTHER, "settings": ["env.decimation=10"]}, OTHER, None),
+        ({"meaning": OTHER, "settings": ["env.decimation=10"]}, OWN, "trained at 10 Hz.*would act at 20 Hz.*mation=10"),
+        ({"meaning": OWN}, OTHER, "trained at 20 Hz.*would act at 10 Hz"),
+        ({"extra": {"command": "train_policy.py --reward prior"}}, OWN, None),
+        ({"extra": {"command": "train_policy.py --reward prior"}}, OTHER, "trained at 20 Hz.*would act at 10 Hz"),
+        ({"extra": {"command": "train_policy.py env.decimation=10"}}, OWN, "does not say what it was trained with"),
+        ({}, OWN, "does not say what it was trained with"),
+        ({}, None, None),
+    ],
+)
+def test_a_prior_acts_only_as_it_was_trained(runner_cfg, monkeypatch, told, opened, message):
+    env = LinearEnv()
+    monkeypatch.setattr(type(env), "unwrapped", property(lambda self: self), raising=False)
+    if opened is not None:
+        env.policy_meaning, env.own_policy_meaning = opened, OWN
+    file = runner_cfg["actor"]["policy_file"]
+    policy, critic, info = load_checkpoint(file)
+    save_checkpoint(file, policy, critic, dataclasses.replace(info, **told))
+    if message is None:
+        OnPolicyRunner(env, runner_cfg)
+        return
+    with pytest.raises(CheckpointError, match=message):
+        OnPolicyRunner(env, runner_cfg)
+
+
+def test_an_actor_of_a_file_has_to_know_its_environment(runner_cfg):
+    """rsl_rl's own PPO does not tell."""
+    runner_cfg["algorithm"] = {"class_name": "PPO"}
+    with pytest.raises(ValueError, match="needs env_meaning"):
+        OnPolicyRunner(LinearEnv(), runner_cfg)
 
 
 def test_a_feature_that_there_is_not_is_named(runner_cfg, monkeypatch):

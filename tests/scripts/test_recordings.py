@@ -89,5 +89,5 @@ def test_recordings_of_another_rate_are_not_learned_from(run_folder, tmp_path):
     options = [*OPTIONS, "--logs", str(tmp_path), "--no-video", "--from-recordings", str(run_folder / "recordings")]
     result = run_script("train_mereq.py", *options, *TINY, "env.decimation=10")
     assert result.returncode == 2 and "Traceback" not in result.stderr
-    assert "recordings were made with other settings than the task has here: rate_hz 20 and" in result.stderr
+    assert "recorded at 20 Hz, here 10 Hz" in result.stderr and "env.decimation=5" in result.stderr
     assert not list(tmp_path.rglob("summary.json"))

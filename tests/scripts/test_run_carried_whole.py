@@ -153,11 +153,11 @@ OPENING = {
 @pytest.mark.parametrize(
     ("opening", "policy"),
     [(opening, "run") for opening in OPENING]
-    + [("play", policy) for policy in ("policy in it", "its prior", "copied file", "run of an earlier version")],
+    + [("play", policy) for policy in ("policy in it", "copied file", "run of an earlier version")],
 )
 def test_a_setting_that_changes_what_actions_mean_is_refused(opening, policy, refusal, changed_run, tmp_path):
     run = RunFolder.open(changed_run)
-    place = {"run": run.path, "policy in it": run.policy_file, "its prior": run.prior_file}.get(policy)
+    place = {"run": run.path, "policy in it": run.policy_file}.get(policy)
     if policy == "copied file":
         place = shutil.copy(run.policy_file, tmp_path / "copied.safetensors")
     elif policy == "run of an earlier version":
@@ -200,6 +200,11 @@ def test_policies_with_different_settings_need_to_be_told_which(refusal, changed
     policies = (f"a:{changed_run}", f"b:{other}")
     line = refusal("compare.py", "--task", "Franka-Erase", "--output", tmp_path / "out", "--policies", *policies)
     assert "a was trained with env.episode_length_s=1.5, b with env.episode_length_s=2: say which to take" in line
+
+
+def test_the_runs_prior_is_played_as_the_run_used_it(changed_run):
+    said = said_until(SAID, command("play.py", "--policy", str(RunFolder(changed_run).prior_file)))
+    assert "note: " in said and "was trained at 20 Hz" in said and SAID in said
 
 
 def test_the_runs_prior_is_exported_only_as_it_was_trained(refusal, changed_run, tmp_path):

@@ -121,6 +121,22 @@ def test_a_round_with_a_person_at_the_page(tmp_path, start, page):
     assert "supervise at: http://127.0.0.1:" in output
 
 
+def test_finish_and_export_without_an_export_is_no_success(tmp_path, start):
+    """The button of the page, where something else than an export lies in the export's place."""
+    logs = ["--logs", str(tmp_path), "--port", "0", "--no-video"]
+    program = start("train_mereq.py", "--person", "browser", *OPTIONS, *logs, *TINY)
+    client = Client(program.url())
+    (folder,) = (tmp_path / "Franka-Erase").iterdir()
+    (folder / "export").mkdir()
+    (folder / "export" / "notes.txt").touch()
+    client.say(type="press", button="finish")
+    output = program.end()
+    assert program.process.returncode == 2, output
+    assert f"output holds something else than an export: {folder / 'export'}" in "".join(output.split("\n"))
+    assert "report: " in output and "its export failed as said above" in output and "Traceback" not in output
+    assert (folder / "report.html").is_file()
+
+
 @pytest.mark.realtime
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_whatever_ends_it_keeps_what_was_watched(tmp_path, start, sent, status):

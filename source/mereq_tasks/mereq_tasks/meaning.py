@@ -18,6 +18,9 @@ NO_MEANING = frozenset(
 )
 """Entries of a term that change neither scale nor layout: names, noise, and limits of the commanded pose."""
 
+LIMITS = ("workspace", "yaw_limits")
+"""Limits of the commanded pose, which the contract of an exported policy has."""
+
 
 def policy_meaning(env_cfg: dict[str, Any]) -> dict[str, Any]:
     """Returns the meaning of actions and observations under a configuration.
@@ -29,7 +32,7 @@ def policy_meaning(env_cfg: dict[str, Any]) -> dict[str, Any]:
     Returns:
         Plain values, as JSON can hold them, for ``mereq_algo.meaning.PolicyMeaning``: ``rate_hz`` (actions a second),
         and ``actions`` and ``observations``: each number of their terms by its path, for example
-        ``{"tool.step_size": [0.05, 0.05, 0.05]}``.
+        ``{"tool.step_size": [0.05, 0.05, 0.05]}``; ``contract``: see :func:`contract_settings`.
 
     Raises:
         KeyError, TypeError, ValueError: It is no configuration of an environment.
@@ -41,7 +44,41 @@ def policy_meaning(env_cfg: dict[str, Any]) -> dict[str, Any]:
         "rate_hz": 1.0 / step_s,
         "actions": dict(_leaves(env_cfg["actions"])),
         "observations": dict(_leaves(env_cfg["observations"]["policy"])),
+        "contract": contract_settings(env_cfg),
     }
+
+
+def contract_settings(env_cfg: dict[str, Any]) -> dict[str, Any]:
+    """Returns what else of a configuration is in the contract beside an exported policy, by its path.
+
+    That is the controller's rate (``sim.dt``), limits of the commanded pose, the arm's home and joint damping, its
+    tool, and the constants of the task's goal. How long an episode lasts is left to the user.
+
+    Args:
+        env_cfg: As of :func:`policy_meaning`.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is no configuration of an environment.
+    """
+    robot = env_cfg["scene"]["robot"]
+    found = {"sim.dt": float(env_cfg["sim"]["dt"])}
+    for name, term in env_cfg["actions"].items():
+        found |= {f"actions.{name}.{limit}": _plain(term[limit]) for limit in LIMITS if limit in term}
+    found |= dict(_leaves(robot["init_state"]["joint_pos"], "scene.robot.init_state.joint_pos."))
+    found |= dict(_leaves(robot["actuators"], "scene.robot.actuators."))
+    found["scene.robot.spawn.tool"] = robot["spawn"].get("tool")  # of the suite's robots
+    constants = dict(_leaves(env_cfg["commands"], "commands."))
+    return found | {path: value for path, value in constants.items() if _is_number(value) and "resampling" not in path}
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_number, value))
+    return isinstance(value, (int, float))
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _leaves(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

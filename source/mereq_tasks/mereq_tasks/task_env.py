@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import gymnasium as gym
 import torch
 from isaaclab.envs import ManagerBasedRLEnv, ManagerBasedRLEnvCfg
 from isaaclab.envs.common import VecEnvStepReturn
+from isaaclab.utils.dict import class_to_dict
 
+from .meaning import policy_meaning
 from .spaces import LEARNED_FROM, observation_space
 
 logger = logging.getLogger(__name__)
@@ -28,7 +31,19 @@ class TaskEnv(ManagerBasedRLEnv):
         if cfg.sim.device.startswith("cuda") and not torch.cuda.is_available():
             logger.warning("device %s is not there: running on the CPU", cfg.sim.device)
             cfg.sim.device = "cpu"
+        # Opening it replaces some numbers by tensors.
+        self._cfg_as_opened = class_to_dict(cfg)
         super().__init__(cfg, render_mode, **kwargs)
+
+    @property
+    def policy_meaning(self) -> dict[str, Any]:
+        """What actions and observations mean here; see :func:`~mereq_tasks.meaning.policy_meaning`."""
+        return policy_meaning(self._cfg_as_opened)
+
+    @property
+    def own_policy_meaning(self) -> dict[str, Any]:
+        """What they mean with the task's own settings, whatever was changed of them here."""
+        return policy_meaning(class_to_dict(type(self.cfg)()))
 
     def _configure_gym_env_spaces(self):
         """Configures spaces that say how large observations and actions can get, which Isaac Lab's do not."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from .policy import GaussianPolicy, PolicyCfg
 
 FORMAT = "mereq-policy"
 FORMAT_VERSION = 1
+
+ENVIRONMENT_SETTINGS = ("physics", "renderer", "presets", "env")
+"""How settings of Isaac Lab's command line begin that change the environment."""
 
 
 class CheckpointError(ValueError):
@@ -70,6 +74,22 @@ class CheckpointInfo:
             raise TypeError(f"temperature is {self.temperature!r}")
         if self.meaning is not None:
             PolicyMeaning.from_dict(self.meaning)
+
+    def known_settings(self) -> list[str] | None:
+        """Return what was changed of the task's environment; None where the file does not tell.
+
+        Files of earlier versions have no more than the command that made them, or nothing at all.
+        """
+        if self.settings is not None:
+            return self.settings
+        command = self.extra.get("command")
+        if not isinstance(command, str):
+            return None if self.meaning is None else []
+        try:
+            words = shlex.split(command)
+        except ValueError:
+            return None if self.meaning is None else []
+        return [word for word in words if "=" in word and word.split("=")[0].split(".")[0] in ENVIRONMENT_SETTINGS]
 
 
 @dataclass

@@ -15,6 +15,7 @@ from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
+from ..meaning import EnvMeaning
 from ..networks.mlp import zero_last_layer
 from ..networks.tanh_normal import inverse_tanh
 from ..storage import transition_from_step
@@ -103,11 +104,13 @@ class ResidualPPO(PPO):
 
         Raises:
             ValueError: The environment has no such feature.
+            CheckpointError: The policy was trained with other settings than the environment is open with.
         """
         reward = dict(cfg["algorithm"]["reward"])
         theta = _theta(env, dict(reward.get("theta") or {}), obs["features"].shape[1])
         linear = LinearReward(float(reward.get("base_weight", 0.0)), theta)
-        resolved = cfg | {"algorithm": cfg["algorithm"] | {"reward": linear}}
+        actor = cfg["actor"] | {"env_meaning": EnvMeaning.of(env)}
+        resolved = cfg | {"actor": actor, "algorithm": cfg["algorithm"] | {"reward": linear}}
         algorithm = PPO.construct_algorithm(obs, env, resolved, device)
         cfg["obs_groups"] = resolved["obs_groups"]  # the runner looks for them there
         return algorithm

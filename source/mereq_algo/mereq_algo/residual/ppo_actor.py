@@ -13,7 +13,8 @@ from rsl_rl.modules.distribution import Distribution
 from tensordict import TensorDict
 from torch import nn
 
-from ..networks import CheckpointInfo, GaussianPolicy, TanhNormal, load_checkpoint
+from ..meaning import EnvMeaning, PolicyMeaning
+from ..networks import CheckpointError, CheckpointInfo, GaussianPolicy, TanhNormal, load_checkpoint
 from ..networks.tanh_normal import inverse_tanh
 
 
@@ -84,6 +85,29 @@ class _Mode(nn.Module):
         return mlp_output.chunk(2, dim=-1)[0].tanh()
 
 
+def _check_meaning(file: str, info: CheckpointInfo, env: EnvMeaning) -> None:
+    """Refuses a file whose actions or observations would mean something else in the environment.
+
+    Raises:
+        CheckpointError: They would, or the file does not say what they mean.
+    """
+    if env.opened is None:
+        return
+    if info.meaning is not None:
+        trained = PolicyMeaning.from_dict(info.meaning)
+    elif info.known_settings() == [] and env.own is not None:  # of an earlier version, by a command without settings
+        trained = env.own
+    else:
+        raise CheckpointError(f"policy file does not say what it was trained with: {file}")
+    differences = trained.differences(env.opened)
+    if differences:
+        settings = " ".join(info.known_settings() or ["the task's own settings"])
+        raise CheckpointError(
+            f"policy was trained at {trained.summary()}, and would act at {env.opened.summary()}"
+            f" ({'; '.join(differences[:3])}): open the environment with {settings}, or take another policy than {file}"
+        )
+
+
 class PolicyActor(MLPModel):
     """A :class:`GaussianPolicy` as an actor of rsl_rl. What rsl_rl's algorithm learns, the policy learns.
 
@@ -100,6 +124,7 @@ class PolicyActor(MLPModel):
         policy: GaussianPolicy | None = None,
         learns_normalizer: bool = False,
         distribution_cfg: None = None,
+        env_meaning: EnvMeaning | None = None,
     ) -> None:
         """Wrap a policy.
 
@@ -112,10 +137,12 @@ class PolicyActor(MLPModel):
             policy: The policy itself, where there is no file.
             learns_normalizer: Whether the policy's normaliser learns from what it sees: of a policy from scratch.
             distribution_cfg: Nothing: a policy brings its distribution. Isaac Lab gives the name to every model.
+            env_meaning: What actions and observations mean in the environment; needed with a file.
+                :class:`ResidualPPO` gives it.
 
         Raises:
-            ValueError: There is neither file nor policy, or both.
-            CheckpointError: The file is missing or damaged, or does not fit the task.
+            ValueError: There is neither file nor policy, or both, or a file and no ``env_meaning``.
+            CheckpointError: The file is missing or damaged, does not fit the task, or was trained with other settings.
         """
         if (policy_file is None) == (policy is None):
             raise ValueError("PolicyActor: needs either policy_file or policy")
@@ -123,6 +150,9 @@ class PolicyActor(MLPModel):
         if policy is None:
             num_obs = sum(obs[group].shape[-1] for group in obs_groups[obs_set])
             policy, _, info = load_checkpoint(str(policy_file), num_obs=num_obs, num_actions=output_dim)
+            if env_meaning is None:
+                raise ValueError("PolicyActor: needs env_meaning to compare a file with; ResidualPPO gives it")
+            _check_meaning(str(policy_file), info, env_meaning)
         distribution = {
             "class_name": TanhNormalDistribution,
             "min_log_std": policy.cfg.min_log_std,

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..meaning import PolicyMeaning
+from ..meaning import ContractSettings, PolicyMeaning
 from ..methods import ANCHORED, CLONING
 from ..recording import RecordedEpisode, RecordingError, RecordingInfo, num_not_finite, rollout_of, to_learn_from
 from .outcome import NOTHING_LEARNED
@@ -61,18 +61,18 @@ class RecordedRunner(SupervisionRunner):
         Raises:
             RecordingError: Rate, scale of actions or layout of observations differ.
         """
-        meaning, step_s = self.spec.meaning, self.spec.texts.step_s
-        if meaning is not None and info.meaning is not None:
-            differing = info.meaning.differences(meaning)
-        else:
-            rate_here = meaning.rate_hz if meaning is not None else 1.0 / step_s if step_s else None
+        here, step_s = self.spec.meaning, self.spec.texts.step_s
+        recorded = info.meaning
+        if here is None or recorded is None:
+            rate_here = here.rate_hz if here is not None else 1.0 / step_s if step_s else None
             if info.rate_hz is None or rate_here is None:
                 return
-            differing = PolicyMeaning(info.rate_hz).differences(PolicyMeaning(rate_here))
-        if differing:
+            contract = ContractSettings() if here is None else here.contract
+            recorded, here = PolicyMeaning(info.rate_hz), PolicyMeaning(rate_here, contract=contract)
+        if recorded.differences(here):
             raise RecordingError(
-                f"recordings were made with other settings than the task has here: {', '.join(differing)};"
-                " open the task with those of the recordings (env.decimation=..., env.actions...)"
+                f"recorded at {'; '.join(recorded.against(here))}; open the task as it was recorded:"
+                f" {' '.join(recorded.settings_for(here))}, or --prior RUN, the run whose policy was watched"
             )
 
     def _run_rounds(self) -> str:

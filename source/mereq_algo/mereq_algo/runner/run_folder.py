@@ -121,10 +121,20 @@ class RunFolder:
 
     @staticmethod
     def of_file(file: Path) -> RunFolder | None:
-        """Return the run that a policy file lies in, if it lies in one where runs keep theirs."""
+        """Return the run that learned a policy, if its file lies where runs keep theirs."""
         folder = RunFolder(file.absolute().parent.parent)
-        places = (folder.policy_file.parent, folder.prior_file.parent)
-        return folder if file.absolute().parent in places and folder.summary_file.is_file() else None
+        is_there = file.absolute().parent == folder.policy_file.parent
+        return folder if is_there and folder.summary_file.is_file() else None
+
+    @staticmethod
+    def that_used(file: Path) -> RunFolder | None:
+        """Return the run that used a policy as its prior or expert, if the file is the copy that it keeps.
+
+        The run's settings need not be those that the policy was trained with.
+        """
+        folder = RunFolder(file.absolute().parent.parent)
+        is_there = file.absolute().parent == folder.prior_file.parent
+        return folder if is_there and folder.summary_file.is_file() else None
 
     def lock(self, command: str) -> contextlib.AbstractContextManager[None]:
         """Keep other processes from writing to the folder; see :func:`~mereq_algo.runner.run_lock.locked`."""

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Every place that opens a policy or a task is known, and says why what the policy was trained with is looked at."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+ALLOWED = {
+    "load_checkpoint": {
+        "scripts/_policies.py": "find_policy, whose sources resolve_for checks, and load_policy_file for the same",
+        "source/mereq_algo/mereq_algo/residual/ppo_actor.py": "compares the file with the environment itself",
+    },
+    "load_policy_file": {
+        "scripts/_policies.py": "load_policy of a source",
+        "scripts/supervise.py": "the policy of a source, or of the process that learns, which opened the task for it",
+    },
+    "resolve_task": {
+        "scripts/_opening.py": "resolve_for itself",
+        "scripts/train_mereq.py": "resolve_again, which compares with the run that goes on",
+        "source/mereq_tasks/mereq_tasks/launch.py": "settings_of",
+    },
+    "settings_of": {
+        "scripts/_policies.py": "what a file of an earlier version means, by the settings it names",
+        "scripts/_speed.py": "measures speed; no figure of the policy is looked at",
+        "scripts/benchmark.py": "settings of learning alone; nothing is opened",
+    },
+    "find_policy": {
+        **dict.fromkeys(
+            [f"scripts/{name}.py" for name in ("compare", "export_policy", "play", "probe_person", "probe_physics")]
+            + [f"scripts/{name}.py" for name in ("supervise", "train_mereq", "train_policy")],
+            "calls resolve_for",
+        ),
+        "scripts/_speed.py": "measures speed; no figure of the policy is looked at",
+    },
+}
+"""Who may call what, and why that is safe."""
+
+
+def callers(name: str) -> set[str]:
+    """Files of programs and packages in which something calls a function of that name, however it is imported."""
+    found = set()
+    for file in [*(REPOSITORY / "scripts").rglob("*.py"), *(REPOSITORY / "source").rglob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            is_named = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+            is_of_a_module = isinstance(node, ast.Attribute) and node.attr == name
+            is_renamed = isinstance(node, ast.alias) and node.name == name and node.asname is not None
+            if is_named or is_of_a_module or is_renamed:
+                found.add(str(file.relative_to(REPOSITORY)))
+    return found
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_a_policy_or_task_is_opened_at_known_places_alone(name):
+    assert callers(name) == set(ALLOWED[name])
+
+
+@pytest.mark.parametrize("script", [file for file, why in ALLOWED["find_policy"].items() if why == "calls resolve_for"])
+def test_who_finds_a_policy_opens_the_task_for_it(script):
+    assert script in callers("resolve_for")
