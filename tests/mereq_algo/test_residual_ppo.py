@@ -12,7 +12,7 @@ from rsl_rl.runners import OnPolicyRunner
 from torch.distributions import Normal, TransformedDistribution
 from torch.distributions.transforms import TanhTransform
 
-from mereq_algo.networks import CheckpointInfo, CriticCfg, TanhNormal, TwinCritic, save_checkpoint
+from mereq_algo.networks import CheckpointInfo, CriticCfg, NotFiniteError, TanhNormal, TwinCritic, save_checkpoint
 from mereq_algo.networks.tanh_normal import inverse_tanh, log_tanh_slope
 from mereq_algo.residual import LearningLoop, LinearReward, OnPolicyLearning, ResidualPPOCfg, ResidualSACCfg
 from mereq_algo.residual.ppo_actor import TanhNormalDistribution
@@ -211,6 +211,16 @@ def test_rsl_rl_trains_it_saves_it_and_exports_it(runner_cfg, tmp_path):
     torch.testing.assert_close(second.get_inference_policy()(obs), runner.get_inference_policy()(obs))
     frozen = second.alg.anchor.prior
     torch.testing.assert_close(frozen(obs["policy"]), prior(obs["policy"]))
+
+
+def test_rsl_rl_saves_no_checkpoint_of_training_that_diverged(runner_cfg, tmp_path):
+    runner = OnPolicyRunner(LinearEnv(), runner_cfg, log_dir=str(tmp_path))
+    runner.save(str(tmp_path / "good.pt"))
+    with torch.no_grad():
+        next(runner.alg.actor.parameters()).view(-1)[0] = math.nan
+    with pytest.raises(NotFiniteError, match="training diverged: 1 of"):
+        runner.save(str(tmp_path / "bad.pt"))
+    assert (tmp_path / "good.pt").is_file() and not (tmp_path / "bad.pt").exists()
 
 
 def test_a_feature_that_there_is_not_is_named(runner_cfg, monkeypatch):
