@@ -45,8 +45,14 @@ def fill_in_address(args: argparse.Namespace) -> None:
 
 
 @contextlib.contextmanager
-def start_supervision(args: argparse.Namespace, settings: list[str]) -> Iterator[LiveProcess]:
-    """Starts the process in which people watch, and ends it."""
+def start_supervision(args: argparse.Namespace, settings: list[str], lock: int) -> Iterator[LiveProcess]:
+    """Starts the process in which people watch, and ends it.
+
+    Args:
+        args: The command line.
+        settings: The settings of the run.
+        lock: Descriptor of the run folder's lock. The process writes there too, also after this one was killed.
+    """
     from mereq_algo.live import LiveProcess
 
     command = [
@@ -59,7 +65,7 @@ def start_supervision(args: argparse.Namespace, settings: list[str]) -> Iterator
         str(args.num_supervised),
     ]
     command += ["--host", args.host, "--port", str(args.port), "--hands", args.person]
-    process = LiveProcess([*command, *(setting for setting in settings if not setting.startswith("agent."))])
+    process = LiveProcess([*command, *(setting for setting in settings if not setting.startswith("agent."))], [lock])
     try:
         yield process
     finally:

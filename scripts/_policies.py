@@ -51,6 +51,9 @@ class PolicySource:
     """Whether it takes the settings that other policies ask for, as one that comes with the task does. What its actions
     mean has to stay all the same."""
 
+    content: bytes = dataclasses.field(default=b"", repr=False, compare=False)
+    """The file, read once: a run that trains puts another in its place."""
+
     @property
     def settings(self) -> list[str]:
         """What was changed of the task's environment when it was trained, or by the run that used it.
@@ -183,7 +186,7 @@ def find_policy(task: str, policy: str, run: RunFolder | None = None) -> PolicyS
         CheckpointError: The file is missing, damaged, or of another task.
         RunFolderError: The folder is not one of a run of this task.
     """
-    from mereq_algo.networks import CheckpointError, load_checkpoint
+    from mereq_algo.networks import CheckpointError, parse_checkpoint, read_checkpoint
     from mereq_algo.runner import RunFolder, RunFolderError
 
     path, own_run, used_by, follows = Path(policy), None, None, False
@@ -212,10 +215,11 @@ def find_policy(task: str, policy: str, run: RunFolder | None = None) -> PolicyS
             )
     else:
         own_run, used_by = RunFolder.of_file(path), used_by or RunFolder.that_used(path)
-    info = load_checkpoint(path)[2]
+    content = read_checkpoint(path)
+    info = parse_checkpoint(content, path)[2]
     if info.task != task:
         raise CheckpointError(f"policy file is of task {info.task}, not {task}: {path}")
-    return PolicySource(task, path, info, own_run, used_by, follows)
+    return PolicySource(task, path, info, own_run, used_by, follows, content=content)
 
 
 def load_policy(
@@ -226,7 +230,10 @@ def load_policy(
     Raises:
         CheckpointError: It does not.
     """
-    return load_policy_file(source.file, spec, num_obs, num_actions, device)
+    from mereq_algo.networks import TrainedPolicy, parse_checkpoint
+
+    names = list(spec.feature_names), list(spec.obs_names)
+    return TrainedPolicy(*parse_checkpoint(source.content, source.file, device, num_obs, num_actions, *names))
 
 
 def load_policy_file(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mereq_tasks.arguments import TaskUsageError
+from mereq_tasks.arguments import MAX_SEED, TaskUsageError, check_settings
 
 if TYPE_CHECKING:
     from mereq_algo.runner import MEReQCfg, RunFolder
@@ -59,8 +59,10 @@ def kept_arguments(
     for name, kind in KINDS.items():
         if not isinstance(kept[name], kind) or isinstance(kept[name], bool):
             file = folder.path / "params" / "arguments.yaml"
-            raise RunFolderError(f"run folder is damaged: {file} ({name} is {kept[name]!r})")
+            raise RunFolderError(f"run folder is damaged: {file} ({name} is of type {type(kept[name]).__name__})")
+    check_values(kept, folder, parser)
     kept["settings"] = folder.read_settings()
+    check_settings(kept["settings"])
     if kept.get("from_recordings"):
         raise TaskUsageError("a run that learns from recordings has one round: there is nothing to resume")
     for name in KEPT:
@@ -72,6 +74,27 @@ def kept_arguments(
         if getattr(args, name) is None:
             setattr(args, name, kept[name])
     return with_budget(kept["settings"], settings)
+
+
+def check_values(kept: dict[str, Any], folder: RunFolder, parser: argparse.ArgumentParser) -> None:
+    """Checks values of a run's file as those of the command line are checked.
+
+    Raises:
+        RunFolderError: A number is out of its range, or a name is none that the command line takes.
+    """
+    from mereq_algo.runner import RunFolderError
+
+    choices = {action.dest: action.choices for action in parser._actions if action.choices is not None}
+    for name, is_right in (
+        ("seed", lambda value: 0 <= value <= MAX_SEED),
+        ("num_envs", lambda value: value is None or 1 <= value < 2**31),
+        ("num_supervised", lambda value: 1 <= value < 2**31),
+        ("port", lambda value: value is None or 0 <= value < 2**16),
+        ("person", lambda value: value in choices.get("person", (value,))),
+    ):
+        if not is_right(kept[name]):
+            file = folder.path / "params" / "arguments.yaml"
+            raise RunFolderError(f"run folder is damaged: {file} ({name} is {str(kept[name])[:40]!r})")
 
 
 def with_budget(kept: list[str], given: list[str]) -> list[str]:
@@ -101,13 +124,13 @@ def check_unfinished(folder: RunFolder, cfg: MEReQCfg) -> None:
         TaskUsageError: The run is finished.
         RunFolderError: Its summary is damaged.
     """
+    from mereq_algo.plain_values import is_count
     from mereq_algo.runner import FINISHED, RunFolderError
 
     summary = folder.read_summary("status", "rounds", "expert_samples")
-    try:
-        status, rounds, samples = summary["status"], int(summary["rounds"]), list(map(int, summary["expert_samples"]))
-    except (TypeError, ValueError) as error:
-        raise RunFolderError(f"run folder is damaged: {folder.summary_file} ({error})") from error
+    status, rounds, samples = summary["status"], summary["rounds"], summary["expert_samples"]
+    if not is_count(rounds) or not isinstance(samples, list) or not all(map(is_count, samples)):
+        raise RunFolderError(f"run folder is damaged: {folder.summary_file} (rounds or expert_samples are no numbers)")
     if status not in FINISHED:
         return
     done = f"run is finished: {status} after {rounds} rounds, {samples[-1] if samples else 0} expert samples"

@@ -54,6 +54,7 @@ def main() -> None:
     )
     args, overrides = parse_task_args(parser, with_task_of_run(sys.argv[1:]))
     check_writable("export", args.output / "contract.json")
+    put_back(args.output)
     if args.output.exists() and any(args.output.iterdir()) and not (args.output / "contract.json").is_file():
         raise TaskUsageError(f"output holds something else than an export: {args.output}")
     source = find_policy(args.task, args.run)
@@ -89,6 +90,8 @@ def replace_folder(source: Path, target: Path) -> None:
     fresh, old = (target.with_name(f".{target.name}.{what}") for what in ("new", "old"))
     target.parent.mkdir(parents=True, exist_ok=True)
     with locked_folder(target.parent):
+        if old.exists() and not target.exists():
+            old.rename(target)
         for left_over in (fresh, old):  # of an export that was killed
             shutil.rmtree(left_over, ignore_errors=True)
         try:
@@ -106,6 +109,17 @@ def replace_folder(source: Path, target: Path) -> None:
                 old.rename(target)
             for left_over in (fresh, old):
                 shutil.rmtree(left_over, ignore_errors=True)
+
+
+def put_back(target: Path) -> None:
+    """Puts an earlier export back in its place, which one that was killed has put aside."""
+    target = target.absolute()
+    old = target.with_name(f".{target.name}.old")
+    if not old.exists():
+        return
+    with locked_folder(target.parent):
+        if old.exists() and not target.exists():
+            old.rename(target)
 
 
 @contextlib.contextmanager
@@ -222,7 +236,15 @@ def describe_model(model: Any) -> dict[str, Any]:
 
 
 def describe_source(run: Path, trained: TrainedPolicy, settings: list[str]) -> dict[str, Any]:
-    """Returns θ, where the policy came from and with which figures, and what was changed of the task's environment."""
+    """Returns θ, where the policy came from and with which figures, and what was changed of the task's environment.
+
+    A run that trains writes its summary after its policy, and may have written both again since the policy was read:
+    what is said is of the policy's own round.
+
+    Raises:
+        RunFolderError: The summary is damaged.
+        TaskUsageError: It is of an earlier round than the policy.
+    """
     from mereq_algo.runner import SAMPLED, RunFolder, of_a_run
 
     source: dict[str, Any] = {"name": run.name, "command": command_line(), **trained.info.extra, "settings": settings}
@@ -233,8 +255,19 @@ def describe_source(run: Path, trained: TrainedPolicy, settings: list[str]) -> d
     folder = RunFolder.open(run)
     kept = ("method", "seed", "status", "rounds", "expert_samples", "intervention_rate", "expert_return_gap_closed")
     summary = folder.read_summary("theta", *kept)
+    info = trained.info.extra
     with of_a_run(folder.summary_file):
-        return {"theta": summary["theta"], "source": {**source, **{key: summary[key] for key in kept}}}
+        now = {key: summary[key] for key in kept}
+        rounds = info.get("round", now["rounds"])
+        if now["rounds"] < rounds:
+            raise TaskUsageError(
+                f"the run has a policy of round {rounds} and a summary of round {now['rounds']}: it is being written,"
+                f" or was cut off; try again, or go on with it by scripts/train_mereq.py --resume {run}"
+            )
+        if now["rounds"] > rounds:
+            now |= {"status": "running", "rounds": rounds, "expert_return_gap_closed": None}
+            now |= {key: now[key][:rounds] for key in ("expert_samples", "intervention_rate")}
+        return {"theta": info.get("theta", summary["theta"]), "source": {**source, **now}}
 
 
 if __name__ == "__main__":

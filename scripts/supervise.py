@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _common import REPOSITORY, PlainConsole, check_writable, one_line_errors, versions
+from _common import REPOSITORY, PlainConsole, check_writable, command_line, one_line_errors, versions
 from _live import add_live_args, check_live_args, fill_in_address
 from _opening import resolve_for
 from _policies import find_policy, load_policy_file
@@ -58,13 +58,13 @@ def main() -> None:
     args.num_envs = args.num_supervised
     folder = args.recordings or REPOSITORY / "logs" / "recordings" / args.task / f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
     check_writable("recordings", folder / "episode")
-    if args.link is None and any(folder.rglob("*.hdf5")):
-        raise TaskUsageError(f"there are recordings in {folder} already; choose another folder")
     # The process that learns has settled what the task is opened with; it shows one policy after the other.
     sources = {args.policy: find_policy(args.task, args.policy)} if args.link is None else {}
 
     console = PlainConsole(soft_wrap=True, highlight=False)
-    with open_session(args, resolve_for(sources, args, overrides), folder) as (session, panel, server, load):
+    # The process that learns has the lock of its run's folder, and this one inherits it.
+    held = contextlib.nullcontext() if args.link is not None else own_folder(folder)
+    with held, open_session(args, resolve_for(sources, args, overrides), folder) as (session, panel, server, load):
         if args.link is not None:
             from mereq_algo.live import Link
 
@@ -94,6 +94,33 @@ def main() -> None:
             raise KeyboardInterrupt
         if server.dropped:
             console.print(f"messages refused: {dict(server.dropped)}")
+
+
+@contextlib.contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Makes and locks a folder for recordings; one in which nothing was recorded is removed again.
+
+    Raises:
+        TaskUsageError: There are recordings already.
+        RunInUseError: Another process records there.
+    """
+    from mereq_algo.runner.run_lock import LOCK, locked
+
+    def is_empty() -> bool:
+        return not any(folder.rglob("*.hdf5"))
+
+    was_there = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, command_line(), "folder of recordings"):
+        if not is_empty():
+            raise TaskUsageError(f"there are recordings in {folder} already; choose another folder")
+        try:
+            yield
+        finally:
+            if is_empty() and not was_there:
+                (folder / LOCK).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # something else lies there
+                    folder.rmdir()
 
 
 @contextlib.contextmanager

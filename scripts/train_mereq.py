@@ -20,6 +20,7 @@ import argparse
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,7 @@ def main() -> None:
     if args.from_recordings is not None:
         recordings = read_recordings(args, overrides)
     with contextlib.ExitStack() as lock:  # of the run folder, from the first look at it to the last file in it
-        folder = None
+        folder, held = None, -1
         if args.resume is None:
             check_writable("log folder", args.logs / args.task / args.name)
         else:
@@ -133,10 +134,10 @@ def main() -> None:
             folder = RunFolder.open(args.resume, args.task)
             check_writable("run folder", folder.summary_file)
             if writes_files(args):
-                lock.enter_context(folder.lock(command_line()))
+                held = lock.enter_context(folder.lock(command_line()))
             overrides = kept_arguments(folder, args, overrides, parser)
         fill_in_address(args)
-        run(args, overrides, recordings, folder, lock)
+        run(args, overrides, recordings, folder, lock, held)
 
 
 def writes_files(args: argparse.Namespace) -> bool:
@@ -171,8 +172,9 @@ def run(
     recordings: list[RecordedEpisode] | None,
     folder: RunFolder | None,
     lock: contextlib.ExitStack,
+    held: int,
 ) -> None:
-    """Starts a run, or goes on with one, whose folder is locked.
+    """Starts a run, or goes on with one, whose folder is locked; ``held`` is the lock's descriptor.
 
     Raises:
         TaskUsageError: The run cannot be as it is asked for, or has learned nothing.
@@ -186,11 +188,9 @@ def run(
     sources = policies_of(args, not is_live and recordings is None, folder)
 
     from mereq_algo.ranks import Ranks, joined_ranks
-    from mereq_algo.recording import RecordingError
     from mereq_algo.report import VIDEO, write_report
     from mereq_algo.runner import (
         NOTHING_LEARNED,
-        ConfigError,
         ConsoleDisplay,
         Follower,
         MEReQCfg,
@@ -221,7 +221,11 @@ def run(
         if args.distributed:
             ranks = cleanup.enter_context(joined_ranks(settings.env_cfg.sim.device))
             settings.env_cfg.seed += ranks.rank
-        process = cleanup.enter_context(start_supervision(args, overrides)) if is_live else None
+        is_new, process = folder is None, None
+        if is_live:
+            if folder is None:  # the process in which people watch holds the lock as well
+                folder, held = new_folder(args, settings.task, lock)
+            process = cleanup.enter_context(start_supervision(args, overrides, held))
         env_params = settings.env_cfg.to_dict()  # opening it fills in what the simulator finds
         task = cleanup.enter_context(open_task(settings, args.verbose))
         env, spec = TimedEnv(task.env), TaskSpec(**task.names)
@@ -235,22 +239,15 @@ def run(
             follower = Follower(env, spec, prior, cfg, args.seed, ranks)
             follower.follow(RunFolder(Path(ranks.from_first())), args.resume is not None)
             return
-        is_new = folder is None
         if folder is None:
-            folder = RunFolder.create(args.logs, settings.task, args.name)
-            lock.enter_context(folder.lock(command_line()))
-        try:
-            parts = (env, spec, prior, expert, cfg, folder, args.seed, (), ranks)
-            if process is not None:
-                from mereq_algo.live import LiveRunner  # nobody else needs a web server
+            folder = new_folder(args, settings.task, lock)[0]
+        parts = (env, spec, prior, expert, cfg, folder, args.seed, (), ranks)
+        if process is not None:
+            from mereq_algo.live import LiveRunner  # nobody else needs a web server
 
-                runner = LiveRunner(process, *parts)
-            else:
-                runner = SupervisionRunner(*parts) if recordings is None else RecordedRunner(recordings, *parts)
-        except (ConfigError, RecordingError):
-            if is_new:
-                shutil.rmtree(folder.path)
-            raise
+            runner = LiveRunner(process, *parts)
+        else:
+            runner = SupervisionRunner(*parts) if recordings is None else RecordedRunner(recordings, *parts)
         if is_new:
             record = runner.record
             record.command, record.versions, record.hardware = command_line(), versions(), hardware()
@@ -281,6 +278,8 @@ def run(
     if record.status == NOTHING_LEARNED:
         raise TaskUsageError(f"{record.outcome}; run folder: {folder.path}")
     console.print(record.outcome, highlight=False, soft_wrap=True)
+    if record.num_rejected and recordings is None:  # of recordings it was said before
+        warn(f"{record.num_rejected} steps hold numbers that are not finite: they are not learned from")
     is_exported = process is None or process.ending() != "finish" or export_run(folder)
     if not args.no_video:
         film_run(folder)
@@ -289,10 +288,36 @@ def run(
         raise TaskUsageError(f"the run is whole, its export failed as said above; run folder: {folder.path}")
 
 
+def new_folder(args: argparse.Namespace, task: str, lock: contextlib.ExitStack) -> tuple[RunFolder, int]:
+    """Makes and locks the folder of a new run. An error before the run's first summary removes it again.
+
+    Returns:
+        The folder, and the descriptor of its lock.
+
+    Raises:
+        RunFolderError: It cannot be made.
+    """
+    from mereq_algo.runner import RunFolder
+
+    folder = RunFolder.create(args.logs, task, args.name)
+
+    @contextlib.contextmanager
+    def removed_unless_begun() -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            if not folder.summary_file.is_file():
+                shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+
+    lock.enter_context(removed_unless_begun())
+    return folder, lock.enter_context(folder.lock(command_line()))
+
+
 def keep_start(folder: RunFolder, sources: dict[str, PolicySource], env_params: dict[str, Any]) -> None:
     """Writes down what a run starts from: its policies, and all settings of the environment before it was opened."""
     for name, source in sources.items():
-        folder.keep_policy(name, source.file)
+        folder.keep_policy(name, source.content)
     folder.write_params("env", env_params)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import shutil
@@ -26,7 +27,7 @@ from mereq_algo.benchmark import Job, check_figures, finished_runs, write_plots
 from mereq_algo.networks import load_checkpoint
 from mereq_algo.recording import gather, notes_on, rollout_of
 from mereq_algo.report import write_report
-from mereq_algo.runner import RunFolder, SupervisionRunner, TimedEnv
+from mereq_algo.runner import RunFolder, RunInUseError, SupervisionRunner, TimedEnv
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
@@ -227,7 +228,8 @@ def test_something_else_in_a_file_s_place(run, scripts, file, how):
     read_or_told(run, scripts, file)
 
 
-ODD: tuple[Any, ...] = (None, True, 3, -1, 10**30, 0.5, "", "text", "\ud800\x1b[31m", [], [1], [[None]], {}, {"a": 1})
+HUGE: tuple[Any, ...] = (10**30, 10**400, math.inf, -math.inf, math.nan, 1e-320)
+ODD: tuple[Any, ...] = (*HUGE, None, True, 3, -1, 0.5, "", "text", "\ud800\x1b[31m", [], [1], [[None]], {}, {"a": 1})
 
 
 def changed(content: Any, generator: random.Random) -> Any:
@@ -241,6 +243,67 @@ def changed(content: Any, generator: random.Random) -> Any:
     else:
         copied[place] = changed(copied[place], generator)  # type: ignore[index]
     return copied
+
+
+def nested(depth: int) -> list[Any]:
+    """Lists in lists: JSON is read to a depth at which nothing else can be done with it."""
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+DEPTHS = (40, 500, 1_400)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize(
+    ("file", "load"),
+    [("summary.json", json.loads), ("params/arguments.yaml", yaml.safe_load), ("params/env.yaml", yaml.safe_load)],
+)
+def test_deep_nesting_in_tables(run, scripts, file, load, depth):
+    content = load((run / file).read_text(encoding="utf-8"))
+    deep = "[" * depth + "]" * depth
+    for name in (*random.Random(file).sample(list(content), min(6, len(content))), "another"):
+        others = {other: value for other, value in content.items() if other != name}
+        text = json.dumps(others)[:-1] + f', "{name}": {deep}}}'  # YAML holds JSON
+        (run / file).write_text(text, encoding="utf-8")
+        read_or_told(run, scripts, file)
+
+
+YAML_TAGS = (
+    "!!bool x",
+    "!!timestamp x",
+    '!!int ""',
+    "!!float x",
+    "!!binary \x00",
+    "!!set [x]",
+    "*x",
+)
+
+
+@pytest.mark.parametrize("file", ["params/arguments.yaml", "params/env.yaml"])
+def test_yaml_that_names_the_type_of_a_value(run, scripts, file):
+    content = yaml.safe_load((run / file).read_text(encoding="utf-8"))
+    for value in YAML_TAGS:
+        name = next(iter(content))
+        others = yaml.safe_dump({other: value for other, value in content.items() if other != name})
+        (run / file).write_text(f"{name}: {value}\n{others}", encoding="utf-8")
+        read_or_told(run, scripts, file)
+
+
+HOLDER = {"process": 1, "host": "a", "since": "now", "command": "c"}
+
+
+def test_whatever_the_file_of_a_lock_holds_it_is_said_that_the_folder_is_in_use(run):
+    values = [{**HOLDER, name: value} for name in HOLDER for value in (*ODD, nested(1_000))]
+    texts = [json.dumps(value) for value in (*values, *ODD)] + ["", "[" * 5_000, "\xff"]
+    with RunFolder(run).lock("me"):
+        for text in texts:
+            (run / "run.lock").write_text(text, encoding="latin-1")
+            with pytest.raises(RunInUseError, match="run folder is in use by") as error, RunFolder(run).lock("you"):
+                pass
+            assert "\n" not in str(error.value)
 
 
 def _as_json(values: Any) -> str:
@@ -274,7 +337,13 @@ def test_other_shapes_of_a_policy_s_header(run, scripts):
         metadata = opened.metadata()
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
     header = json.loads(metadata["header"])
-    for values in (*ODD, *(changed(header, generator) for _ in range(60))):
+    info = header["info"]
+    numbers = [{**header, "info": {**info, "temperature": value}} for value in (*HUGE, nested(1_000))]
+    numbers += [{**header, "info": {**info, "extra": {"a": nested(depth)}}} for depth in DEPTHS]
+    meanings = [{"rate_hz": value} for value in HUGE] + [{"rate_hz": 20.0, "actions": {"a": value}} for value in HUGE]
+    meanings += [{"rate_hz": 20.0, "actions": {"a": nested(depth)}} for depth in DEPTHS]
+    numbers += [{**header, "info": {**info, "meaning": meaning}} for meaning in meanings]
+    for values in (*ODD, *numbers, *(changed(header, generator) for _ in range(60))):
         safetensors.torch.save_file(tensors, file, {**metadata, "header": json.dumps(values)})
         read_or_told(run, scripts, "checkpoints/policy.safetensors")
 
@@ -284,6 +353,7 @@ def test_other_shapes_of_a_state(run, scripts):
 
     file, generator = run / "checkpoints" / "state.pt", random.Random(0)
     state = torch.load(file, weights_only=True)
-    for values in (*ODD, *(changed(state, generator) for _ in range(25))):
+    rounds = [{**state, "next_round": value} for value in HUGE] + [{**state, "next_round": nested(500)}]
+    for values in (*ODD, *rounds, *(changed(state, generator) for _ in range(25))):
         torch.save(values, file)
         read_or_told(run, scripts, "checkpoints/state.pt")

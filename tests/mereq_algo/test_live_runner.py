@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 
 from mereq_algo.live import LinkError, LiveProcess, LiveRunner
 from mereq_algo.recording import RecordingError, find_recordings, read_episodes
-from mereq_algo.runner import RunFolder, TimedEnv
+from mereq_algo.runner import RunFolder, RunInUseError, TimedEnv
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
@@ -48,6 +51,8 @@ try:
         info = replace(INFO, reward_names=(), round=order["index"], policy_sha256=policy_hash(policy))
         files = []
         for number, episode in enumerate([] if what == "nothing" else episodes_of(rollout, info), start=1):
+            if what == "spoilt" and number <= 2:
+                episode.transitions["features"][0] = float("nan")
             files.append(episode_file(Path(message["recordings"]), order["index"], number))
             write_episode(files[-1], episode)
         if what in ("stop", "finish"):
@@ -132,6 +137,54 @@ def test_a_run_with_people_goes_on_where_it_was(process, tmp_path):
     assert record.rounds > 1 and record.expert_samples[0] == first.record.expert_samples[0]
     rounds = {read_episodes(file)[0].info.round for file in find_recordings([first.folder.recordings])}
     assert rounds == set(range(record.rounds))
+
+
+@pytest.mark.parametrize("process", ["spoilt"], indirect=True)
+def test_watched_steps_that_are_not_finite_are_counted(process, tmp_path):
+    process.url()
+    first = runner(process, tmp_path, max_rounds=1)
+    record = first.learn()
+    assert record.num_rejected == 2 and RunFolder(first.folder.path).read_summary()["num_rejected"] == 2
+    parts = (TimedEnv(SupervisedLinearEnv(num_envs=32)), SPEC, trained(0.0), trained(1.0), small_cfg(max_rounds=2))
+    again = LiveRunner(process, *parts, first.folder, 3)
+    again.resume()
+    assert again.learn().num_rejected == 4
+
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from mereq_algo.live import LiveProcess
+from mereq_algo.runner.run_lock import locked
+with locked(Path(sys.argv[1]), "me") as lock:
+    wait = f"import pathlib, time\\nwhile not pathlib.Path({sys.argv[2]!r}).exists(): time.sleep(0.05)"
+    process = LiveProcess([sys.executable, "-c", wait], [lock])
+    print("ready", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_a_run_folder_is_in_use_while_people_still_watch_though_the_learner_was_killed(tmp_path):
+    folder, end = RunFolder.create(tmp_path, "Linear", "test"), tmp_path / "end"
+    unfinished = folder.path / f".episode_001.hdf5.{'0' * 8}-1-{'0' * 8}"
+    command = [sys.executable, "-c", HOLDING, str(folder.path), str(end)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as learner:
+        assert learner.stdout is not None and learner.stdout.readline() == b"ready\n"
+        unfinished.touch()
+        learner.kill()
+    try:
+        with pytest.raises(RunInUseError, match="has left running, which ends in a moment"), folder.lock("you"):
+            pass
+        assert unfinished.exists()
+    finally:
+        end.touch()
+    until = time.monotonic() + 60.0
+    while time.monotonic() < until:
+        with contextlib.suppress(RunInUseError), folder.lock("you"):
+            assert not unfinished.exists()
+            return
+        time.sleep(0.1)
+    pytest.fail("the folder is still in use")
 
 
 @pytest.mark.parametrize("process", ["nothing"], indirect=True)

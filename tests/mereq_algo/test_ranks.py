@@ -21,7 +21,7 @@ import torch.multiprocessing
 
 from mereq_algo.ranks import Ranks, joined_ranks
 from mereq_algo.recording import policy_hash
-from mereq_algo.runner import ConfigError, Follower, RunFolder, SupervisionRunner, TimedEnv
+from mereq_algo.runner import ConfigError, Follower, RunFolder, RunFolderError, SupervisionRunner, TimedEnv
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
@@ -123,6 +123,30 @@ def test_two_ranks_have_one_theta_and_one_policy_as_one_process_with_all_robots_
     spread = max(alone) - min(alone)
     assert min(alone) - spread < first["action"] < max(alone) + spread
     assert first["action"] > 0.3  # the prior has 0, the person 0.76
+
+
+def _go_on_apart(ranks: Ranks, folder: Path) -> str:
+    """What each rank says of a run of which one of them was killed before it wrote its last state."""
+    _run(ranks, folder)
+    (path,) = (folder / "Linear").iterdir()
+    run, cfg = RunFolder(path), small_cfg(max_rounds=3)
+    parts = (TimedEnv(SupervisedLinearEnv(num_envs=NUM_ENVS)), SPEC, trained(0.0))
+    try:
+        if ranks.is_first:
+            runner = SupervisionRunner(*parts, trained(1.0), cfg, run, 3, (), ranks)
+            runner.resume()
+            runner.learn()
+        else:
+            run.write_state(run.read_state(1) | {"next_round": 1}, 1)
+            Follower(*parts, cfg, 3, ranks).follow(run, resume=True)
+    except RunFolderError as error:
+        return str(error)
+    return "went on"
+
+
+def test_ranks_do_not_go_on_from_different_rounds(tmp_path):
+    for told in _on_two_ranks(_go_on_apart, tmp_path):
+        assert "processes would go on from different rounds (3, 2)" in told and "\n" not in told
 
 
 def test_both_ranks_have_the_theta_of_actions_that_one_of_them_has_seen(tmp_path):

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import os
+import resource
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -35,6 +38,7 @@ from mereq_algo.runner import RecordedRunner, RunFolder, TimedEnv
 
 from .recordings import MEANING, crashes, episode, spins, with_column, with_info, write
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
+from .test_damaged_files import nested
 
 NUMBERS = ("actions", "robot_actions", "obs/policy", "next_obs/policy", "features", "rewards")
 OTHERS = ("metrics/success", "reward_terms/distance")
@@ -99,7 +103,74 @@ HARMS = {
     "meaning without rate": with_info(meaning={"actions": {}}),
     "meaning of rate 0": with_info(meaning={"rate_hz": 0}),
     "too few names of columns": with_info(obs_columns=["a", "b"]),
+    "a metric named twice": with_info(metric_names=["success", "success"]),
+    **{f"step of {value:.3g}": with_info(step_s=value) for value in (1e-320, 1e300)},
+    "step of 400 digits": with_info(step_s=10**400),
+    "round of 400 digits": with_info(round=10**400),
+    **{
+        f"meaning of {what}": with_info(meaning={"rate_hz": 20.0, **meaning})
+        for what, meaning in {
+            "400 digits": {"rate_hz": 10**400},
+            "infinite rate": {"rate_hz": math.inf},
+            "rate 1e-320": {"rate_hz": 1e-320},
+            "a step of 400 digits": {"actions": {"a.step_size": [10**400]}},
+            "an infinite step": {"actions": {"a.step_size": [math.inf]}},
+            "a table": {"actions": {"a.step_size": {"b": 1.0}}},
+            "lists 20 deep": {"actions": {"a.step_size": nested(20)}},
+        }.items()
+    },
 }
+
+
+@pytest.mark.parametrize("depth", [500, 1_000, 1_480])
+@pytest.mark.parametrize("name", ["meaning", "versions", "person", "another"])
+def test_what_is_nested_deeply_is_refused(refusal, tmp_path, name, depth):
+    (file,) = write(tmp_path, "episode.hdf5")
+    deep = "[" * depth + "]" * depth
+    inner = {"meaning": f'{{"rate_hz": 20.0, "actions": {{"a": {deep}}}}}'}.get(name, deep)
+    with h5py.File(file, "a") as written:
+        demo: Any = written["data/demo_0"]
+        info = {key: value for key, value in json.loads(demo.attrs["info"]).items() if key != name}
+        demo.attrs["info"] = json.dumps(info)[:-1] + f', "{name}": {inner}}}'
+    refusal(file)
+
+
+def claims(name: str, shape: tuple[int, ...]) -> Callable[[Path], None]:
+    """Gives a column a shape, and no data: HDF5 fills it with zeros when it is read."""
+
+    def harm(file: Path) -> None:
+        with h5py.File(file, "a") as written:
+            demo: Any = written["data/demo_0"]
+            del demo[name]
+            demo.create_dataset(name, shape=shape, dtype="f4", chunks=tuple(min(side, 1_000) for side in shape))
+
+    return harm
+
+
+def claims_everything(file: Path) -> None:
+    for name in VECTORS:
+        claims(name, (1_000_000, 50))(file)
+    for name in (*FLAGS, "rewards", *OTHERS):
+        claims(name, (1_000_000,))(file)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        claims_everything,
+        claims("obs/policy", (900_000_000, 1)),
+        claims("features", (6, 900_000_000)),
+        claims("rewards", (2**40,)),
+        *(claims(name, (1_000_000, 200)) for name in ("obs/policy", "features")),
+    ],
+)
+def test_a_small_file_cannot_take_all_memory(refusal, tmp_path, harm):
+    (file,) = write(tmp_path, "episode.hdf5")
+    harm(file)
+    assert file.stat().st_size < 100_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refusal(file)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # [kB]
 
 
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
@@ -167,6 +238,46 @@ def test_a_run_counts_the_steps_that_it_dropped(tmp_path):
     record = runner.learn()
     assert (record.num_rejected, record.expert_samples) == (1, [14])
     assert all(bool(torch.isfinite(weights).all()) for weights in runner.policy.state_dict().values())
+
+
+BOUNDS = {"policy": ([-1.0], [1.0]), "features": ([0.0, 0.0], [1.0, 1.0])}
+
+
+@pytest.mark.parametrize(
+    ("column", "index", "value", "told"),
+    [
+        ("features", 1, 9e5, "features push is 0.25 to 900000, and there it is 0 to 1"),
+        ("features", 0, -3.0, "features state is -3 to"),
+        ("obs", 0, 40.0, "obs/policy state_0 is -0.5 to 40, and there it is -1 to 1"),
+        ("next_obs", 0, -40.0, "next_obs/policy state_0 is -40 to"),
+    ],
+)
+def test_what_the_task_cannot_show_is_not_learned_from(tmp_path, column, index, value, told):
+    spec = dataclasses.replace(SPEC, bounds=BOUNDS, obs_columns=("state_0",))
+    env = TimedEnv(SupervisedLinearEnv(num_envs=32))
+    parts = (env, spec, trained(0.0), trained(1.0), small_cfg(), RunFolder.create(tmp_path, "Linear", "test"), 3)
+    absurd = episode(meaning=None)
+    RecordedRunner([absurd], *parts)
+    absurd.transitions[column] = absurd.transitions[column].clone()  # observations share their memory
+    absurd.transitions[column][4, index] = value
+    with pytest.raises(RecordingError, match="task Linear cannot show") as error:
+        RecordedRunner([absurd], *parts)
+    assert told in str(error.value)
+    absurd.transitions["action"][4] = math.nan  # the step is dropped anyway
+    RecordedRunner([absurd], *parts)
+
+
+@pytest.mark.parametrize("changes", [{"task": "\ud800"}, {"metric_names": ("success", "success")}], ids=str)
+def test_an_export_that_cannot_hold_a_recording_says_so(tmp_path, changes):
+    odd = episode(**changes)
+    if "metric_names" in changes:
+        odd = dataclasses.replace(odd, metrics=odd.metrics.expand(-1, 2))
+    for export, place in ((export_lerobot, tmp_path / "dataset"), (export_robomimic, tmp_path / "all.hdf5")):
+        try:
+            export([odd], place)
+        except RecordingError as error:
+            assert "cannot hold these recordings" in str(error) and "\n" not in str(error)
+            assert not place.exists()
 
 
 def test_recordings_without_an_intervention_are_told(tmp_path):

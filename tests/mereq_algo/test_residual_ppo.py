@@ -17,6 +17,7 @@ from mereq_algo.networks import (
     CheckpointError,
     CheckpointInfo,
     CriticCfg,
+    NotFiniteError,
     TanhNormal,
     TwinCritic,
     load_checkpoint,
@@ -260,6 +261,16 @@ def test_an_actor_of_a_file_has_to_know_its_environment(runner_cfg):
     runner_cfg["algorithm"] = {"class_name": "PPO"}
     with pytest.raises(ValueError, match="needs env_meaning"):
         OnPolicyRunner(LinearEnv(), runner_cfg)
+
+
+def test_rsl_rl_saves_no_checkpoint_of_training_that_diverged(runner_cfg, tmp_path):
+    runner = OnPolicyRunner(LinearEnv(), runner_cfg, log_dir=str(tmp_path))
+    runner.save(str(tmp_path / "good.pt"))
+    with torch.no_grad():
+        next(runner.alg.actor.parameters()).view(-1)[0] = math.nan
+    with pytest.raises(NotFiniteError, match="training diverged: 1 of"):
+        runner.save(str(tmp_path / "bad.pt"))
+    assert (tmp_path / "good.pt").is_file() and not (tmp_path / "bad.pt").exists()
 
 
 def test_a_feature_that_there_is_not_is_named(runner_cfg, monkeypatch):

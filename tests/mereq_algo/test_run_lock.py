@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import socket
 import subprocess
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mereq_algo.runner import RunFolder, RunInUseError
+from mereq_algo.runner.run_lock import locked
 
 HOLDER = """
 import sys
@@ -67,3 +70,27 @@ def test_a_holder_that_has_not_said_who_it_is_is_another_process(folder):
         with pytest.raises(RunInUseError, match="in use by another process"), folder.lock("me"):
             pass
         holder.kill()
+
+
+def test_a_command_and_a_folder_may_be_no_utf8(tmp_path):
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    with (
+        locked(folder, f"train_mereq.py --logs {folder}"),
+        pytest.raises(RunInUseError, match="in use by process"),
+        locked(folder, "me"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO])
+def test_a_folder_that_cannot_be_locked_is_not_in_use(folder, monkeypatch, number):
+    """As on a network folder whose server keeps no locks."""
+
+    def flock(descriptor, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(RunInUseError, match="run folder cannot be locked") as caught, folder.lock("me"):
+        pass
+    assert "in use" not in str(caught.value) and "a disk of this machine" in str(caught.value)

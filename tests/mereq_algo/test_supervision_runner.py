@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from mereq_algo.networks import load_checkpoint
+from mereq_algo.networks import NotFiniteError, check_finite, load_checkpoint
+from mereq_algo.recording import policy_hash
 from mereq_algo.runner import (
     TIMES,
     BrokenPhysicsError,
@@ -25,6 +28,7 @@ from mereq_algo.runner import (
     TaskSpec,
     TimedEnv,
 )
+from mereq_algo.whole_file import WriteError
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
@@ -109,21 +113,97 @@ def test_an_interrupted_run_is_whole(tmp_path, end):
     assert not list(runner.folder.path.rglob(".*")), "no half-written files"
 
 
-def test_ctrl_c_while_a_round_is_written_waits_for_all_of_its_files(tmp_path, monkeypatch):
+@pytest.fixture
+def asked_to_end() -> Iterator[None]:
+    """SIGTERM ends a program as scripts let it."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_while_a_round_is_written_waits_for_all_of_its_files(
+    tmp_path, monkeypatch, asked_to_end, number
+):
+    before = signal.getsignal(number)
     runner = _build(tmp_path)
     write_state = runner.folder.write_state
 
     def write_and_interrupt(state):
         write_state(state)
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     monkeypatch.setattr(runner.folder, "write_state", write_and_interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else SystemExit):
         runner.learn()
     summary = runner.folder.read_summary()
     assert (summary["status"], summary["rounds"]) == ("interrupted", 1)
     assert runner.folder.policy_file.is_file() and runner.folder.read_state()["next_round"] == 1
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("writer", ["_save_policy", "_write_summary"])
+def test_a_run_that_ended_between_two_files_of_its_last_round_ends_with_the_policy_of_its_state(
+    tmp_path, monkeypatch, writer
+):
+    """As a live run, it learns in its last round: what goes to the arm is what was learned there."""
+    monkeypatch.setattr(SupervisionRunner, "_learns_from", lambda self, index: True)
+    whole = _build(tmp_path / "whole", max_rounds=2)
+    whole.learn()
+    cut = _build(tmp_path / "cut", max_rounds=2)
+    write = getattr(cut, writer)
+
+    def fails_in_the_last_round(*arguments):
+        if cut._next_round == 2 and cut.record.status == "running":
+            raise WriteError("the disk is full")
+        write(*arguments)
+
+    monkeypatch.setattr(cut, writer, fails_in_the_last_round)
+    with pytest.raises(WriteError):
+        cut.learn()
+    assert cut.folder.read_summary("rounds")["rounds"] == 1 and cut.folder.read_state()["next_round"] == 2
+
+    resumed = _build(tmp_path / "other", max_rounds=2)
+    resumed.folder = cut.folder
+    resumed.resume()
+    record = resumed.learn()
+    policy, _, info = load_checkpoint(cut.folder.policy_file)
+    assert policy_hash(policy) == policy_hash(whole.policy)
+    assert (info.extra["round"], info.extra["theta"]) == (2, record.theta) and record.theta == whole.record.theta
+
+
+def test_a_run_that_ended_before_its_first_policy_was_written_has_one_after_it_went_on(tmp_path, monkeypatch):
+    runner = _build(tmp_path, max_rounds=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "_save_policy", lambda file: (_ for _ in ()).throw(WriteError("the disk is full")))
+        with pytest.raises(WriteError):
+            runner.learn()
+    assert not runner.folder.policy_file.exists()
+    resumed = _build(tmp_path / "other", max_rounds=1)
+    resumed.folder = runner.folder
+    resumed.resume()
+    resumed.learn()
+    assert policy_hash(load_checkpoint(runner.folder.policy_file)[0]) == policy_hash(resumed.policy)
+
+
+def test_no_state_has_a_number_that_is_not_finite_but_in_its_record(tmp_path):
+    """The last round is not learned from: the state keeps its features, a broken robot's excepted."""
+    runner = _build(tmp_path, max_rounds=1)
+    groups = runner.env.env._groups
+
+    def one_is_broken():
+        values = groups()
+        values["features"][20] = torch.nan  # supervised are the first 8
+        return values
+
+    runner.env.env._groups = one_is_broken
+    runner.learn()
+    state = runner.folder.read_state()
+    assert state["window"]["steps"] and state["record"]["status"]
+    check_finite({name: part for name, part in state.items() if name != "record"})
+    runner.folder.write_state(state)
+    with pytest.raises(NotFiniteError, match="of window"):
+        runner.folder.write_state({**state, "window": {"steps": [torch.full((2, 2), torch.nan)]}})
 
 
 def test_a_content_person_ends_the_run_at_once(tmp_path):

@@ -17,13 +17,33 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 
-from mereq_algo.whole_file import WriteError, clear_left_overs, write_stream, write_text, write_whole
+from mereq_algo.export import DeterministicPolicy, write_model
+from mereq_algo.networks import GaussianPolicy, PolicyCfg
+from mereq_algo.whole_file import (
+    WriteError,
+    clear_left_overs,
+    write_buffered,
+    write_stream,
+    write_text,
+    write_whole,
+)
 
 
 def _hdf5(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["x"] = np.random.default_rng(0).random(500_000)
+
+
+def _torchscript(path: Path) -> None:
+    module = torch.jit.script(torch.nn.Linear(1_000, 1_000))
+    write_buffered(path, lambda stream: torch.jit.save(module, stream))
+
+
+def _picture(path: Path) -> None:
+    noise = np.random.default_rng(0).integers(256, size=(1_200, 1_200, 3), dtype=np.uint8)
+    write_buffered(path, lambda stream: Image.fromarray(noise).save(stream, format="png"))
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {
@@ -33,6 +53,8 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "safetensors": lambda path: write_whole(
         path, lambda file: safetensors.torch.save_file({"x": torch.randn(1_000_000)}, file)
     ),
+    "torchscript": _torchscript,
+    "picture": _picture,
 }
 """Everything that writes a file here, with 4 MB to write."""
 
@@ -63,6 +85,13 @@ def test_a_full_disk_is_one_line_and_the_earlier_file_stays(writer, small_disk):
         WRITERS[writer](path)
     assert str(caught.value) == f"the disk is full: {path} is not written"
     assert path.read_text() == "earlier" and list(small_disk.iterdir()) == [path]
+
+
+def test_an_export_onto_a_full_disk_is_one_line(small_disk):
+    policy = GaussianPolicy(1_000, 1, PolicyCfg(hidden_dims=(1_000,)))
+    with pytest.raises(WriteError, match=r"the disk is full: .*/policy\.pt is not written"):
+        write_model(DeterministicPolicy(policy), small_disk, "policy")
+    assert list(small_disk.iterdir()) == []
 
 
 def test_the_file_is_on_the_disk_before_its_name_and_the_name_before_it_is_relied_on(tmp_path, monkeypatch):

@@ -71,6 +71,21 @@ def test_one_line_says_what_is_wrong_and_what_is_allowed(refusal, arguments, tol
     assert not list(tmp_path.rglob("summary.json")) and not list(tmp_path.rglob("params"))
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"3", b"a: !!bool x", b"a: !!timestamp x", b"\xff", b"{", None], ids=repr
+)
+def test_settings_of_a_task_that_cannot_be_read_are_named(refusal, tmp_path, monkeypatch, content):
+    import gymnasium as gym
+
+    file = tmp_path / "mereq.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setitem(gym.spec("Franka-Erase").kwargs, "mereq_cfg_entry_point", f"tests.scripts:{file}")
+    line = refusal("train_mereq.py", *TASK, "--logs", tmp_path / "logs")
+    assert "settings of the task cannot be read" in line and str(file) in line
+    assert not (tmp_path / "logs").exists()
+
+
 def test_log_folder_that_cannot_be_written_is_refused(refusal, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     line = refusal("train_mereq.py", *TASK, "--logs", tmp_path / "file" / "logs")

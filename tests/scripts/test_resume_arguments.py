@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mereq_algo.runner import RunFolder
+from mereq_algo.runner import RunFolder, RunFolderError
 from mereq_tasks.arguments import TaskUsageError, add_task_args
 
 from .conftest import REPOSITORY
@@ -25,7 +25,8 @@ class Resume:
         self.parser = argparse.ArgumentParser()
         add_task_args(self.parser)
         self.parser.add_argument("--prior", default="prior")
-        self.parser.add_argument("--person", default="synthetic")
+        people = ("synthetic", "browser", "spacemouse")
+        self.parser.add_argument("--person", default="synthetic", choices=people)
         self.parser.add_argument("--from-recordings")
         self.live = importlib.import_module("_live")
         self.live.add_live_args(self.parser)
@@ -78,3 +79,27 @@ def test_runs_of_earlier_versions_had_no_page(resume, folder):
     file.write_text("\n".join(line for line in file.read_text().splitlines() if not line.startswith(names)))
     args = resume.kept(folder)
     assert (args.person, args.num_supervised, args.port) == ("synthetic", 1, 8080)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"seed": 10**30},
+        {"seed": -1},
+        {"num_envs": 0},
+        {"num_supervised": 0},
+        {"num_supervised": 10**400},
+        {"port": 99_999},
+        {"person": "nobody"},
+        {"person": "\ud800"},
+        {"seed": True},
+        {"settings": ["max_rounds"]},
+        {"settings": [3]},
+    ],
+    ids=ascii,
+)
+def test_values_of_the_file_are_checked_as_those_of_the_command_line(resume, folder, odd):
+    folder.write_params("arguments", folder.read_params("arguments") | odd)
+    with pytest.raises((RunFolderError, TaskUsageError)) as error:
+        resume.kept(folder)
+    assert next(iter(odd)) in str(error.value) and "\n" not in str(error.value)

@@ -192,3 +192,45 @@ def test_what_cannot_be_is_said_in_a_line():
         assert result.returncode == 2 and words in result.stderr, result.stderr
     result = run_script("supervise.py", "--episodes", "0")
     assert result.returncode == 2 and "episodes is 0" in result.stderr
+
+
+def test_two_do_not_record_into_one_folder(refusal, tmp_path):
+    from mereq_algo.runner.run_lock import locked
+
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    with locked(recordings, "supervise.py"):
+        line = refusal("supervise.py", "--task", "Franka-Erase", "--recordings", recordings)
+    assert "folder of recordings is in use by process" in line and str(recordings) in line
+    (recordings / "episode_001.hdf5").touch()
+    line = refusal("supervise.py", "--task", "Franka-Erase", "--recordings", recordings)
+    assert "there are recordings in" in line
+    line = refusal("supervise.py", "--task", "Franka-Erase", "--recordings", tmp_path / "new", "--device", "tpu")
+    assert "unknown device" in line and not (tmp_path / "new").exists()
+
+
+@pytest.mark.realtime
+def test_a_learner_that_is_killed_leaves_its_folder_to_the_people_who_still_watch(tmp_path, start):
+    """The process in which they watch is stopped, so that it has not ended when the folder is looked at."""
+    import psutil
+
+    from mereq_algo.runner import RunFolder, RunInUseError
+
+    program = start("train_mereq.py", *OPTIONS, *TINY, "--person", "browser", "--port", "0", "--logs", str(tmp_path))
+    program.url()
+    (watched,) = psutil.Process(program.process.pid).children()
+    (folder,) = (tmp_path / "Franka-Erase").iterdir()
+    watched.suspend()
+    program.process.kill()
+    program.process.wait()
+    with pytest.raises(RunInUseError, match="has left running"), RunFolder(folder).lock("me"):
+        pass
+    watched.resume()
+    end = time.monotonic() + 60.0
+    while True:
+        try:
+            with RunFolder(folder).lock("me"):
+                break
+        except RunInUseError:
+            assert time.monotonic() < end
+            time.sleep(0.2)

@@ -9,7 +9,15 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
+
+from .plain_values import is_finite_number
+
+RATES_HZ = (1e-3, 1e6)
+"""Least and greatest rate of actions that a file may name [Hz]. Tasks act at 20 Hz."""
+
+_DEEPEST = 3
+"""Lists in lists that a setting of a term may be: a matrix for each of several joints."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +55,14 @@ class PolicyMeaning:
         if not isinstance(values, dict) or set(values) - known:
             raise ValueError("the meaning of actions and observations is unreadable")
         rate = values.get("rate_hz")
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not (math.isfinite(rate) and rate > 0):
-            raise ValueError(f"the rate of actions is {rate!r}")
+        if not is_rate(rate):
+            raise ValueError(f"the rate of actions is {_short(rate)}")
         parts = [values.get(part, {}) for part in ("actions", "observations", "contract")]
         if not all(isinstance(part, dict) for part in parts):
             raise ValueError("the meaning of actions and observations is unreadable")
+        for path, value in (item for part in parts for item in part.items()):
+            if not isinstance(path, str) or not _is_plain(value):
+                raise ValueError(f"the meaning of {path!r} is no number, text or list of them: {_short(value)}")
         return PolicyMeaning(float(rate), parts[0], parts[1], ContractSettings(parts[2]))
 
     def differences(self, other: PolicyMeaning) -> list[str]:
@@ -143,6 +154,27 @@ class EnvMeaning:
         unwrapped = getattr(env, "unwrapped", env)
         found = [getattr(unwrapped, name, None) for name in ("policy_meaning", "own_policy_meaning")]
         return EnvMeaning(*(None if values is None else PolicyMeaning.from_dict(values) for values in found))
+
+
+def is_rate(value: Any) -> TypeGuard[float]:
+    """Return whether a value is a rate of actions that can be [Hz]."""
+    return is_finite_number(value) and RATES_HZ[0] <= value <= RATES_HZ[1]
+
+
+def _is_plain(value: Any, depth: int = 0) -> bool:
+    if isinstance(value, (list, tuple)):
+        return depth < _DEEPEST and all(_is_plain(item, depth + 1) for item in value)
+    return value is None or isinstance(value, (str, bool)) or is_finite_number(value)
+
+
+def _short(value: Any) -> str:
+    """Return a value as text of one line at most; a list may be nested deeper than it can be shown."""
+    if isinstance(value, (list, tuple, dict)):
+        return f"a {type(value).__name__}"
+    try:
+        return repr(value)[:40]
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number of thousands of digits"
 
 
 def _same(one: Any, other: Any) -> bool:

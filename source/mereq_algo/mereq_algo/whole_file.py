@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import re
 import socket
@@ -95,6 +96,16 @@ def write_stream(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
                 raise stream.error
 
     write_whole(path, fill)
+
+
+def write_buffered(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Let ``write`` fill a buffer, and write that whole: for writers that raise errors of their own on a full disk.
+
+    TorchScript raises RuntimeError, and Pillow an OSError without a number.
+    """
+    buffer = io.BytesIO()
+    write(buffer)
+    write_whole(path, lambda file: file.write_bytes(buffer.getbuffer()))
 
 
 def write_text(path: Path, text: str) -> None:

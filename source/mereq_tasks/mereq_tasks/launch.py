@@ -32,6 +32,7 @@ from .meaning import policy_meaning
 from .physics import check_physics
 from .preference import HumanPreference
 from .quiet import quiet
+from .spaces import LEARNED_FROM
 from .view import ViewCfg
 
 VIEW_ENTRY_POINT = "view_cfg_entry_point"
@@ -58,7 +59,7 @@ class OpenTask:
     env: RslRlVecEnvWrapper
     names: dict[str, Any]
     """Fields of what a runner has to know: task, names of observations, features, metrics and
-    rewards, theta_star, texts, meaning, settings."""
+    rewards, bounds, theta_star, texts, meaning, settings."""
 
 
 def check_device(device: str) -> None:
@@ -109,12 +110,13 @@ def resolve_task(args: argparse.Namespace, settings: Sequence[str]) -> TaskSetti
     with quiet(not args.verbose):
         env_cfg: Any = load_cfg_from_registry(args.task, "env_cfg_entry_point")
     _check_env_settings(env_cfg, env_settings)
+    _check_agent_file(args.task)
     try:
         with quiet(not args.verbose):
             env_cfg, agent = resolve_task_config(args.task, MEREQ_ENTRY_POINT, overrides=env_settings)
         # The agent's file names only what differs from the defaults, so a path need not be in it.
         agent = OmegaConf.to_container(OmegaConf.merge(agent, OmegaConf.from_dotlist(agent_settings)))
-    except (AttributeError, KeyError, ValueError, OmegaConfBaseException, YAMLError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OmegaConfBaseException) as error:
         raise TaskUsageError(f"setting cannot be applied: {_one_line(error)}") from error
     if args.num_envs is not None:
         env_cfg.scene.num_envs = args.num_envs
@@ -137,6 +139,25 @@ def load_view(task: str) -> ViewCfg:
         raise TaskUsageError(f"task {task} cannot be filmed: it registers no {VIEW_ENTRY_POINT}")
     with quiet():
         return load_cfg_from_registry(task, VIEW_ENTRY_POINT)  # type: ignore[return-value]  # a class of the task
+
+
+def _check_agent_file(task: str) -> None:
+    """Reads a task's settings of MEReQ, so that a file that is damaged is told from a setting that is wrong.
+
+    Raises:
+        TaskUsageError: The file is missing, damaged or holds no settings.
+    """
+    entry = gym.spec(task).kwargs[MEREQ_ENTRY_POINT]
+    try:
+        with quiet():
+            found = load_cfg_from_registry(task, MEREQ_ENTRY_POINT)
+    # A YAML file may name the type of a value that is none of it, and then anything is raised.
+    except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise TaskUsageError(f"settings of the task cannot be read: {entry} ({_one_line(error)[:200]})") from error
+    except YAMLError as error:
+        raise TaskUsageError(f"settings of the task cannot be read: {entry} ({_one_line(error)[:200]})") from error
+    if not isinstance(found, dict) or not found:
+        raise TaskUsageError(f"settings of the task cannot be read: {entry} (it holds no settings)")
 
 
 def _check_env_settings(env_cfg: Any, settings: Sequence[str]) -> None:
@@ -248,6 +269,11 @@ def describe(task: str, env: RslRlVecEnvWrapper) -> dict[str, Any]:
         "feature_names": tuple(terms["features"]),
         "metric_names": tuple(terms["metrics"]),
         "reward_names": tuple(unwrapped.reward_manager.active_terms),
+        "bounds": {
+            group: (space.low.tolist(), space.high.tolist())
+            for group, space in unwrapped.single_observation_space.spaces.items()
+            if group in LEARNED_FROM
+        },
         "theta_star": preference.theta(terms["features"]).to(env.device),
         "texts": {
             "goal": unwrapped.cfg.goal,

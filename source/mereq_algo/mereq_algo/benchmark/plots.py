@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
+from ..whole_file import write_buffered
 from .measures import THRESHOLDS, quartiles, sample_counts
 
 matplotlib.use("Agg")
@@ -48,10 +49,14 @@ def write_plots(folder: Path, summaries: Sequence[dict[str, Any]], methods: Sequ
         ):
             for kind in ("png", "pdf"):
                 file = folder / f"{task}_{name}.{kind}"
-                figure.savefig(file, dpi=150, bbox_inches="tight")
+                _save(figure, file, kind)
                 files.append(file)
             plt.close(figure)
     return files
+
+
+def _save(figure: Figure, file: Path, kind: str) -> None:
+    write_buffered(file, lambda stream: figure.savefig(stream, format=kind, dpi=150, bbox_inches="tight"))
 
 
 def _curves(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, Any]) -> Figure:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from ..whole_file import write_buffered
 from .deployable import DeterministicPolicy, SamplingPolicy
 
 OPSET = 18
@@ -37,6 +38,9 @@ def write_model(module: DeterministicPolicy | SamplingPolicy, folder: Path, name
         module: The network; it is moved to the CPU.
         folder: Where the files go.
         name: Their name.
+
+    Raises:
+        WriteError: The disk is full, say.
     """
     module = module.cpu().eval()
     batch = torch.export.Dim("batch")
@@ -44,19 +48,20 @@ def write_model(module: DeterministicPolicy | SamplingPolicy, folder: Path, name
     inputs = tuple(torch.zeros(2, widths[name]) for name in module.inputs)
     exported = ExportedModel(module, folder / f"{name}.pt", folder / f"{name}.onnx")
     with torch.no_grad(), _without_chatter():
-        torch.jit.freeze(torch.jit.trace(module, inputs)).save(str(exported.torchscript))
-        torch.onnx.export(
+        script = torch.jit.freeze(torch.jit.trace(module, inputs))
+        program = torch.onnx.export(
             module,
             inputs,
-            exported.onnx,
             input_names=list(module.inputs),
             output_names=list(module.outputs),
             opset_version=OPSET,
             dynamo=True,
-            external_data=False,
             dynamic_shapes=tuple({0: batch} for _ in inputs),
             verbose=False,
         )
+    assert program is not None  # as it is with dynamo
+    write_buffered(exported.torchscript, lambda stream: torch.jit.save(script, stream))
+    write_buffered(exported.onnx, lambda stream: stream.write(program.model_proto.SerializeToString()))
     return exported
 
 

@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from tensordict import TensorDict
 
+from ..whole_file import write_buffered
 from .encoder import VideoEncoder, write_webp
 from .episode import FilmedEpisode, Stage
 from .frame import HEIGHT, WIDTH, FramePainter, PaneView, Trace
@@ -135,12 +137,16 @@ def make_film(
                     on_frame()
                     if index in (still, moving - 1):
                         files.stills.append(Path(unfinished) / f"still_{len(files.stills) + 1}.png")
-                        Image.fromarray(frame).save(files.stills[-1])
+                        _write_still(frame, files.stills[-1])
                 for _ in range(_held_frames()):
                     video.add(frame)
                     on_frame()
         write_webp(files.video, files.animation)
         return files.move_to(folder)
+
+
+def _write_still(frame: np.ndarray, file: Path) -> None:
+    write_buffered(file, lambda stream: Image.fromarray(frame).save(stream, format="png"))
 
 
 def _panes(stage: Stage, scene: Sequence[FilmedEpisode], step: float, supervised: bool, ended: bool) -> list[PaneView]:

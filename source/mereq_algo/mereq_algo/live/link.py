@@ -88,17 +88,18 @@ class Link:
 class LiveProcess:
     """The process in which people watch, as the one that learns sees it."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], held: Sequence[int] = ()) -> None:
         """Start it.
 
         Args:
             command: Runs ``supervise.py``; ``--link`` and a number are added.
+            held: Descriptors that it inherits: of locks, which it holds until it ends, whatever ends this process.
         """
         here, there = socket.socketpair()
         with there:
             # In a session of its own Ctrl-C does not reach it: whoever started it says when to end.
             self._process = subprocess.Popen(
-                [*command, "--link", str(there.fileno())], pass_fds=[there.fileno()], start_new_session=True
+                [*command, "--link", str(there.fileno())], pass_fds=[there.fileno(), *held], start_new_session=True
             )
         self.link = Link(here.detach())
         self._ending: str | None = None

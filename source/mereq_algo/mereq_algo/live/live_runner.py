@@ -13,7 +13,7 @@ from typing import Any
 
 from ..intervention import SupervisedRollout
 from ..methods import InnerLoopProgress
-from ..recording import RecordingError, read_recordings, rollout_of
+from ..recording import RecordingError, num_not_finite, read_recordings, rollout_of
 from ..runner.run_record import RunRecord
 from ..runner.supervision import SupervisedRound
 from ..runner.supervision_runner import SupervisionRunner
@@ -42,6 +42,7 @@ class LiveRunner(SupervisionRunner):
         """
         super().__init__(*args, **kwargs)
         self._process = process
+        self._num_dropped = 0
         self._shown_policy = self.folder.path / "checkpoints" / "shown.safetensors"
         self.listeners.append(PageListener(process.link))
 
@@ -91,7 +92,19 @@ class LiveRunner(SupervisionRunner):
         episodes, damaged = read_recordings(map(Path, answer["files"]))
         if damaged:
             raise damaged[0]
-        return rollout_of([episode for _, episode in episodes], self.env.device)
+        found = [episode for _, episode in episodes]
+        self._num_dropped += num_not_finite(found)
+        return rollout_of(found, self.env.device)
+
+    def _note_progress(self) -> None:
+        """Count watched steps that are not finite among the rejected ones."""
+        super()._note_progress()
+        self.record.num_rejected += self._num_dropped
+
+    def resume(self) -> None:
+        """Go back to the last completed round; see :meth:`SupervisionRunner.resume`."""
+        super().resume()
+        self._num_dropped = max(self.record.num_rejected - self.learner.num_rejected, 0)
 
     def _learns_from(self, index: int) -> bool:
         """Learn from all that a person has shown, also where they will not see it: they may take the policy home."""

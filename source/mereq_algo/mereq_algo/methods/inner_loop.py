@@ -115,8 +115,8 @@ class FeatureWindow:
         self._steps.append(features[self.robots])
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the steps."""
-        return {"steps": list(self._steps)}
+        """Return the steps, without transitions whose features are not all finite: they tell nothing."""
+        return {"steps": [features[torch.isfinite(features).all(dim=1)] for features in self._steps]}
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device | str) -> None:
         """Restore what :meth:`state_dict` returned."""

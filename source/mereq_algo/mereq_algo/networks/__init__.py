@@ -3,7 +3,15 @@
 
 """Policy, critics, and how they are stored."""
 
-from .checkpoint import CheckpointError, CheckpointInfo, TrainedPolicy, load_checkpoint, save_checkpoint
+from .checkpoint import (
+    CheckpointError,
+    CheckpointInfo,
+    TrainedPolicy,
+    load_checkpoint,
+    parse_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)
 from .critic import CriticCfg, TwinCritic
 from .finite import NotFiniteError, check_finite
 from .policy import GaussianPolicy, PolicyCfg
@@ -21,5 +29,7 @@ __all__ = [
     "TwinCritic",
     "check_finite",
     "load_checkpoint",
+    "parse_checkpoint",
+    "read_checkpoint",
     "save_checkpoint",
 ]

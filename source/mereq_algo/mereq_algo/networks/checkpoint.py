@@ -17,6 +17,7 @@ import safetensors.torch
 import torch
 
 from ..meaning import PolicyMeaning
+from ..plain_values import is_finite_number, is_nested_deeply
 from ..whole_file import write_whole
 from .critic import CriticCfg, TwinCritic
 from .finite import check_finite, num_not_finite
@@ -70,8 +71,13 @@ class CheckpointInfo:
             raise TypeError("task is no text, or extra no dictionary")
         if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
             raise TypeError("names are no lists of texts")
+        if is_nested_deeply(self.extra):
+            raise ValueError("extra is nested too deeply")
         if isinstance(self.temperature, bool) or not isinstance(self.temperature, (int, float)):
-            raise TypeError(f"temperature is {self.temperature!r}")
+            raise TypeError(f"temperature is of {type(self.temperature).__name__}")
+        # NaN and infinity say that training diverged: who writes or reads the file says so.
+        if isinstance(self.temperature, int) and not is_finite_number(self.temperature):
+            raise ValueError("temperature is too large a number")
         if self.meaning is not None:
             PolicyMeaning.from_dict(self.meaning)
 
@@ -157,16 +163,55 @@ def load_checkpoint(
     Raises:
         CheckpointError: If the file is missing, damaged, of another kind or version, or does not fit.
     """
+    return parse_checkpoint(
+        read_checkpoint(path), path, device, num_obs, num_actions, feature_names=feature_names, obs_names=obs_names
+    )
+
+
+def read_checkpoint(path: str | Path) -> bytes:
+    """Read a policy file at once: a run that trains may replace it at any time.
+
+    Raises:
+        CheckpointError: It is missing or cannot be read.
+    """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"policy file not found: {path}")
     try:
-        with safetensors.safe_open(path, framework="pt", device="cpu") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (safetensors.SafetensorError, OSError, ValueError, RuntimeError) as error:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"policy file cannot be read: {path} ({error.strerror})") from error
+
+
+def parse_checkpoint(
+    content: bytes,
+    path: str | Path,
+    device: torch.device | str = "cpu",
+    num_obs: int | None = None,
+    num_actions: int | None = None,
+    feature_names: list[str] | None = None,
+    obs_names: list[str] | None = None,
+) -> tuple[GaussianPolicy, TwinCritic, CheckpointInfo]:
+    """Return what the bytes of a policy file hold; see :func:`load_checkpoint`.
+
+    Args:
+        content: What :func:`read_checkpoint` returned.
+        path: The file, for messages.
+        device: Where the networks go.
+        num_obs: As of :func:`load_checkpoint`, and so are those that follow.
+        num_actions: Likewise.
+        feature_names: Likewise.
+        obs_names: Likewise.
+
+    Raises:
+        CheckpointError: The content is damaged, of another kind or version, or does not fit.
+    """
+    try:
+        tensors = safetensors.torch.load(content)
+        metadata = _metadata_of(content)
+    except (safetensors.SafetensorError, LookupError, OSError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise CheckpointError(f"policy file is damaged or not safetensors: {path} ({reason})") from error
+        raise CheckpointError(f"policy file is damaged or not safetensors: {path} ({reason[:200]})") from error
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"not a policy file of this project: {path}")
     if metadata.get("version") != str(FORMAT_VERSION):
@@ -199,6 +244,12 @@ def load_checkpoint(
         if wanted is not None and found != wanted:
             raise CheckpointError(f"policy file has {what} {found}, the task has {wanted}: {path}")
     return policy.to(device).eval(), critic.to(device).eval(), info
+
+
+def _metadata_of(content: bytes) -> dict[str, Any]:
+    """Return what the header of a safetensors file says beside its tensors: 8 bytes of its length, and JSON."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return header.get("__metadata__") or {}
 
 
 def _with_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +13,8 @@ import numpy as np
 import torch
 from tensordict import TensorDict
 
-from ..meaning import PolicyMeaning
+from ..meaning import PolicyMeaning, is_rate
+from ..plain_values import is_count, is_finite_number, is_nested_deeply
 from .episode import RecordedEpisode, RecordingError, RecordingInfo
 
 LARGEST = 1e6
@@ -38,6 +38,8 @@ COLUMNS = {
 }
 """Columns of every episode: our name and the file's."""
 
+_ALL_DIFFERENT = ("feature_names", "metric_names", "reward_names")
+
 _FLAGS = ("terminated", "in_control")
 _VECTORS = ("obs", "action", "features", "next_obs", "robot_action")
 
@@ -54,6 +56,8 @@ def checked_info(values: Any) -> RecordingInfo:
     fields = {field.name: field for field in dataclasses.fields(RecordingInfo)}
     if not isinstance(values, dict):
         raise RecordingError("its info is no table of names and values")
+    if is_nested_deeply(values):
+        raise RecordingError("its info is nested too deeply")
     for name in values:
         if name not in fields:
             raise RecordingError(f"its info has an unknown entry {name!r}")
@@ -68,9 +72,12 @@ def checked_info(values: Any) -> RecordingInfo:
     for name, value in values.items():
         what, is_right = _KINDS[str(fields[name].type)]
         if not is_right(value):
-            raise RecordingError(f"its {name} is not {what}: {str(value)[:40]!r}")
+            raise RecordingError(f"its {name} is not {what}: {_shown(value)}")
         if isinstance(value, list):
             found[name] = tuple(value)
+            twice = next((item for item in value if name in _ALL_DIFFERENT and value.count(item) > 1), None)
+            if twice is not None:
+                raise RecordingError(f"its {name} has {twice!r} twice")
     try:
         if found.get("meaning") is not None:
             found["meaning"] = PolicyMeaning.from_dict(found["meaning"])
@@ -79,12 +86,15 @@ def checked_info(values: Any) -> RecordingInfo:
     return RecordingInfo(**found)
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+def _shown(value: Any) -> str:
+    try:
+        return repr(str(value)[:40])
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number of thousands of digits"
 
 
 def _is_duration(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    return is_finite_number(value) and value > 0 and is_rate(1.0 / value)
 
 
 def _are_names(value: Any) -> bool:
@@ -93,10 +103,10 @@ def _are_names(value: Any) -> bool:
 
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "str": ("text", lambda value: isinstance(value, str)),
-    "int": ("a whole number from 0 on", _is_count),
+    "int": ("a whole number from 0 on", is_count),
     "bool": ("true or false", lambda value: isinstance(value, bool)),
     "bool | None": ("true, false or nothing", lambda value: value is None or isinstance(value, bool)),
-    "float | None": ("a duration above 0", lambda value: value is None or _is_duration(value)),
+    "float | None": ("a duration of 1 µs to 1,000 s", lambda value: value is None or _is_duration(value)),
     "tuple[str, ...]": ("a list of names", _are_names),
     "dict[str, str]": (
         "a table of texts",

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .checks import COLUMNS, checked_episode, checked_info
+from .checks import COLUMNS, MAX_STEPS, checked_episode, checked_info
 from .episode import RecordedEpisode, RecordingError
 
 FORMAT = "mereq-recording"
@@ -26,6 +26,9 @@ FORMAT_VERSION = 1
 
 READ_LIMIT_S = 20.0
 """Most that reading a file may take, plus a second a megabyte [s]. An episode takes 0.01 s."""
+
+MOST_BYTES = 2**30
+"""Most that the columns of a file may take in memory. An hour at 20 Hz with 100 columns takes 60 MB."""
 
 _GROUPS = {"metrics": "metric_names", "reward_terms": "reward_names"}
 
@@ -98,8 +101,13 @@ class RecordingReader:
                 raise RecordingError(f"HDF5 did not finish reading it in {seconds:.0f} s") from error
             ended = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
             raise RecordingError(f"HDF5 ended while reading it: {ended}") from error
-        arrays = np.load(io.BytesIO(answer), allow_pickle=False)
-        return json.loads(arrays["header"].tobytes()), arrays
+        try:
+            arrays = np.load(io.BytesIO(answer), allow_pickle=False)
+            return json.loads(arrays["header"].tobytes()), arrays
+        except MemoryError as error:
+            raise RecordingError("it needs too much memory") from error
+        except RecursionError as error:
+            raise RecordingError("its info is nested too deeply") from error
 
     def _start(self) -> subprocess.Popen[bytes]:
         script = Path(__file__).with_name("hdf5_worker.py")
@@ -113,6 +121,7 @@ class RecordingReader:
         )
         assert self._worker.stdin is not None
         names = {"format": FORMAT, "version": FORMAT_VERSION, "columns": list(COLUMNS.values()), "groups": _GROUPS}
+        names |= {"most_steps": MAX_STEPS, "most_bytes": MOST_BYTES}
         self._worker.stdin.write(json.dumps(names).encode() + b"\n")
         return self._worker
 

@@ -22,7 +22,14 @@ import h5py
 import numpy as np
 
 MEMORY = 8 * 2**30
-"""Most that a file may take [bytes]: a damaged one may claim any size."""
+"""Most that this process may take [bytes]: HDF5's own tables may claim any size."""
+
+
+_SMALL = 2**24
+"""A column of up to so many bytes may be all zeros."""
+
+_BEST_COMPRESSION = 1_100
+"""More than what gzip makes of zeros."""
 
 
 def main() -> None:
@@ -38,7 +45,10 @@ def main() -> None:
             header = read(order["path"], names, arrays)
             answer = _packed(header, arrays)
         except Exception as error:  # HDF5 raises whatever its parts raise
-            reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+            arrays.clear()
+            is_large = isinstance(error, MemoryError)
+            reason = "it needs too much memory" if is_large else (str(error).splitlines() or [""])[0]
+            reason = reason or type(error).__name__
             answer = _packed({"error": reason}, [])
         sys.stdout.buffer.write(len(answer).to_bytes(8, "little") + answer)
         sys.stdout.buffer.flush()
@@ -67,7 +77,8 @@ def read(path: str, names: dict[str, list[str]], arrays: list[np.ndarray]) -> di
 
     Args:
         path: The file.
-        names: ``columns`` that every episode has, and ``groups``: the fields of ``info`` that name more, by group.
+        names: ``columns`` that every episode has, and ``groups``: the fields of ``info`` that name more, by group;
+            ``most_steps`` of an episode and ``most_bytes`` of a file's columns.
         arrays: Filled with the columns; the header says which is which.
     """
     if Path(path).is_symlink() or Path(path).is_file():
@@ -107,9 +118,25 @@ def _demo(demo: Any, names: dict[str, Any], arrays: list[np.ndarray]) -> dict[st
         column = demo[name]
         if not isinstance(column, h5py.Dataset) or column.dtype.kind not in "biuf":
             raise TypeError(f"{name} is no column of numbers")
+        _check_size(name, column, arrays, names)
         found[name] = len(arrays)
         arrays.append(np.asarray(column))
     return {"info": info, "columns": found}
+
+
+def _check_size(name: str, column: Any, arrays: list[np.ndarray], names: dict[str, Any]) -> None:
+    """Refuse a column before it is read: a file of a few kB may claim numbers without end that it does not hold.
+
+    Raises:
+        ValueError: It has more steps than an episode can have, or is too large with those that were read before.
+    """
+    if column.ndim and column.shape[0] > names["most_steps"]:
+        raise ValueError(f"{name} has {column.shape[0]} steps; there can be {names['most_steps']}")
+    size = int(column.size) * column.dtype.itemsize
+    if size > _SMALL and size > _BEST_COMPRESSION * column.id.get_storage_size():
+        raise ValueError(f"{name} claims {column.size} numbers that the file does not hold")
+    if size + sum(array.nbytes for array in arrays) > names["most_bytes"]:
+        raise ValueError(f"its columns take more than {names['most_bytes'] >> 20} MB in memory")
 
 
 if __name__ == "__main__":

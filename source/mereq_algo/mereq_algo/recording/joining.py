@@ -5,14 +5,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
 from tensordict import TensorDict
 
 from ..intervention import SupervisedRollout
+from ..whole_file import WriteError
 from .episode import RecordedEpisode, RecordingError, RecordingInfo
+
+
+@contextlib.contextmanager
+def exported_as(form: str) -> Iterator[None]:
+    """Turns what a format cannot hold, a name with half a character say, into one line.
+
+    Raises:
+        RecordingError: The recordings cannot be written. Errors that are one line already are passed on.
+    """
+    try:
+        yield
+    except (RecordingError, WriteError):
+        raise
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise RecordingError(f"{form} cannot hold these recordings ({reason})") from error
 
 
 def to_learn_from(episodes: Sequence[RecordedEpisode]) -> list[RecordedEpisode]:

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 from .episode import RecordedEpisode, RecordingError
-from .joining import until_not_finite
+from .joining import exported_as, until_not_finite
 from .whole_folder import write_whole_folder
 
 _CHUNK_SIZE = 1_000
@@ -43,14 +43,16 @@ def export_lerobot(episodes: Sequence[RecordedEpisode], folder: Path, task: str 
         The episodes that were written.
 
     Raises:
-        RecordingError: The episodes do not belong together, or do not say how long a step is.
+        RecordingError: The episodes do not belong together, do not say how long a step is, or LeRobot cannot hold
+            them.
         WriteError: The folder cannot be written.
     """
     episodes = until_not_finite(episodes)
     rate = episodes[0].info.rate_hz
     if rate is None:
         raise RecordingError("these recordings do not say how long a step is, which LeRobot needs to know")
-    write_whole_folder(folder, lambda place: _write(episodes, place, task or episodes[0].info.task, rate))
+    with exported_as("LeRobot"):
+        write_whole_folder(folder, lambda place: _write(episodes, place, task or episodes[0].info.task, rate))
     return episodes
 
 

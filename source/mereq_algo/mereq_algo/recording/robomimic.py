@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .episode import RecordedEpisode
 from .hdf5 import write_episodes
-from .joining import until_not_finite
+from .joining import exported_as, until_not_finite
 
 VALIDATION_SHARE = 0.1
 """Of the episodes, in ``mask/valid``. Source: robomimic's own split_train_val.py."""
@@ -32,7 +32,8 @@ def export_robomimic(episodes: Sequence[RecordedEpisode], path: Path) -> list[Re
         The episodes that were written.
 
     Raises:
-        RecordingError: The episodes do not belong together.
+        RecordingError: The episodes do not belong together, or robomimic cannot hold them.
+        WriteError: The file cannot be written.
     """
     episodes = until_not_finite(episodes)
     numbers = list(range(len(episodes)))
@@ -41,5 +42,6 @@ def export_robomimic(episodes: Sequence[RecordedEpisode], path: Path) -> list[Re
     filters = {"train": sorted(numbers[num_valid:])}
     if num_valid:
         filters["valid"] = sorted(numbers[:num_valid])
-    write_episodes(path, episodes, filters)
+    with exported_as("robomimic"):
+        write_episodes(path, episodes, filters)
     return episodes

@@ -16,6 +16,7 @@ from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 
 from ..meaning import EnvMeaning
+from ..networks.finite import check_finite
 from ..networks.mlp import zero_last_layer
 from ..networks.tanh_normal import inverse_tanh
 from ..storage import transition_from_step
@@ -126,6 +127,16 @@ class ResidualPPO(PPO):
     def compute_returns(self, obs: TensorDict) -> None:
         """Compute what the stored steps were worth; see :meth:`rsl_rl.algorithms.PPO.compute_returns`."""
         super().compute_returns(self._mended(obs))  # a single NaN would be in the mean of all advantages
+
+    def save(self) -> dict[str, Any]:
+        """Return the state of networks and optimizer; see :meth:`rsl_rl.algorithms.PPO.save`.
+
+        Raises:
+            NotFiniteError: Training diverged: no checkpoint is written.
+        """
+        state = super().save()
+        check_finite(state)
+        return state
 
     def _mended(self, obs: TensorDict) -> TensorDict:
         """Return a copy in which the mean observation stands for what is not finite."""

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import torch
+
 from ..intervention import Nobody
 from ..methods import Learner, build_learner
 from ..networks import TrainedPolicy
 from ..ranks import Ranks
 from .mereq_cfg import ConfigError, MEReQCfg
-from .run_folder import RunFolder
+from .run_folder import RunFolder, RunFolderError, of_a_run
 from .supervision import Supervision, begin_round
 from .task_spec import TaskSpec
 from .timed_env import TimedEnv
@@ -57,10 +59,15 @@ class Follower:
             resume: Whether to go on from that state.
 
         Raises:
-            RunFolderError: There is no state to go on from.
+            RunFolderError: There is no state to go on from, or it is of another round than that of rank 0.
         """
+        next_round = 0
         if resume and folder.has_state:  # else the run begins anew
-            self.learner.load_state_dict(folder.read_state(self._ranks.rank)["learner"])
+            state = folder.read_state(self._ranks.rank)
+            with of_a_run(folder.state_file_of(self._ranks.rank)):
+                next_round = int(state.get("next_round", UNKNOWN))
+                self.learner.load_state_dict(state["learner"])
+        check_same_round(self._ranks, next_round, self._env.device)
         while (index := self._ranks.from_first()) is not None:
             seed = 1_000 * self._seed + index + 1_000_003 * self._ranks.rank
             begin_round(self._env, seed)
@@ -68,7 +75,38 @@ class Follower:
             self.learner.observe(None, shown.transitions, shown.episodes_alone)
             if self._ranks.from_first():
                 self.learner.align(shown.window, lambda progress: None)
-            folder.write_state({"learner": self.learner.state_dict()}, self._ranks.rank)
+            state = {"next_round": index + 1, "learner": self.learner.state_dict()}
+            folder.write_state(state, self._ranks.rank)
+
+
+UNKNOWN = -1
+"""Round of a state that does not tell it, as those of earlier versions."""
+
+
+def check_same_round(ranks: Ranks, next_round: int, device: torch.device | str) -> None:
+    """Refuse processes that would go on from different rounds: one of them was killed before it wrote its state.
+
+    All ranks have to ask, and all of them get the same answer.
+
+    Args:
+        ranks: Processes that learn as one.
+        next_round: Round that this process goes on with.
+        device: Where this process computes.
+
+    Raises:
+        RunFolderError: The rounds differ.
+    """
+    if ranks.world_size == 1:
+        return
+    mine = torch.zeros(ranks.world_size, dtype=torch.long, device=device)
+    mine[ranks.rank] = next_round
+    rounds = ranks.sum(mine).tolist()
+    if len(set(rounds)) > 1 or UNKNOWN in rounds:
+        told = ", ".join("unknown" if number == UNKNOWN else str(number + 1) for number in rounds)
+        raise RunFolderError(
+            f"processes would go on from different rounds ({told}): one ended before it had written its state; start a"
+            " new run from this run's policy, --prior and its folder"
+        )
 
 
 def make_learner(

@@ -13,9 +13,13 @@ import torch
 from ..meaning import ContractSettings, PolicyMeaning
 from ..methods import ANCHORED, CLONING
 from ..recording import RecordedEpisode, RecordingError, RecordingInfo, num_not_finite, rollout_of, to_learn_from
+from ..recording.checks import COLUMNS
 from .outcome import NOTHING_LEARNED
 from .supervision import SupervisedRound
 from .supervision_runner import SupervisionRunner
+
+BEYOND = 0.1
+"""Share of a column's range by which a recorded number may be outside of it: another version may clip elsewhere."""
 
 
 class RecordedRunner(SupervisionRunner):
@@ -35,7 +39,8 @@ class RecordedRunner(SupervisionRunner):
             kwargs: Likewise.
 
         Raises:
-            RecordingError: They are of another task, rate or scale of actions, or none is to be learned from.
+            RecordingError: They are of another task, rate or scale of actions, hold numbers that the task cannot show,
+                or none is to be learned from.
         """
         super().__init__(*args, **kwargs)
         self._recorded = rollout_of(episodes, self.env.device)
@@ -52,6 +57,35 @@ class RecordedRunner(SupervisionRunner):
             if found != wanted:
                 raise RecordingError(f"recordings are {what} {found}, not {wanted}")
         self._check_meaning(info)
+        self._check_bounds()
+
+    def _check_bounds(self) -> None:
+        """Refuse numbers that the task cannot show: a policy that learned from them would be wrecked.
+
+        Raises:
+            RecordingError: Names the first such column, and its bounds.
+        """
+        recorded, spec = self._recorded, self.spec
+        for column, group, names in (
+            ("obs", "policy", spec.obs_columns),
+            ("next_obs", "policy", spec.obs_columns),
+            ("features", "features", spec.feature_names),
+        ):
+            if group not in spec.bounds:
+                continue
+            values = recorded.transitions[column][recorded.valid]
+            low, high = (torch.tensor(bound, dtype=values.dtype, device=values.device) for bound in spec.bounds[group])
+            slack = BEYOND * (high - low)
+            is_wrong = ((values < low - slack) | (values > high + slack)).any(dim=0)
+            if not bool(is_wrong.any()):
+                continue
+            index = int(is_wrong.nonzero()[0])
+            name = names[index] if len(names) == len(low) else f"column {index + 1}"
+            least, greatest = values[:, index].aminmax()
+            raise RecordingError(
+                f"recordings hold numbers that task {spec.task} cannot show: {COLUMNS[column]} {name} is {least:g} to"
+                f" {greatest:g}, and there it is {low[index]:g} to {high[index]:g}"
+            )
 
     def _check_meaning(self, info: RecordingInfo) -> None:
         """Refuse recordings whose actions mean something else than here.

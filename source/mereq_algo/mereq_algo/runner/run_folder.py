@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import torch
 import yaml
 
 from ..networks.finite import check_finite
+from ..plain_values import is_nested_deeply
 from ..whole_file import write_stream, write_text, write_whole
 from .run_lock import LOCK, locked
 
@@ -46,18 +47,23 @@ def of_a_run(file: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def interrupts_put_off() -> Iterator[None]:
-    """Lets Ctrl-C wait until a set of files that belong together is written."""
+    """Lets Ctrl-C and a request to end (SIGTERM) wait until a set of files that belong together is written."""
     if threading.current_thread() is not threading.main_thread():  # signals reach the main thread alone
         yield
         return
-    pressed: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    arrived: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, frame: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
-        if pressed:
-            signal.raise_signal(signal.SIGINT)
+        for number, handler in handlers.items():
+            # None: a handler that Python has not set, and cannot set again.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number in dict.fromkeys(arrived):
+            signal.raise_signal(number)
 
 
 class _ParamsDumper(yaml.SafeDumper):
@@ -136,7 +142,7 @@ class RunFolder:
         is_there = file.absolute().parent == folder.prior_file.parent
         return folder if is_there and folder.summary_file.is_file() else None
 
-    def lock(self, command: str) -> contextlib.AbstractContextManager[None]:
+    def lock(self, command: str) -> contextlib.AbstractContextManager[int]:
         """Keep other processes from writing to the folder; see :func:`~mereq_algo.runner.run_lock.locked`."""
         return locked(self.path, command)
 
@@ -165,9 +171,8 @@ class RunFolder:
         """A copy of the expert that the run is watched by or compared with; there need not be one."""
         return self.path / "policies" / "expert.safetensors"
 
-    def keep_policy(self, name: str, file: Path) -> None:
-        """Keep a copy of the ``prior`` or ``expert`` that the run uses: the file may change or go."""
-        content = file.read_bytes()
+    def keep_policy(self, name: str, content: bytes) -> None:
+        """Keep the file of the ``prior`` or ``expert`` that the run uses: it may change or go."""
         write_whole(self._policy_of(name), lambda copy: copy.write_bytes(content))
 
     def kept_policy(self, name: str) -> Path | None:
@@ -199,13 +204,7 @@ class RunFolder:
             RunFolderError: It is missing or damaged.
         """
         file = self.path / "params" / f"{name}.yaml"
-        try:
-            values = yaml.safe_load(_text_of(file))
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            raise _damaged(file, error) from error
-        if not isinstance(values, dict):
-            raise RunFolderError(f"run folder is damaged: {file} (it holds no settings)")
-        return _with_entries(values, needed, file)
+        return _with_entries(_table_of(file, yaml.safe_load, "settings"), needed, file)
 
     def read_settings(self) -> list[str]:
         """Read what was changed of the task's and the learner's settings when the run was started.
@@ -237,7 +236,8 @@ class RunFolder:
         """
         return _with_entries(read_summary(self.summary_file), needed, self.summary_file)
 
-    def _state_file_of(self, rank: int) -> Path:
+    def state_file_of(self, rank: int) -> Path:
+        """Return the file of the state of one of several processes that learn as one."""
         return self.state_file if rank == 0 else self.state_file.with_name(f"state_rank{rank}.pt")
 
     @property
@@ -256,8 +256,9 @@ class RunFolder:
             NotFiniteError: Training diverged; the state of the round before is as it was.
             WriteError: The disk is full, say; likewise.
         """
-        file = self._state_file_of(rank)
-        check_finite(state["learner"], file)
+        file = self.state_file_of(rank)
+        # The record is for reports, where a figure that nothing was measured for is NaN.
+        check_finite({name: part for name, part in state.items() if name != "record"}, file)
         write_stream(file, lambda stream: torch.save(state, stream))
 
     def read_state(self, rank: int = 0) -> dict[str, Any]:
@@ -266,14 +267,14 @@ class RunFolder:
         Raises:
             RunFolderError: It is missing or damaged.
         """
-        file = self._state_file_of(rank)
+        file = self.state_file_of(rank)
         if not file.is_file():
             raise RunFolderError(f"run has no completed round to resume from: {file.parent.parent}")
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises whatever its parts raise
             raise _damaged(file, error, "run state") from error
-        if not isinstance(state, dict) or "learner" not in state:
+        if not isinstance(state, dict) or "learner" not in state or is_nested_deeply(state):
             raise RunFolderError(f"run state is damaged: {file} (it holds no state of a run)")
         return state
 
@@ -284,13 +285,31 @@ def read_summary(file: Path) -> dict[str, Any]:
     Raises:
         RunFolderError: The file is missing or damaged.
     """
+    return _table_of(file, json.loads, "summary")
+
+
+def _table_of(file: Path, load: Callable[[str], Any], what: str) -> dict[str, Any]:
+    """Read a file that holds a table.
+
+    Args:
+        file: The file.
+        load: Reads its text.
+        what: What it holds, for messages.
+
+    Raises:
+        RunFolderError: It is missing, damaged, nested too deeply, or holds no table.
+    """
     try:
-        summary = json.loads(_text_of(file))
-    except (OSError, ValueError, RecursionError) as error:
+        values = load(_text_of(file))
+    except (OSError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise _damaged(file, error) from error  # a YAML file may name the type of a value that is none of it
+    except yaml.YAMLError as error:
         raise _damaged(file, error) from error
-    if not isinstance(summary, dict):
-        raise RunFolderError(f"run folder is damaged: {file} (it holds no summary)")
-    return summary
+    if not isinstance(values, dict):
+        raise RunFolderError(f"run folder is damaged: {file} (it holds no {what})")
+    if is_nested_deeply(values):
+        raise RunFolderError(f"run folder is damaged: {file} (nested too deeply)")
+    return values
 
 
 def _text_of(file: Path) -> str:

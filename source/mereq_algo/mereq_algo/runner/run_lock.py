@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The MEReQ Lab Developers.
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""One writer at a time in a run folder."""
+"""One writer at a time in a run folder, or in a folder of recordings."""
 
 from __future__ import annotations
 
@@ -21,19 +21,23 @@ LOCK = "run.lock"
 
 
 class RunInUseError(ValueError):
-    """Another process writes to the run folder. The message is one line."""
+    """Another process writes to the folder, or it cannot be locked. The message is one line."""
 
 
 @contextlib.contextmanager
-def locked(folder: Path, command: str) -> Iterator[None]:
-    """Keep other processes from writing to a run folder, and clear what killed ones have left half-written.
+def locked(folder: Path, command: str, what: str = "run folder") -> Iterator[int]:
+    """Keep other processes from writing to a folder, and clear what killed ones have left half-written.
 
     Args:
         folder: The run's.
         command: What the user typed, for the message to others.
+        what: What the folder is, for the message.
+
+    Yields:
+        The descriptor of the lock. A process that inherits it holds the lock as well, until it ends.
 
     Raises:
-        RunInUseError: Another process has the lock; the message says which.
+        RunInUseError: Another process has the lock, and the message says which; or the folder cannot be locked.
         WriteError: The folder cannot be written.
     """
     try:
@@ -43,11 +47,16 @@ def locked(folder: Path, command: str) -> Iterator[None]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise RunInUseError(f"run folder is in use by {_holder(descriptor)}: {folder}") from error
+        except BlockingIOError as error:
+            raise RunInUseError(f"{what} is in use by {_holder(descriptor)}: {folder}") from error
+        except OSError as error:  # network folders need a server that keeps locks
+            raise RunInUseError(
+                f"{what} cannot be locked ({error.strerror}): {folder}; mount it with locks, or keep it on a disk of"
+                " this machine"
+            ) from error
         _write_holder(folder / LOCK, descriptor, command)
         clear_left_overs(folder, is_ours=True)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -61,15 +70,23 @@ def _write_holder(path: Path, descriptor: int, command: str) -> None:
     }
     try:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, (json.dumps(holder, ensure_ascii=False) + "\n").encode(), 0)
+        os.pwrite(descriptor, (json.dumps(holder) + "\n").encode(), 0)
     except OSError as error:
         raise WriteError.of(path, error.errno or 0) from error
+
+
+def _is_alive(process: int) -> bool:
+    return Path("/proc", str(process)).exists()
 
 
 def _holder(descriptor: int) -> str:
     """Return who has the lock, in words."""
     try:
         holder = json.loads(os.pread(descriptor, 10_000, 0))
-        return "process {process} on {host} since {since} ({command})".format(**holder)
-    except (OSError, ValueError, KeyError, TypeError):  # it has the lock and has not written yet
+        told = "process {process} on {host} since {since} ({command})".format(**holder)
+        if holder["host"] == socket.gethostname() and not _is_alive(holder["process"]):
+            return f"what {told} has left running, which ends in a moment"
+        return told
+    # It has the lock and has not written yet, or the file is damaged.
+    except (OSError, LookupError, RecursionError, TypeError, ValueError, AttributeError):
         return "another process"

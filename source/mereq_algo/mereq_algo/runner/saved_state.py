@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..methods import Learner
+from ..plain_values import is_count
 from .mereq_cfg import ConfigError
 from .run_folder import RunFolder, RunFolderError
 from .run_record import RunRecord
@@ -44,8 +45,10 @@ def restore(folder: RunFolder, begun: RunRecord, learner: Learner) -> tuple[RunR
                 raise ConfigError(f"cannot resume: the run has {name} {found[name]}, not {getattr(begun, name)}")
         record = RunRecord(**found)
         learner.load_state_dict(state["learner"])
-        return record, int(state["next_round"]), state.get("window")
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        if not is_count(state["next_round"]):
+            raise ValueError("its round is no number of a round")
+        return record, state["next_round"], state.get("window")
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         if isinstance(error, ConfigError):
             raise
         reason = " ".join(str(error).split())[:200]

@@ -20,7 +20,7 @@ from ..networks import GaussianPolicy, TrainedPolicy, check_finite, save_checkpo
 from ..ranks import Ranks
 from ..whole_file import WriteError
 from .evaluation import evaluate
-from .follower import make_learner
+from .follower import check_same_round, make_learner
 from .keep_episodes import keep_episodes
 from .mereq_cfg import ConfigError, MEReQCfg
 from .outcome import note_outcome
@@ -123,11 +123,13 @@ class SupervisionRunner:
 
         Raises:
             KeyboardInterrupt: After the summary is written.
+            RunFolderError: Processes that learn as one would go on from different rounds.
         """
         self._meter.start()
         self._completed = copy.deepcopy(self.record)
         try:
             self._write_summary()  # from now on it is a run folder, whatever ends it
+            check_same_round(self.ranks, self._next_round, self.env.device)
             self.record.status = self._run_rounds()
             self.ranks.from_first(None)  # the others are done
             note_outcome(self.record, self._num_shown_steps())
@@ -321,9 +323,12 @@ class SupervisionRunner:
     def resume(self) -> None:
         """Go back to the last completed round of the folder, or to the start where none was completed.
 
+        The policy file is written again: the process may have ended after it wrote the state and before the policy.
+
         Raises:
             RunFolderError: Its state is damaged.
             ConfigError: The state is of another task, seed or number of robots.
+            WriteError: The policy cannot be written.
         """
         self.record, self._next_round, window = restore(self.folder, self.record, self.learner)
         self.record.status = "running"
@@ -332,3 +337,5 @@ class SupervisionRunner:
                 self._window = FeatureWindow(self.cfg.inner.window, self.supervision.staggered, self.ranks)
                 self._window.load_state_dict(window, self.env.device)
             self._meter.go_on_from(self.record)
+            if self.folder.has_state:
+                self._save_policy(self.folder.policy_file)

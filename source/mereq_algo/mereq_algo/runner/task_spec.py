@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,10 @@ class TaskSpec:
     meaning: PolicyMeaning | None = None
     """Rate, scale of the actions and layout of the observations; a dictionary of its fields will do. None: the task
     does not tell, and nothing is compared."""
+
+    bounds: dict[str, tuple[Sequence[float], Sequence[float]]] = field(default_factory=dict)
+    """Least and greatest value of each column of the groups ``policy`` and ``features``, of tasks that tell; recordings
+    are held against them."""
 
     settings: tuple[str, ...] | None = None
     """What was changed of the task's environment, as the command line takes it; policies carry it. None: not known."""
