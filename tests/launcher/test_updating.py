@@ -116,7 +116,7 @@ def test_a_child_that_outlives_its_parent_is_seen(moved: Checkout, start):
         error = moved.fails("-i")
         assert f"{parent.pid} (" in error and f"{child} (" in error
         parent.send_signal(signal.SIGKILL)
-        parent.communicate()
+        parent.wait()
         error = moved.fails("-i")
         assert f"{child} (" in error and error.count(" (") == 1, "of this one program"
     finally:
