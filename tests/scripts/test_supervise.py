@@ -129,6 +129,8 @@ def test_finish_and_export_without_an_export_is_no_success(tmp_path, start):
     (folder,) = (tmp_path / "Franka-Erase").iterdir()
     (folder / "export").mkdir()
     (folder / "export" / "notes.txt").touch()
+    while len(list((folder / "recordings").rglob("*.hdf5"))) < 2:
+        client.hold(0.2)
     client.say(type="press", button="finish")
     output = program.end()
     assert program.process.returncode == 2, output
