@@ -30,6 +30,7 @@ from .contract_bounds import (
     check_vector,
 )
 from .contract_fields import Controller, GripperCommand, Model, ObservationTerm, Tool, ToolStep
+from .files import content_of
 from .fr3 import JOINT_HIGH, JOINT_LOW, JOINT_NAMES, frames, in_hand
 from .state import matrix
 from .tasks.marks import check_law
@@ -251,7 +252,7 @@ class Contract:
         """
         file = folder / FILE_NAME
         try:
-            content = file.read_bytes()
+            content = content_of(file)
             values = json.loads(content.decode("utf-8"), parse_constant=_no_number, object_pairs_hook=_unique)
         except OSError as error:
             raise ContractError(f"no contract: {file} ({error.strerror})") from error
@@ -303,7 +304,7 @@ def _check_digest(folder: Path, found: str) -> None:
     """
     file = folder / DIGEST_NAME
     try:
-        said = file.read_text(encoding="utf-8").split()
+        said = content_of(file).decode("utf-8").split()
     except OSError as error:
         raise ContractError(f"no digest of the contract: {file} ({error.strerror}); export the policy again") from error
     except ValueError as error:
@@ -318,7 +319,7 @@ def _check_digest(folder: Path, found: str) -> None:
 
 def checksum(file: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return hashlib.sha256(content_of(file)).hexdigest()
 
 
 def check_file(file: Path, expected: str) -> None:

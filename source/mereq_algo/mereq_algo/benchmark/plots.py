@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
+from .figures import write_figure
 from .measures import THRESHOLDS, quartiles, sample_counts
 
 matplotlib.use("Agg")
@@ -32,6 +33,9 @@ def write_plots(folder: Path, summaries: Sequence[dict[str, Any]], methods: Sequ
 
     Returns:
         The files.
+
+    Raises:
+        WriteError: One cannot be written.
     """
     files = []
     for task in sorted({summary["task"] for summary in summaries}):
@@ -48,7 +52,7 @@ def write_plots(folder: Path, summaries: Sequence[dict[str, Any]], methods: Sequ
         ):
             for kind in ("png", "pdf"):
                 file = folder / f"{task}_{name}.{kind}"
-                figure.savefig(file, dpi=150, bbox_inches="tight")
+                write_figure(figure, file)
                 files.append(file)
             plt.close(figure)
     return files

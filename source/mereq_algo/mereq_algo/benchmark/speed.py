@@ -21,6 +21,8 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import ScalarFormatter
 from rsl_rl.env import VecEnv
 
+from .figures import write_figure
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -167,5 +169,5 @@ def plot_speeds(pairs: Sequence[tuple[Speed, Sequence[Speed]]], file: Path) -> N
     axis.get_xaxis().set_major_formatter(ScalarFormatter())
     axis.minorticks_off()
     axis.legend(frameon=False, fontsize=8)
-    figure.savefig(file, dpi=150, bbox_inches="tight")
+    write_figure(figure, file)
     plt.close(figure)

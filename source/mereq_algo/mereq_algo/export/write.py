@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from ..whole_file import write_whole
 from .deployable import DeterministicPolicy, SamplingPolicy
 
 OPSET = 18
@@ -37,6 +38,9 @@ def write_model(module: DeterministicPolicy | SamplingPolicy, folder: Path, name
         module: The network; it is moved to the CPU.
         folder: Where the files go.
         name: Their name.
+
+    Raises:
+        WriteError: A file cannot be written.
     """
     module = module.cpu().eval()
     batch = torch.export.Dim("batch")
@@ -44,11 +48,12 @@ def write_model(module: DeterministicPolicy | SamplingPolicy, folder: Path, name
     inputs = tuple(torch.zeros(2, widths[name]) for name in module.inputs)
     exported = ExportedModel(module, folder / f"{name}.pt", folder / f"{name}.onnx")
     with torch.no_grad(), _without_chatter():
-        torch.jit.freeze(torch.jit.trace(module, inputs)).save(str(exported.torchscript))
-        torch.onnx.export(
+        # To memory alone: on a full disk torch's own writer ends the process.
+        scripted = io.BytesIO()
+        torch.jit.save(torch.jit.freeze(torch.jit.trace(module, inputs)), scripted)
+        program = torch.onnx.export(
             module,
             inputs,
-            exported.onnx,
             input_names=list(module.inputs),
             output_names=list(module.outputs),
             opset_version=OPSET,
@@ -57,6 +62,10 @@ def write_model(module: DeterministicPolicy | SamplingPolicy, folder: Path, name
             dynamic_shapes=tuple({0: batch} for _ in inputs),
             verbose=False,
         )
+    assert program is not None  # with dynamo
+    network = program.model_proto.SerializeToString()
+    write_whole(exported.torchscript, lambda file: file.write_bytes(scripted.getvalue()))
+    write_whole(exported.onnx, lambda file: file.write_bytes(network))
     return exported
 
 

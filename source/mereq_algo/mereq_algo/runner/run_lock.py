@@ -71,5 +71,5 @@ def _holder(descriptor: int) -> str:
     try:
         holder = json.loads(os.pread(descriptor, 10_000, 0))
         return "process {process} on {host} since {since} ({command})".format(**holder)
-    except (OSError, ValueError, KeyError, TypeError):  # it has the lock and has not written yet
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # it has not written yet, or something else has
         return "another process"

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..files import content_of
+
 
 class LogError(ValueError):
     """A log cannot be read. The message is one line."""
@@ -73,7 +75,7 @@ class LogReader:
             LogError: It is missing, or not a log.
         """
         try:
-            lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+            lines = content_of(file).decode("utf-8").splitlines(keepends=True)
         except (OSError, UnicodeDecodeError) as error:
             raise LogError(f"log cannot be read: {file} ({error})") from error
         if lines and not lines[-1].endswith("\n"):

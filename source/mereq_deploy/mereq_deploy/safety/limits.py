@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..files import content_of
 from ..fr3 import JOINT_TORQUE
 
 DEFAULT_FILE = Path(__file__).with_name("fr3.toml")
@@ -117,7 +118,7 @@ class SafetyLimits:
             SafetyError: The file cannot be read, names something unknown, or leaves something out.
         """
         try:
-            sections = tomllib.loads(file.read_text(encoding="utf-8"))
+            sections = tomllib.loads(content_of(file).decode("utf-8"))
         except OSError as error:
             raise SafetyError(f"safety file cannot be read: {file} ({error.strerror})") from error
         except (ValueError, RecursionError) as error:

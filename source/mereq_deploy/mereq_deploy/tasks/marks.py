@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..contract_bounds import ContractError, check_count, check_range, check_vector
+from ..files import content_of
 from ..state import MissingStateError
 
 LAW = {
@@ -112,7 +114,8 @@ class Marks:
         """
         try:
             with warnings.catch_warnings(action="ignore"):  # an empty file is told by its shape
-                return np.loadtxt(file, delimiter=",", ndmin=2, encoding="utf-8-sig")
+                text = content_of(file).decode("utf-8-sig")
+                return np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)
         except (EOFError, OSError, ValueError) as error:
             raise MissingStateError(f"marks cannot be read: {file} ({error})") from error
 
