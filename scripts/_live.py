@@ -47,7 +47,7 @@ def fill_in_address(args: argparse.Namespace) -> None:
 @contextlib.contextmanager
 def start_supervision(args: argparse.Namespace, settings: list[str]) -> Iterator[LiveProcess]:
     """Starts the process in which people watch, and ends it."""
-    from mereq_algo.live import LiveProcess
+    from mereq_algo.live import LiveProcess, problem_of
 
     command = [
         *script_command("supervise.py"),
@@ -58,10 +58,14 @@ def start_supervision(args: argparse.Namespace, settings: list[str]) -> Iterator
         "--num_supervised",
         str(args.num_supervised),
     ]
+    command += ["--skip-damaged"] if args.skip_damaged else []
     command += ["--host", args.host, "--port", str(args.port), "--hands", args.person]
     process = LiveProcess([*command, *(setting for setting in settings if not setting.startswith("agent."))])
     try:
         yield process
+    except Exception as error:
+        process.tell(problem_of(error))
+        raise
     finally:
         process.close()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..intervention import SupervisedRollout
 from ..methods import InnerLoopProgress
-from ..recording import RecordingError, read_recordings, rollout_of
+from ..recording import RecordingError, left_out_or_refused, read_recordings, rollout_of, without_copies
 from ..runner.run_record import RunRecord
 from ..runner.supervision import SupervisedRound
 from ..runner.supervision_runner import SupervisionRunner
@@ -88,10 +88,10 @@ class LiveRunner(SupervisionRunner):
         answer = self._process.receive()
         if not answer["files"]:
             raise _NothingWatched
-        episodes, damaged = read_recordings(map(Path, answer["files"]))
-        if damaged:
-            raise damaged[0]
-        return rollout_of([episode for _, episode in episodes], self.env.device)
+        files = list(dict.fromkeys(map(Path, answer["files"])))
+        episodes, damaged = read_recordings(files)
+        left_out_or_refused(damaged, len(files), skip_damaged=False)
+        return rollout_of([episode for _, episode in without_copies(episodes)[0]], self.env.device)
 
     def _learns_from(self, index: int) -> bool:
         """Learn from all that a person has shown, also where they will not see it: they may take the policy home."""
