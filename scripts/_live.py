@@ -53,7 +53,7 @@ def start_supervision(args: argparse.Namespace, settings: list[str], lock: int) 
         settings: The settings of the run.
         lock: Descriptor of the run folder's lock. The process writes there too, also after this one was killed.
     """
-    from mereq_algo.live import LiveProcess
+    from mereq_algo.live import LiveProcess, problem_of
 
     command = [
         *script_command("supervise.py"),
@@ -64,10 +64,14 @@ def start_supervision(args: argparse.Namespace, settings: list[str], lock: int) 
         "--num_supervised",
         str(args.num_supervised),
     ]
+    command += ["--skip-damaged"] if args.skip_damaged else []
     command += ["--host", args.host, "--port", str(args.port), "--hands", args.person]
     process = LiveProcess([*command, *(setting for setting in settings if not setting.startswith("agent."))], [lock])
     try:
         yield process
+    except Exception as error:
+        process.tell(problem_of(error))
+        raise
     finally:
         process.close()
 

@@ -124,9 +124,13 @@ def carry_out(jobs: list[Job], runs: Path, num_at_once: int) -> None:
     console = PlainConsole()
     console.print(f"{sum(not job.is_finished(runs) for job in jobs)} of {len(jobs)} runs to do, logs in {runs}")
     program = [sys.executable, str(REPOSITORY / "scripts" / "train_mereq.py")]
-    run_jobs(
-        jobs, program, runs, num_at_once, lambda job: console.print(f"done: {job.task} {job.name}", highlight=False)
-    )
+
+    def on_done(job: Job) -> None:
+        result = job.result(runs)
+        status = "" if result is None else f" ({result['status']})"
+        console.print(f"done: {job.task} {job.name}{status}", highlight=False)
+
+    run_jobs(jobs, program, runs, num_at_once, on_done)
 
 
 def report_search(output: Path, jobs: list[Job], runs: Path) -> None:

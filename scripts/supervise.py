@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +50,7 @@ def main() -> None:
         "--hands", default="browser", choices=("browser", "spacemouse"), help="what steers the first robot"
     )
     parser.add_argument("--link", type=int, help=argparse.SUPPRESS)  # of the process that learns
+    parser.add_argument("--skip-damaged", action="store_true", help=argparse.SUPPRESS)  # likewise, of a resumed round
     parser.set_defaults(device="cpu")  # a few robots are no faster on a GPU
     args, overrides = parse_task_args(parser)
     check_live_args(args)
@@ -140,6 +142,7 @@ def open_session(
         Panel,
         RealtimeEnv,
         Seats,
+        problem_of,
     )
     from mereq_algo.runner import TaskSpec
     from mereq_algo.runner.keep_episodes import recording_info
@@ -180,14 +183,19 @@ def open_session(
         server = LiveServer(seats, panel, texts, args.host, args.port, [at.open_connection for at in listeners])
         server.start()
         cleanup.callback(server.close)
-        session = LiveSession(env, person, seats, panel, folder, recording_info(spec, args.seed, versions()), look)
+        info = recording_info(spec, args.seed, versions())
+        session = LiveSession(env, person, seats, panel, folder, info, look, args.skip_damaged)
 
         def load(file: Path) -> GaussianPolicy:
             num_obs = env.get_observations()["policy"].shape[1]
             read = lambda: load_policy_file(file, spec, num_obs, env.num_actions, env.device)  # noqa: E731
             return session.patient.run(read).policy
 
-        yield session, panel, server, load
+        try:
+            yield session, panel, server, load
+        except Exception as error:
+            panel.fail(problem_of(error))
+            raise
 
 
 class MouseHands:
@@ -224,8 +232,14 @@ def action_layout(env: Any) -> Any:
 
 
 def follow(link: Link, session: LiveSession, panel: Panel, server: LiveServer, load: Any) -> None:
-    """Does what the process that learns asks for, until it hangs up."""
-    from mereq_algo.live import LinkError, RoundOrder
+    """Does what the process that learns asks for, until it hangs up.
+
+    That process says in its own line what ends the session here.
+    """
+    from mereq_algo.live import LinkError, RoundOrder, problem_of
+    from mereq_algo.networks import CheckpointError
+    from mereq_algo.recording import RecordingError
+    from mereq_algo.whole_file import WriteError
 
     with contextlib.suppress(LinkError):
         link.send(url=server.url)
@@ -233,7 +247,8 @@ def follow(link: Link, session: LiveSession, panel: Panel, server: LiveServer, l
         while True:
             if panel.ending != told:
                 told = panel.ending
-                link.send(ending=told)
+                with contextlib.suppress(LinkError):  # what it said last is still to be read
+                    link.send(ending=told)
             try:
                 message = link.receive(timeout=0.2)
             except TimeoutError:
@@ -241,8 +256,16 @@ def follow(link: Link, session: LiveSession, panel: Panel, server: LiveServer, l
             if message["do"] == "show":
                 panel.show(**message["figures"])
                 continue
+            if message["do"] == "end":
+                panel.fail(message["problem"])
+                return
             session.folder = Path(message["recordings"])
-            kept = session.run_round(load(Path(message["policy"])), RoundOrder(**message["order"]))
+            try:
+                kept = session.run_round(load(Path(message["policy"])), RoundOrder(**message["order"]))
+            except (CheckpointError, RecordingError, WriteError) as error:
+                panel.fail(problem_of(error))
+                link.send(error=str(error))
+                sys.exit(2)
             link.send(ending=panel.ending)  # first, so that whoever has the answer knows
             told = panel.ending
             link.send(files=[str(file) for file, _ in kept])

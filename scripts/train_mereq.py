@@ -96,7 +96,11 @@ def main() -> None:
     parser.add_argument(
         "--from-recordings", nargs="+", type=Path, help="learn once from these files or folders, with no person present"
     )
-    parser.add_argument("--skip-damaged", action="store_true", help="go on without recordings that cannot be read")
+    parser.add_argument(
+        "--skip-damaged",
+        action="store_true",
+        help="go on without recordings that cannot be read, of --from-recordings or of the round to resume",
+    )
     parser.add_argument("--resume", type=Path, help="run folder to go on with, from its last completed round")
     parser.add_argument(
         "--distributed",
@@ -136,8 +140,23 @@ def main() -> None:
             if writes_files(args):
                 held = lock.enter_context(folder.lock(command_line()))
             overrides = kept_arguments(folder, args, overrides, parser)
+        check_skipping(args)
         fill_in_address(args)
         run(args, overrides, recordings, folder, lock, held)
+
+
+def check_skipping(args: argparse.Namespace) -> None:
+    """Refuses to skip damaged recordings where none are read.
+
+    Raises:
+        TaskUsageError: The run neither learns from recordings nor goes on with a round that a person watched.
+    """
+    is_read = args.from_recordings is not None or (args.resume is not None and args.person != "synthetic")
+    if args.skip_damaged and not is_read:
+        raise TaskUsageError(
+            "--skip-damaged has nothing to skip here: it is for --from-recordings, and for --resume of a run with"
+            " --person browser or spacemouse"
+        )
 
 
 def writes_files(args: argparse.Namespace) -> bool:

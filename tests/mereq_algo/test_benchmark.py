@@ -201,6 +201,17 @@ def test_every_table_says_which_actions_its_figures_are_of(actions):
     assert mixed.count(f"actions {', '.join(sorted((actions, 'other')))}: median") == 2
 
 
+def test_tables_say_which_runs_learned_nothing():
+    unlearned = RUNS[3] | {"status": "nothing_learned"}
+    unlearned["evaluation"] = unlearned["evaluation"] | {"aligned": unlearned["evaluation"]["prior"]}
+    table = as_markdown([*RUNS[:3], unlearned], ["mereq", "iwr_ft"])
+    assert "learned nothing, whose policy is the prior; the tables count them: iwr_ft (seed 1).\n" in table
+    assert "| iwr_ft | 2 | " in table and "| iwr_ft | 45 % | " in table, "of 90 and 0 %"
+    assert "learned nothing" not in as_markdown(RUNS, ["mereq", "iwr_ft"])
+    assert "| 0 %, nothing learned |" in as_search_markdown([("agent.irl.learning_rate=0.02", unlearned)])
+    assert list(csv.DictReader(io.StringIO(as_csv([unlearned]))))[-1]["status"] == "nothing_learned"
+
+
 def test_search_table_has_a_row_a_value():
     table = as_search_markdown([("agent.irl.learning_rate=0.02", RUNS[2])])
     # Prior -50, aligned 40, expert 50: nine tenths of the gap.

@@ -15,6 +15,7 @@ import pytest
 
 from mereq_algo.benchmark import ABLATIONS, Job, JobError, finished_runs, run_jobs
 from mereq_algo.benchmark.jobs import FOUND_SETTINGS, OWN_SETTINGS
+from mereq_algo.runner import FINISHED
 
 PROGRAM = """
 import json, pathlib, sys
@@ -125,6 +126,37 @@ def test_failed_run_is_named_and_does_not_stop_the_others(tmp_path, program):
         run_jobs(jobs, program, tmp_path / "runs", on_done=done.append)
     assert done == [jobs[1]]
     assert jobs[1].is_finished(tmp_path / "runs")
+
+
+ENDING = """
+import json, pathlib, sys
+arguments = dict(zip(sys.argv[1:-1:2], sys.argv[2::2]))
+if "--resume" in sys.argv:
+    sys.exit("run is finished")
+folder = pathlib.Path(arguments["--logs"]) / arguments["--task"] / ("date_" + arguments["--name"])
+(folder / "checkpoints").mkdir(parents=True)
+(folder / "checkpoints" / "state.pt").touch()
+(folder / "summary.json").write_text(json.dumps({"status": STATUS, "command": "train"}))
+sys.exit(2 if STATUS in ("nothing_learned", "failed") else 0)
+"""
+
+
+@pytest.mark.parametrize("status", FINISHED)
+def test_whatever_a_finished_run_came_to_the_benchmark_ends(tmp_path, status):
+    """train_mereq.py refuses to resume each of these; one that learned nothing ends with exit status 2."""
+    script, job, done = tmp_path / "train.py", Job("T", "mereq", 0), []
+    script.write_text(ENDING.replace("STATUS", repr(status)))
+    for _ in range(2):
+        run_jobs([job], [sys.executable, str(script)], tmp_path / "runs", on_done=done.append)
+    assert done == [job] and job.result(tmp_path / "runs")["status"] == status
+    assert [found["status"] for found in finished_runs(tmp_path / "runs", ["mereq"])] == [status]
+
+
+def test_exit_status_2_of_a_run_that_is_not_finished_is_a_failure(tmp_path):
+    script, job = tmp_path / "train.py", Job("T", "mereq", 0)
+    script.write_text(ENDING.replace("STATUS", repr("failed")))
+    with pytest.raises(JobError, match="T mereq_seed0"):
+        run_jobs([job], [sys.executable, str(script)], tmp_path / "runs")
 
 
 def test_settings_are_part_of_a_runs_name():

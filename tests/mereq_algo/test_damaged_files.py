@@ -10,6 +10,7 @@ turn into one line fails the test.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import math
 import os
@@ -26,7 +27,8 @@ import yaml
 from mereq_algo.benchmark import Job, check_figures, finished_runs, write_plots
 from mereq_algo.networks import load_checkpoint
 from mereq_algo.recording import gather, notes_on, rollout_of
-from mereq_algo.report import write_report
+from mereq_algo.report import VIDEO, write_report
+from mereq_algo.report.page import POSTER
 from mereq_algo.runner import RunFolder, RunInUseError, SupervisionRunner, TimedEnv
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
@@ -34,6 +36,9 @@ from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 NAME = "2026-11-30_10-00-00_mereq_seed3"
 PLOTS = "plots of the benchmark"
 RECORDING = "recordings/round_01/episode_001.hdf5"
+VIDEO_FILES = (str(VIDEO), str(POSTER))
+WRITTEN_ALONE = ("params/agent.yaml", "checkpoints/shown.safetensors", "report.html")
+"""Files of a run that no program of ours reads."""
 
 
 def runner_in(folder: RunFolder) -> SupervisionRunner:
@@ -63,6 +68,12 @@ def whole_run(tmp_path_factory) -> Path:
             "observations": {"policy": {"state": {"scale": 1.0}}},
         },
     )
+    with folder.lock("train"):
+        pass
+    folder.keep_policy("prior", folder.policy_file)
+    for name in VIDEO_FILES:
+        (folder.path / name).parent.mkdir(exist_ok=True)
+        (folder.path / name).write_bytes(bytes(100))
     return folder.path
 
 
@@ -117,6 +128,27 @@ def readers(run: Path, scripts: dict[str, Any]) -> dict[str, dict[str, Callable[
         notes_on(episodes)
         rollout_of(episodes)
 
+    def in_use() -> None:
+        try:
+            descriptor = os.open(run / "run.lock", os.O_RDWR | os.O_CREAT | os.O_NONBLOCK)
+        except OSError:  # who else could hold it, then
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with folder.lock("train"):
+                pass
+        finally:
+            os.close(descriptor)
+
+    def lock() -> None:
+        with folder.lock("train"):
+            pass
+
+    def kept() -> None:
+        file = folder.kept_policy("prior")
+        if file is not None:
+            load_checkpoint(file, num_obs=1, num_actions=1)
+
     return {
         "summary.json": {
             "opened": lambda: RunFolder.open(run, "Linear"),
@@ -138,11 +170,21 @@ def readers(run: Path, scripts: dict[str, Any]) -> dict[str, dict[str, Callable[
             "loaded": lambda: load_checkpoint(folder.policy_file, num_obs=1, num_actions=1),
             "meaning": lambda: scripts["_policies"].meaning_of_run(folder),
         },
+        "policies/prior.safetensors": {"loaded": kept},
+        "run.lock": {"in use": in_use, "locked": lock},
+        **{name: {"report": lambda: write_report(folder)} for name in VIDEO_FILES},
         RECORDING: {"recordings": recordings},
     }
 
 
 FILES = tuple(readers(Path("/a/b/c"), {}))
+
+
+def test_no_file_of_a_run_is_forgotten(whole_run):
+    """A new file of a run is read and belongs to the readers above, or nothing reads it."""
+    found = {str(file.relative_to(whole_run)) for file in whole_run.rglob("*") if file.is_file()}
+    found = {RECORDING if name.startswith("recordings/") else name for name in found}
+    assert found - set(FILES) <= set(WRITTEN_ALONE) and set(FILES) <= found
 
 
 def read_or_told(run: Path, scripts: dict[str, Any], file: str, slow: bool = False) -> None:

@@ -259,3 +259,14 @@ def test_the_page_says_that_it_is_over(stand, page):
 async def _hang_up(stand: Stand) -> None:
     for tab in list(stand.server._tabs):
         tab.socket.transport.abort()
+
+
+def test_why_a_session_has_ended_stays_on_the_page(stand, page):
+    """The server closes at once."""
+    problem = "The recording of the last episode could not be written: the disk is full. The session ends."
+    stand.panel.fail(problem)
+    stand.server.close()
+    expect(page.locator("#banner")).to_have_text(problem)
+    expect(page.locator("#phase")).to_have_text("connecting")  # it has lost the connection
+    expect(page.locator("#banner")).to_have_text(problem)
+    assert page.complaints == []

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import errno
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ import pytest
 from mereq_algo.live import LinkError, LiveProcess, LiveRunner
 from mereq_algo.recording import RecordingError, find_recordings, read_episodes
 from mereq_algo.runner import RunFolder, RunInUseError, TimedEnv
+from mereq_algo.whole_file import WriteError
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 
@@ -33,7 +36,7 @@ from mereq_algo.runner import make_person
 from tests.mereq_algo.supervised_env import SupervisedLinearEnv, small_cfg, trained
 from tests.mereq_algo.test_recording import INFO
 
-what, link = sys.argv[2], Link(int(sys.argv[4]))
+what, link = sys.argv[2], Link(int(sys.argv[-1]))
 shown = []
 link.send(url="http://127.0.0.1:1/")
 try:
@@ -42,6 +45,12 @@ try:
         if message["do"] == "show":
             shown.append(message["figures"])
             continue
+        if message["do"] == "end":
+            Path(what).write_text("\\n".join([message["problem"], *sys.argv]))
+            sys.exit(0)
+        if what == "fail":
+            link.send(error="the disk is full: episode_001.hdf5 is not written")
+            sys.exit(2)
         if what == "die":
             sys.exit(3)
         order, policy = message["order"], load_checkpoint(Path(message["policy"]))[0]
@@ -77,7 +86,7 @@ def process(request, tmp_path) -> Iterator[LiveProcess]:
     process = LiveProcess([sys.executable, str(script), str(Path(__file__).parents[2]), request.param])
     yield process
     process.close()
-    assert process._process.returncode in (0, 3)
+    assert process._process.returncode in (0, 2, 3)
 
 
 def runner(process: LiveProcess, root: Path, **overrides) -> LiveRunner:
@@ -199,3 +208,39 @@ def test_a_process_that_dies_ends_the_run_with_a_message(process, tmp_path):
     process.url()
     with pytest.raises(LinkError, match="exit status 3"):
         runner(process, tmp_path).learn()
+
+
+@pytest.mark.parametrize("process", ["fail"], indirect=True)
+def test_what_ends_the_supervision_is_said_in_the_line_of_the_run(process, tmp_path):
+    process.url()
+    with pytest.raises(LinkError, match=r"^the disk is full: episode_001\.hdf5 is not written$"):
+        runner(process, tmp_path).learn()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            WriteError.of(Path("/run/checkpoints/state.pt"), errno.ENOSPC),
+            "What was learned could not be written: ",
+        ),
+        (OSError(errno.ENOSPC, "no space"), "A file could not be written: the disk is full."),
+        (RecordingError("it is damaged"), "A recording cannot be read: it is damaged."),
+        (ZeroDivisionError(), "The program met an error and the session ends."),
+    ],
+)
+def test_an_error_of_the_process_that_learns_is_told_on_the_page(tmp_path, monkeypatch, error, told):
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "scripts")
+    import _live
+
+    script, page = tmp_path / "process.py", tmp_path / "page.txt"
+    script.write_text(PROCESS)
+    command = [sys.executable, str(script), str(Path(__file__).parents[2]), str(page)]
+    monkeypatch.setattr(_live, "script_command", lambda name: command)
+    args = argparse.Namespace(
+        task="Linear", seed=0, num_supervised=1, host="127.0.0.1", port=0, person="browser", skip_damaged=True
+    )
+    with pytest.raises(type(error)), _live.start_supervision(args, []) as process:
+        process.url()
+        raise error
+    assert page.read_text().startswith(told) and "--skip-damaged" in page.read_text().splitlines()

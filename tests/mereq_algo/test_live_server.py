@@ -286,3 +286,14 @@ def test_input_moves_the_robot_within_150_ms(stand):
         delays.append(min(start for start in steered(stand) if start > pressed) + 0.05 - pressed)
     assert torch.tensor(delays).median() < 0.1 and max(delays) < 0.15
     client.close()
+
+
+def test_all_who_look_are_told_why_the_session_ends_before_the_server_closes(stand):
+    clients = [Client(stand.server.url, person, robot=None) for person in ("Ada", "Bob", "Cleo", "Dan")]
+    for number in range(50):  # it has much else to tell
+        stand.panel.show(tick=number)
+    stand.panel.fail("The disk is full.")
+    stand.server.close()
+    for client in clients:
+        client.listen(until=lambda client=client: client.state.get("problem") == "The disk is full.")
+        assert client.state["phase"] == "failed"

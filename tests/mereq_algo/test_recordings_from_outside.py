@@ -10,7 +10,6 @@ import json
 import math
 import os
 import resource
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -300,18 +299,53 @@ def test_a_file_that_hdf5_does_not_survive_is_damaged_and_the_next_one_is_read(t
 
 
 def test_all_damaged_files_are_named_and_can_be_skipped(tmp_path):
-    _, second, third, _ = write(tmp_path, *(f"episode_{number}.hdf5" for number in range(4)))
-    second.write_bytes(b"no")
+    good, second, third, *others = write(tmp_path, *(f"episode_{number}.hdf5" for number in range(40)))
+    for file in (second, *others[1:]):
+        file.write_bytes(b"no")
     crashes(third)
+    damaged = [second, third, *others[1:]]
     with pytest.raises(RecordingError) as error:
         gather([tmp_path])
-    for part in ("2 of 4 recordings cannot be read", str(second), str(third), "--skip-damaged"):
+    for part in ("38 of 40 recordings cannot be read", *map(str, damaged), "--skip-damaged"):
         assert part in str(error.value)
     found = gather([tmp_path], skip_damaged=True)
-    assert [file.name for file, _ in found.episodes] == ["episode_0.hdf5", "episode_3.hdf5"]
-    assert str(second) in found.left_out[0] and str(third) in found.left_out[0]
+    assert [file for file, _ in found.episodes] == [good, others[0]]
+    assert all(str(file) in found.left_out[0] for file in damaged)
     with pytest.raises(RecordingError, match="2 of 2"):
         gather([second, third], skip_damaged=True)
+
+
+def too_deep(folder: Path) -> None:
+    """Makes folders in folders that no path reaches, whoever asks: its name would be longer than the system takes."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("f" * 250, dir_fd=here)
+        there = os.open("f" * 250, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = there
+    os.close(here)
+
+
+def test_folders_and_places_that_cannot_be_read_are_named_with_the_damaged_files_and_can_be_skipped(tmp_path):
+    good, bad = write(tmp_path / "run", "episode_001.hdf5", "episode_002.hdf5")
+    bad.write_bytes(b"no")
+    too_deep(tmp_path / "run")
+    unreadable, missing = Path("/", "n" * 300), tmp_path / "nowhere"
+    places = [tmp_path / "run", unreadable]
+    with pytest.raises(RecordingError) as error:
+        gather(places)
+    for part in ("1 of 2 recordings and 2 places cannot be read", str(bad), "f" * 250, str(unreadable), "too long"):
+        assert part in str(error.value)
+    assert "\n" not in str(error.value) and "--skip-damaged" in str(error.value)
+    found = gather(places, skip_damaged=True)
+    assert [file for file, _ in found.episodes] == [good]
+    assert str(unreadable) in found.left_out[0] and "f" * 250 in found.left_out[0]
+    with pytest.raises(RecordingError, match="places cannot be read"):
+        find_recordings(places)
+    with pytest.raises(RecordingError, match=f"recording not found: {missing}; recording not found: {missing}2"):
+        gather([*places, missing, Path(f"{missing}2")], skip_damaged=True)
+    with pytest.raises(RecordingError, match="cannot be read"):
+        gather([unreadable], skip_damaged=True)
 
 
 def test_recordings_count_once_however_they_are_named(tmp_path, monkeypatch):
@@ -324,18 +358,6 @@ def test_recordings_count_once_however_they_are_named(tmp_path, monkeypatch):
     names = (run, Path("run"), Path("./run/../run"), Path("link"), Path("file.hdf5"), Path("hard.hdf5"), tmp_path)
     assert [file.name for file in find_recordings(names)] == ["episode_001.hdf5", "episode_002.hdf5"]
     assert len(gather(names).episodes) == 2
-
-
-def test_copies_of_recordings_count_once_and_are_named(tmp_path):
-    """A folder that was copied with cp -r beside the run that it came from."""
-    first, second = write(tmp_path / "run", "episode_001.hdf5", "episode_002.hdf5")
-    shutil.copytree(tmp_path / "run", tmp_path / "copy")
-    damaged = tmp_path / "copy" / "episode_003.hdf5"
-    damaged.write_bytes(first.read_bytes()[:-1] + b"?")  # of the same size, and no copy
-    found = gather([tmp_path / "run", tmp_path / "copy"], skip_damaged=True)
-    assert [file for file, _ in found.episodes][:2] == [first, second]
-    copies = found.left_out[-1]
-    assert copies.count(" is a copy of ") == 2 and str(tmp_path / "copy" / "episode_001.hdf5") in copies
 
 
 def test_links_to_runs_are_followed_and_no_further(tmp_path):

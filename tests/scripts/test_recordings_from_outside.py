@@ -15,7 +15,7 @@ import pytest
 from mereq_algo.recording import read_episodes, write_episode
 
 from ..hostile import HOSTILE
-from ..mereq_algo.recordings import crashes, episode, spins, write
+from ..mereq_algo.recordings import crashes, episode, spins, with_info, write
 from .conftest import REPOSITORY
 
 
@@ -144,3 +144,18 @@ def test_damaged_runs_are_refused(refusal, tmp_path, monkeypatch, script, argume
     (tmp_path / "run" / "summary.json").write_bytes(content)
     assert "run folder is damaged" in refusal(script, *arguments, tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_an_export_into_the_folder_of_its_run_counts_once(recordings, tmp_path):
+    write(tmp_path, "episode_001.hdf5", "episode_002.hdf5")
+    for name in ("first.hdf5", "second.hdf5"):
+        status, _, _ = recordings("export", "--format", "robomimic", "--output", tmp_path / name, tmp_path)
+        assert status == 0
+    assert [len(read_episodes(tmp_path / name)) for name in ("first.hdf5", "second.hdf5")] == [2, 2]
+    status, output, errors = recordings("list", tmp_path)
+    assert status == 0 and "2 episodes" in output and "4 episodes" not in output
+    for name in ("first.hdf5", "second.hdf5"):
+        assert f"note: left out: 2 of 2 episodes of {tmp_path / name} are copies" in errors
+    with_info(success=False)(tmp_path / "episode_001.hdf5")
+    status, _, errors = recordings("list", tmp_path)
+    assert status == 2 and "recordings of the same episode differ" in errors and errors.count("\n") == 1

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import resource
@@ -184,11 +185,71 @@ def test_a_flood_of_half_open_connections_costs_no_episode(tmp_path, start):
     assert sum(not episode.info.discarded for episode in episodes) == 4
 
 
+def steer_until(client: Client, phase: str) -> None:
+    """Hold the robot, as a page does, until it is told of a phase."""
+    while client.state.get("phase") != phase:
+        with contextlib.suppress(ConnectionClosed):
+            client.control()
+        with contextlib.suppress(TimeoutError):
+            message = json.loads(client.socket.recv(timeout=0.03))
+            client.state = message if message["type"] == "state" else client.state
+
+
+@pytest.mark.parametrize("small_disk", [10], indirect=True)
+@pytest.mark.parametrize("script", ["supervise.py", "train_mereq.py"])
+def test_a_full_disk_is_told_on_the_page_and_in_one_line(tmp_path, start, small_disk, script):
+    """The disk fills up, as others' files do it, while somebody steers."""
+    options = ["--port", "0", "env.episode_length_s=1"]
+    if script == "supervise.py":
+        options += ["--recordings", str(small_disk / "recordings")]
+    else:
+        options += ["--person", "browser", *OPTIONS, "--logs", str(small_disk), *TINY[:-1]]
+    program = start(script, *options)
+    client = Client(program.url())
+    steer_until(client, "supervising")  # the policy to watch has been written
+    with contextlib.suppress(OSError), (small_disk / "other").open("wb", buffering=0) as other:
+        while True:
+            other.write(bytes(4096))
+    steer_until(client, "failed")
+    assert client.state["problem"] == (
+        "The recording of the last episode could not be written: the disk is full."
+        " The session ends; earlier episodes are kept."
+    )
+    output = program.end(60.0)
+    assert program.process.returncode == 2, output
+    (line,) = (line for line in output.splitlines() if line.startswith("error: "))
+    assert line.startswith(f"error: the disk is full: {small_disk}") and line.endswith(".hdf5 is not written")
+    assert "Traceback" not in output
+
+
+def test_a_damaged_recording_of_a_round_is_named_and_can_be_skipped(tmp_path, start):
+    """What a kill of the machine can leave of the round in which it happened."""
+    options = ["--person", "browser", "--port", "0", *OPTIONS, "--logs", str(tmp_path / "logs"), *TINY]
+    program = start("train_mereq.py", *options)
+    program.url()
+    program.process.terminate()
+    program.end(60.0)
+    (folder,) = (tmp_path / "logs" / "Franka-Erase").iterdir()
+    damaged = folder / "recordings" / "round_01" / "episode_001.hdf5"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"no")
+    resumed = ["--resume", str(folder), "--port", "0"]
+    output = (program := start("train_mereq.py", *resumed)).end(START_MS / 1e3)
+    (line,) = (line for line in output.splitlines() if line.startswith("error: "))
+    assert line.startswith(f"error: recording is damaged: {damaged}") and "--skip-damaged goes on" in line
+    assert program.process.returncode == 2
+    program = start("train_mereq.py", *resumed, "--skip-damaged")
+    steer_until(Client(program.url()), "supervising")
+    assert f"left out: recording is damaged: {damaged}" in program.output.read_text()
+    assert damaged.read_bytes() == b"no"
+
+
 def test_what_cannot_be_is_said_in_a_line():
     for arguments, words in (
         (("--port", "99999"), "port is 99999"),
         (("--num_supervised", "0"), "num_supervised is 0"),
         (("--person", "browser", "--from-recordings", "tests"), "no recordings"),
+        (("--person", "browser", "--skip-damaged"), "--skip-damaged has nothing to skip here"),
     ):
         result = run_script("train_mereq.py", *arguments)
         assert result.returncode == 2 and words in result.stderr, result.stderr

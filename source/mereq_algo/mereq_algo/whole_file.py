@@ -41,10 +41,19 @@ DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, e
 class WriteError(ValueError):
     """A file cannot be written; an earlier one of that name is as it was. The message is one line."""
 
+    path: Path | None = None
+    """The file."""
+
+    reason: str = ""
+    """The cause alone, in words."""
+
     @staticmethod
     def of(path: Path, number: int) -> WriteError:
         """Return the error of a path, by its errno."""
-        return WriteError(f"{CAUSES.get(number, os.strerror(number))}: {path} is not written")
+        reason = CAUSES.get(number, os.strerror(number))
+        error = WriteError(f"{reason}: {path} is not written")
+        error.path, error.reason = path, reason
+        return error
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..runner.outcome import FINISHED
 from ..runner.run_folder import RunFolder, of_a_run
 
-FINISHED = ("converged", "budget_spent")
-"""What ``status`` says of a run that needs nothing more."""
+NOTHING_LEARNED_EXIT = 2
+"""Exit status of ``train_mereq.py`` where a run has learned nothing, and where it could not run at all."""
 
 _THETA_FACTORS = (0.5, 1.0, 2.0)
 _CLONING_RATES = tuple(f"agent.cloning.learning_rate={rate:g}" for rate in (3e-5, 1e-4, 3e-4))
@@ -202,10 +203,11 @@ def run_jobs(
     try:
         running = {pool.submit(run, job): job for job in jobs if not job.is_finished(logs)}
         for future in as_completed(running):
-            if future.result() != 0:
-                failed.append(running[future])
+            job = running[future]
+            if _is_done(job, future.result(), logs):
+                on_done(job)
             else:
-                on_done(running[future])
+                failed.append(job)
     except BaseException:
         # Whoever ends the benchmark ends its runs, those that wait as well.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -217,6 +219,14 @@ def run_jobs(
     if failed:
         names = ", ".join(f"{job.task} {job.name}" for job in failed)
         raise JobError(f"runs failed: {names}; what they printed is in {logs}")
+
+
+def _is_done(job: Job, status: int, logs: Path) -> bool:
+    """Return whether a process did its job; one whose run has learned nothing ends with :data:`NOTHING_LEARNED_EXIT`.
+
+    That run is finished: to start it again would change nothing.
+    """
+    return status == 0 or (status == NOTHING_LEARNED_EXIT and job.is_finished(logs))
 
 
 def _name(setting: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from ..whole_file import write_buffered
+from .figures import write_figure
 from .measures import THRESHOLDS, quartiles, sample_counts
 
 matplotlib.use("Agg")
@@ -33,6 +33,9 @@ def write_plots(folder: Path, summaries: Sequence[dict[str, Any]], methods: Sequ
 
     Returns:
         The files.
+
+    Raises:
+        WriteError: One cannot be written.
     """
     files = []
     for task in sorted({summary["task"] for summary in summaries}):
@@ -49,14 +52,10 @@ def write_plots(folder: Path, summaries: Sequence[dict[str, Any]], methods: Sequ
         ):
             for kind in ("png", "pdf"):
                 file = folder / f"{task}_{name}.{kind}"
-                _save(figure, file, kind)
+                write_figure(figure, file)
                 files.append(file)
             plt.close(figure)
     return files
-
-
-def _save(figure: Figure, file: Path, kind: str) -> None:
-    write_buffered(file, lambda stream: figure.savefig(stream, format=kind, dpi=150, bbox_inches="tight"))
 
 
 def _curves(task: str, runs: dict[str, list[dict[str, Any]]], colours: dict[str, Any]) -> Figure:

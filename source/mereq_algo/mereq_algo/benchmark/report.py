@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ..runner.outcome import NOTHING_LEARNED
 from ..runner.run_folder import of_a_run
 from .measures import (
     THRESHOLDS,
@@ -67,7 +68,17 @@ def as_markdown(summaries: Sequence[dict[str, Any]], methods: Sequence[str]) -> 
             for method in methods
         }
         runs = {method: found for method, found in runs.items() if found}
-        parts += [f"## {task}", "", *_sample_table(runs), "", *_quality_table(runs), "", _code_of(runs), ""]
+        parts += [
+            f"## {task}",
+            "",
+            *_sample_table(runs),
+            "",
+            *_quality_table(runs),
+            "",
+            *_unlearned(runs),
+            _code_of(runs),
+            "",
+        ]
     return "\n".join(parts)
 
 
@@ -85,7 +96,8 @@ def as_search_markdown(runs: Sequence[tuple[str, dict[str, Any]]]) -> str:
     for setting, run in runs:
         rates = ", ".join(f"{100 * rate:.0f}" for rate in run["rollout_intervention_rate"])
         cells = (run["task"], run["method"], f"`{setting}`", run["seed"], actions_of(run), f"{rates} %")
-        cells = (*cells, run["expert_samples"][-1], f"{100 * _final_gap(run):.0f} %")
+        gap = f"{100 * _final_gap(run):.0f} %" + (", nothing learned" if run["status"] == NOTHING_LEARNED else "")
+        cells = (*cells, run["expert_samples"][-1], gap)
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join([*lines, ""])
 
@@ -154,6 +166,19 @@ def _quality_table(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
+
+
+def _unlearned(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Return which runs have learned nothing: what the tables say of their policies is the prior's."""
+    names = [
+        f"{method} (seed {run['seed']})"
+        for method, found in runs.items()
+        for run in found
+        if run["status"] == NOTHING_LEARNED
+    ]
+    if not names:
+        return []
+    return [f"Runs that learned nothing, whose policy is the prior; the tables count them: {', '.join(names)}.", ""]
 
 
 def _code_of(runs: dict[str, list[dict[str, Any]]]) -> str:

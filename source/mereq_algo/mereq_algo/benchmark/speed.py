@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import ScalarFormatter
 from rsl_rl.env import VecEnv
 
-from ..whole_file import write_buffered
+from .figures import write_figure
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,5 @@ def plot_speeds(pairs: Sequence[tuple[Speed, Sequence[Speed]]], file: Path) -> N
     axis.get_xaxis().set_major_formatter(ScalarFormatter())
     axis.minorticks_off()
     axis.legend(frameon=False, fontsize=8)
-    write_buffered(
-        file, lambda stream: figure.savefig(stream, format=file.suffix.lstrip("."), dpi=150, bbox_inches="tight")
-    )
+    write_figure(figure, file)
     plt.close(figure)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import uuid
@@ -13,6 +14,8 @@ from types import TracebackType
 
 import imageio_ffmpeg
 import numpy as np
+
+from ..whole_file import CAUSES, DISK_ERRORS
 
 WEBP_STEPS = ((800, 10, 80), (800, 10, 50), (640, 8, 40), (480, 6, 30), (400, 4, 20))
 """Width of the animated picture [px], its frames a second and its quality, from what looks best in a README to what
@@ -60,6 +63,10 @@ def _run(*arguments: str) -> None:
 
 def _what_failed(program: str, status: int, printed: str) -> str:
     lines = printed.strip().splitlines() or [f"exit status {status}"]
+    causes = {number: os.strerror(number) for number in DISK_ERRORS}
+    for number, cause in causes.items():  # what it says last may be what follows from that
+        if any(cause in line for line in lines):
+            return f"ffmpeg failed: {CAUSES[number]} ({program})"
     return f"ffmpeg failed: {lines[-1]} ({program})"
 
 

@@ -14,6 +14,7 @@ from .link import Link, LinkError, LiveProcess
 from .live_person import LivePerson, SteeringDevice, Watch
 from .live_runner import LiveRunner
 from .panel import Panel
+from .problem import problem_of
 from .realtime_env import RealtimeEnv
 from .seats import SeatError, Seats
 from .server import LiveServer, PortError
@@ -43,4 +44,5 @@ __all__ = [
     "SteeringDevice",
     "Watch",
     "parse_message",
+    "problem_of",
 ]

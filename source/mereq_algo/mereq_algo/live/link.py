@@ -103,6 +103,7 @@ class LiveProcess:
             )
         self.link = Link(here.detach())
         self._ending: str | None = None
+        self._problem: str | None = None
 
     def url(self) -> str:
         """Wait until people can come, and return the link for them.
@@ -116,23 +117,38 @@ class LiveProcess:
         """Wait for its next answer.
 
         Raises:
-            LinkError: It is gone.
+            LinkError: It is gone, or has met an error, which the message then is.
         """
         while True:
             try:
                 message = self.link.receive()
             except LinkError as error:
-                raise LinkError(f"the supervision ended, with exit status {self._process.wait()}") from error
-            if "ending" not in message:
+                told = f"the supervision ended, with exit status {self._process.wait()}"
+                raise LinkError(self._problem or told) from error
+            if not self._takes_in(message):
                 return message
+
+    def _takes_in(self, message: dict[str, Any]) -> bool:
+        """Note what a message says of the end, and return whether it was of that kind."""
+        if "ending" in message:
             self._ending = message["ending"]
+        elif "error" in message:
+            self._problem = message["error"]
+        else:
+            return False
+        return True
 
     def ending(self) -> str | None:
         """Return how the person ends the run, if they have said so; no answer may be on its way."""
         with contextlib.suppress(LinkError, TimeoutError):
             while True:
-                self._ending = self.link.receive(timeout=0.0)["ending"]
+                self._takes_in(self.link.receive(timeout=0.0))
         return self._ending
+
+    def tell(self, problem: str) -> None:
+        """Let the page say why the session ends, if there still is a page."""
+        with contextlib.suppress(LinkError):
+            self.link.send(do="end", problem=problem)
 
     def close(self) -> None:
         """End it, by force if it does not listen."""

@@ -13,7 +13,14 @@ from typing import Any
 
 from ..intervention import SupervisedRollout
 from ..methods import InnerLoopProgress
-from ..recording import RecordingError, num_not_finite, read_recordings, rollout_of
+from ..recording import (
+    RecordingError,
+    left_out_or_refused,
+    num_not_finite,
+    read_recordings,
+    rollout_of,
+    without_copies,
+)
 from ..runner.run_record import RunRecord
 from ..runner.supervision import SupervisedRound
 from ..runner.supervision_runner import SupervisionRunner
@@ -89,10 +96,10 @@ class LiveRunner(SupervisionRunner):
         answer = self._process.receive()
         if not answer["files"]:
             raise _NothingWatched
-        episodes, damaged = read_recordings(map(Path, answer["files"]))
-        if damaged:
-            raise damaged[0]
-        found = [episode for _, episode in episodes]
+        files = list(dict.fromkeys(map(Path, answer["files"])))
+        episodes, damaged = read_recordings(files)
+        left_out_or_refused(damaged, len(files), skip_damaged=False)
+        found = [episode for _, episode in without_copies(episodes)[0]]
         self._num_dropped += num_not_finite(found)
         return rollout_of(found, self.env.device)
 

@@ -37,6 +37,10 @@ class Panel:
             self._shown.update(figures)
         self.on_change()
 
+    def fail(self, problem: str) -> None:
+        """Say why the session ends; everyone who looks is told before the server closes."""
+        self.show(phase="failed", problem=problem)
+
     def show_robot(self, robot: int, **figures: Any) -> None:
         """Change what is told of one robot, without a word to anybody: many of these make a step."""
         with self._lock:

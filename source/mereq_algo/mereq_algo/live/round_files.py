@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..recording import RecordedEpisode, RecordingInfo, episode_file, in_order, read_recordings, write_episode
+from ..recording import (
+    RecordedEpisode,
+    RecordingInfo,
+    episode_file,
+    in_order,
+    left_out_or_refused,
+    read_recordings,
+    without_copies,
+    write_episode,
+)
 from ..recording.files import SUFFIX
 from .descriptors import PatientFiles
 
@@ -18,30 +27,36 @@ class RoundFiles:
     Nothing that an earlier process wrote is ever written over.
     """
 
-    def __init__(self, folder: Path, info: RecordingInfo, patient: PatientFiles) -> None:
+    def __init__(self, folder: Path, info: RecordingInfo, patient: PatientFiles, skip_damaged: bool = False) -> None:
         """Prepare.
 
         Args:
             folder: Folder of all rounds.
             info: What all recordings of the round say of themselves.
             patient: Waits where too many files are open.
+            skip_damaged: Whether to go on without files of the round that cannot be read.
         """
         self._folder = folder
         self._patient = patient
+        self._skip_damaged = skip_damaged
+        self.left_out: list[str] = []
+        """Which files of the round are left out and why, a sentence a reason; see :meth:`left_by_others`."""
         self.info = info
 
     def left_by_others(self) -> list[tuple[Path, RecordedEpisode]]:
         """Return what an interrupted run left of this round: what a person has shown they need not show again.
 
         Raises:
-            RecordingError: A file of the round is damaged.
+            RecordingError: Files of the round are damaged, all of which are named, or copies of an episode differ.
         """
         return self._patient.run(self._left_by_others)
 
     def _left_by_others(self) -> list[tuple[Path, RecordedEpisode]]:
-        episodes, damaged = read_recordings(in_order(self._folder_of_round().glob(f"*{SUFFIX}")))
-        if damaged:
-            raise damaged[0]
+        files = in_order(self._folder_of_round().glob(f"*{SUFFIX}"))
+        read, damaged = read_recordings(files)
+        left_out = left_out_or_refused(damaged, len(files), self._skip_damaged, needs_one=False)
+        episodes, copies = without_copies(read)
+        self.left_out = left_out + copies
         return [
             (file, episode)
             for file, episode in episodes

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import threading
@@ -28,6 +29,9 @@ from .quiet_log import QuietLog
 from .seats import SeatError, Seats
 from .tab import FIRST_WORD_S, MOST_VIEWS, SILENT_S, Tab
 from .view_proxy import View, pass_on, subprotocol_of_view, viser_page
+
+GOODBYE_S = 1.0
+"""Most that the last message to all tabs may take [s]."""
 
 
 class PortError(ValueError):
@@ -137,6 +141,9 @@ class LiveServer:
     async def _shut(self) -> None:
         assert self._server is not None and self._acceptor is not None
         self._acceptor.close()
+        with contextlib.suppress(TimeoutError):  # the last that is to be known, why the session ends perhaps
+            async with asyncio.timeout(GOODBYE_S):
+                await asyncio.gather(*map(self._tell, self._tabs), return_exceptions=True)
         self._server.close(close_connections=True)
         await self._server.wait_closed()
 
@@ -246,16 +253,19 @@ class LiveServer:
             while True:
                 await tab.has_news.wait()
                 tab.has_news.clear()
-                answers = tab.take_answers()
-                for answer in answers:
-                    await tab.socket.send(json.dumps(answer))
-                robot = self._seats.robot_of(tab)
-                state = self._panel.snapshot(robot)
-                seats = {"robot": robot, "seats": self._seats.names(), "dropped": self.dropped.total()}
-                own = {"sees": [name for name, number in tab.sees.items() if number > 0], **seats}
-                await tab.socket.send(json.dumps({"type": "state", **state, **own}))
+                await self._tell(tab)
         except ConnectionClosed:
             pass
+
+    async def _tell(self, tab: Tab) -> None:
+        """Send how everything stands now."""
+        for answer in tab.take_answers():
+            await tab.socket.send(json.dumps(answer))
+        robot = self._seats.robot_of(tab)
+        state = self._panel.snapshot(robot)
+        seats = {"robot": robot, "seats": self._seats.names(), "dropped": self.dropped.total()}
+        own = {"sees": [name for name, number in tab.sees.items() if number > 0], **seats}
+        await tab.socket.send(json.dumps({"type": "state", **state, **own}))
 
     def _hear(self, tab: Tab, text: str | bytes) -> None:
         """Do what a message says, if it is one."""

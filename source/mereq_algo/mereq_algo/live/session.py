@@ -18,6 +18,7 @@ from tensordict import TensorDict
 from ..intervention import SupervisedRollout, collect_supervised_rollout
 from ..irl import is_probably_above
 from ..networks import GaussianPolicy
+from ..plain_text import plain
 from ..recording import (
     RecordedEpisode,
     RecordingInfo,
@@ -77,6 +78,7 @@ class LiveSession:
         folder: Path,
         info: RecordingInfo,
         figures: Callable[[], list[dict[str, Any]]] | None = None,
+        skip_damaged: bool = False,
     ) -> None:
         """Put the parts together.
 
@@ -88,6 +90,7 @@ class LiveSession:
             folder: Where recordings go.
             info: What all recordings say of themselves.
             figures: Called after each step: what the page shows of each robot beside.
+            skip_damaged: Whether to go on without recordings of an interrupted round that cannot be read.
         """
         self._env = env
         self._person = person
@@ -96,7 +99,9 @@ class LiveSession:
         self.folder = folder
         self._info = info
         self._figures = figures
-        self.patient = PatientFiles(QuietLog())
+        self._skip_damaged = skip_damaged
+        self._log = QuietLog()
+        self.patient = PatientFiles(self._log)
         """Waits where too many files are open."""
         self.judging_s = JUDGING_S
         self._max_steps = int(torch.as_tensor(env.max_episode_length).max())
@@ -110,10 +115,16 @@ class LiveSession:
 
         Returns:
             The episodes to learn from, with their files; those that were discarded are on disk alone.
+
+        Raises:
+            RecordingError: What an interrupted run left of the round cannot be read.
+            WriteError: An episode cannot be written.
         """
         info = replace(self._info, policy_sha256=policy_hash(policy), round=order.index)
-        files = RoundFiles(self.folder, info, self.patient)
+        files = RoundFiles(self.folder, info, self.patient, self._skip_damaged)
         kept, attempt = files.left_by_others(), files.number()
+        for reason in files.left_out:
+            self._log.say(f"left out: {plain(reason)}")
         # Not what an interrupted process has drawn already.
         generator = torch.Generator(self._env.device).manual_seed(order.seed + 1_000_000 * attempt)
         while (wanted := self._num_wanted(order, kept)) > len(kept):

@@ -3,8 +3,9 @@
 
 """Supervised episodes on disk, in the layout of robomimic and Isaac Lab."""
 
+from .copies import without_copies
 from .episode import RecordedEpisode, RecordingError, RecordingInfo, episodes_of, time_now
-from .files import Recordings, find_recordings, gather, in_order
+from .files import Recordings, find_recordings, gather, in_order, left_out_or_refused
 from .hdf5 import episode_file, write_episode, write_round
 from .hdf5_reader import read_episodes, read_recordings
 from .joining import notes_on, num_not_finite, rollout_of, to_learn_from
@@ -20,6 +21,7 @@ __all__ = [
     "find_recordings",
     "gather",
     "in_order",
+    "left_out_or_refused",
     "notes_on",
     "num_not_finite",
     "policy_hash",
@@ -28,6 +30,7 @@ __all__ = [
     "rollout_of",
     "time_now",
     "to_learn_from",
+    "without_copies",
     "write_episode",
     "write_round",
 ]

@@ -5,21 +5,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .copies import without_copies
 from .episode import RecordedEpisode, RecordingError
 from .hdf5_reader import read_recordings
 
 SUFFIX = ".hdf5"
-
-_MOST_NAMED = 20
-"""Damaged files that an error names; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -34,30 +30,56 @@ class Recordings:
 
 
 def gather(places: Iterable[Path], skip_damaged: bool = False) -> Recordings:
-    """Find and read recordings. Copies of a file, bit for bit, count once.
+    """Find and read recordings. An episode that is there twice, in a copy or an export, counts once.
 
     Args:
         places: Files, and folders to look through.
-        skip_damaged: Whether to go on without those that cannot be read.
+        skip_damaged: Whether to go on without files and folders that cannot be read.
 
     Raises:
-        RecordingError: A place is missing or holds none, or recordings cannot be read: all of them are named.
+        RecordingError: A place is missing or holds none, or recordings cannot be read: all of them are named. Or copies
+            of an episode differ in what they say of it.
     """
-    files, left_out = _without_copies(find_recordings(places))
-    episodes, damaged = read_recordings(files)
-    if not damaged:
-        return Recordings(episodes, left_out)
-    reasons = "; ".join(map(str, damaged[:_MOST_NAMED]))
-    if len(damaged) > _MOST_NAMED:
-        reasons += f"; and {len(damaged) - _MOST_NAMED} more"
-    if len(files) == 1:
-        raise damaged[0]
-    told = f"{len(damaged)} of {len(files)} recordings cannot be read: {reasons}"
+    files, unreadable = _find(places)
+    read, damaged = read_recordings(files)
+    left_out = left_out_or_refused(damaged, len(files), skip_damaged, unreadable)
+    if left_out and not read:
+        raise RecordingError(left_out[0])
+    episodes, copies = without_copies(read)
+    return Recordings(episodes, left_out + copies)
+
+
+def left_out_or_refused(
+    damaged: Sequence[RecordingError],
+    number: int,
+    skip_damaged: bool,
+    unreadable: Sequence[RecordingError] = (),
+    needs_one: bool = True,
+) -> list[str]:
+    """Return which files are left out because they cannot be read, a sentence or none.
+
+    Args:
+        damaged: Why files cannot be read.
+        number: How many files there are.
+        skip_damaged: Whether to go on without them.
+        unreadable: Why folders cannot be looked through.
+        needs_one: Whether one could not go on without any recording.
+
+    Raises:
+        RecordingError: There are such files and folders, and one does not go on without them: all of them are named.
+    """
+    reasons = [*unreadable, *damaged]
+    if not reasons:
+        return []
+    told = "; ".join(map(str, reasons))
+    if number + len(unreadable) > 1:
+        counts = [f"{len(damaged)} of {number} recordings"] if damaged else []
+        counts += [f"{len(unreadable)} places"] if unreadable else []
+        told = f"{' and '.join(counts)} cannot be read: {told}"
     if not skip_damaged:
-        raise RecordingError(f"{told}; --skip-damaged goes on without them")
-    if not episodes:
-        raise RecordingError(told)
-    return Recordings(episodes, [told, *left_out])
+        hint = "; --skip-damaged goes on without them" if number > len(damaged) or not needs_one else ""
+        raise RecordingError(told + hint)
+    return [told]
 
 
 def find_recordings(places: Iterable[Path]) -> list[Path]:
@@ -66,48 +88,50 @@ def find_recordings(places: Iterable[Path]) -> list[Path]:
     A file that is named twice, by another path, a link or a hard link say, counts once.
 
     Raises:
-        RecordingError: A place is missing, cannot be read, or holds none.
+        RecordingError: A place is missing or holds none, or one cannot be read.
+    """
+    files, unreadable = _find(places)
+    left_out_or_refused([], len(files), False, unreadable)
+    return files
+
+
+def _find(places: Iterable[Path]) -> tuple[list[Path], list[RecordingError]]:
+    """Return what :func:`find_recordings` does, and why places and folders in them cannot be read.
+
+    Raises:
+        RecordingError: Places are missing or hold none.
     """
     found: dict[tuple[int, int], Path] = {}
+    unreadable: dict[str, RecordingError] = {}
+    wrong: list[str] = []
+
+    def note(error: OSError, place: Path) -> None:
+        where = str(error.filename or place)
+        unreadable[where] = RecordingError(f"{where} cannot be read ({error.strerror})")
+
     for place in places:
+        before = len(unreadable)
         try:
-            is_folder = place.is_dir()
             if not place.exists():
-                raise RecordingError(f"recording not found: {place}")
-            files = in_order(_walk(place)) if is_folder else [place]
-            files = [file for file in files if not file.name.startswith(".")]  # half-written ones
-            identities = [(status.st_dev, status.st_ino) for status in map(os.stat, files)]
+                wrong.append(f"recording not found: {place}")
+                continue
+            files = in_order(_walk(place, note)) if place.is_dir() else [place]
         except OSError as error:
-            raise RecordingError(f"recordings cannot be read: {error.filename or place} ({error.strerror})") from error
-        if not files:
-            raise RecordingError(f"no recordings (*{SUFFIX}) in {place}")
-        for identity, file in zip(identities, files, strict=True):
-            found.setdefault(identity, file)
-    return list(found.values())
-
-
-def _without_copies(files: list[Path]) -> tuple[list[Path], list[str]]:
-    """Return files without copies of earlier ones, bit for bit, and a sentence about the copies if there are any."""
-    of_size = Counter(file.stat().st_size for file in files)
-    kept: dict[bytes | Path, Path] = {}
-    copies: list[str] = []
-    for file in files:
-        identity = _digest(file) if of_size[file.stat().st_size] > 1 else file
-        first = kept.setdefault(identity, file)
-        if first is not file:
-            copies.append(f"{file} is a copy of {first}")
-    if len(copies) > _MOST_NAMED:
-        copies[_MOST_NAMED:] = [f"and {len(copies) - _MOST_NAMED} more"]
-    return list(kept.values()), ["; ".join(copies)] if copies else []
-
-
-def _digest(file: Path) -> bytes | Path:
-    """Return the digest of a file's bytes; the file itself if it cannot be read, which its reader then says."""
-    try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").digest()
-    except OSError:
-        return file
+            note(error, place)
+            continue
+        files = [file for file in files if not file.name.startswith(".")]  # half-written ones
+        if not files and len(unreadable) == before:
+            wrong.append(f"no recordings (*{SUFFIX}) in {place}")
+        for file in files:
+            try:
+                status = os.stat(file)
+            except OSError as error:
+                note(error, file)
+                continue
+            found.setdefault((status.st_dev, status.st_ino), file)
+    if wrong:
+        raise RecordingError("; ".join(wrong))
+    return list(found.values()), list(unreadable.values())
 
 
 def in_order(files: Iterable[Path]) -> list[Path]:
@@ -120,20 +144,24 @@ def in_order(files: Iterable[Path]) -> list[Path]:
     return sorted(files, key=key)
 
 
-def _walk(folder: Path) -> list[Path]:
-    """Return the recordings in a folder and in its folders; a link back to one of them ends there."""
+def _walk(folder: Path, note: Callable[[OSError, Path], None]) -> list[Path]:
+    """Return the recordings in a folder and in its folders; a link back to one of them ends there.
 
-    def refuse(error: OSError) -> None:
-        raise error
-
+    Args:
+        folder: The folder.
+        note: Called with each error, and the folder that it is about.
+    """
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()
-    for path, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        status = os.stat(path)
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        files = (Path(path, name) for name in names if name.endswith(SUFFIX))
-        found += [file for file in files if file.exists()]  # not a link to nothing
+    for path, folders, names in os.walk(folder, onerror=lambda error: note(error, folder), followlinks=True):
+        try:
+            status = os.stat(path)
+            if (status.st_dev, status.st_ino) in seen:
+                folders.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            files = (Path(path, name) for name in names if name.endswith(SUFFIX))
+            found += [file for file in files if file.exists()]  # not a link to nothing
+        except OSError as error:
+            note(error, Path(path))
     return found

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from ..plain_text import plain
 from ..runner.evaluation import evaluation_rows
-from ..runner.run_folder import RunFolder, of_a_run
+from ..runner.run_folder import RunFolder, RunFolderError, of_a_run
 from ..whole_file import write_text
 from .plots import feature_plots, intervention_plot, theta_plot
 
@@ -134,4 +134,8 @@ def _tables(summary: dict[str, Any]) -> dict[str, Any]:
 def _embedded(file: Path, kind: str) -> str | None:
     if not file.is_file():
         return None
-    return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode('ascii')}"
+    try:
+        content = base64.b64encode(file.read_bytes())
+    except OSError as error:
+        raise RunFolderError(f"run folder is damaged: {file} ({error.strerror})") from error
+    return f"data:{kind};base64,{content.decode('ascii')}"

@@ -28,6 +28,7 @@ let shownAt = 0;
 let load = 0; // of the view, counted
 let seenAt = null; // when something came through the connection of that load, until it breaks
 let isOver = false; // whether the server has said that the run is done
+let problem = null; // why the session has ended, if an error ended it
 let asked = null; // the robot that was asked for, until there is an answer
 let isKeyOld = false; // whether this browser's key is that of a program that has ended
 let isElsewhere = false; // whether this person holds the robot in another tab
@@ -79,6 +80,7 @@ function hear(message) {
   if (message.type === "task") {
     task = message;
     isOver = false;
+    problem = null;
     shownRobot = null; // the view is this connection's
     showTask();
     introduce();
@@ -171,6 +173,7 @@ const PHASES = {
   learning: "learning from you",
   evaluating: "comparing policies",
   done: "done",
+  failed: "the session has ended",
 };
 
 function show() {
@@ -182,7 +185,9 @@ function show() {
   document.body.dataset.control = !isSeated || !isSupervising || own.is_over ? "nobody" : isPerson ? "person" : "robot";
   watchView();
   isOver ||= state.phase === "done";
-  if (!($("banner").dataset.until > performance.now())) $("banner").textContent = banner(own, isSeated, isPerson);
+  problem ??= state.problem ?? null;
+  document.body.classList.toggle("is-failed", problem !== null);
+  if (problem !== null || !($("banner").dataset.until > performance.now())) $("banner").textContent = banner(own, isSeated, isPerson);
   $("sticks").hidden = !isSeated;
   $("phase").textContent = socket?.readyState === WebSocket.OPEN ? (PHASES[state.phase] ?? state.phase ?? "connecting") : "connecting";
   $("round").textContent = state.round ? `round ${state.round}` : "";
@@ -210,6 +215,7 @@ function show() {
 }
 
 function banner(own, isSeated, isPerson) {
+  if (problem !== null && !isKeyOld) return problem;
   if (socket?.readyState !== WebSocket.OPEN) return isOver ? PHASES.done : isKeyOld ? KEY_IS_OLD : "connection lost, trying again";
   if (!isSeated) return "you are looking on";
   if (!isViewShown()) return PHASES.loading;
