@@ -37,7 +37,10 @@ def read_values(folder: Path) -> tuple[dict[str, Any], str]:
         raise ContractError(f"no contract: {file} ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
         raise ContractError(f"contract is damaged: {file} ({error})") from error
-    check_version(values)
+    try:
+        check_version(values)
+    except ContractError as error:
+        raise ContractError(f"{error} ({file})") from error
     digest = hashlib.sha256(content).hexdigest()
     _check_digest(folder, digest)
     return values, digest
