@@ -258,7 +258,10 @@ class Contract:
             raise ContractError(f"no contract: {file} ({error.strerror})") from error
         except (ValueError, RecursionError) as error:
             raise ContractError(f"contract is damaged: {file} ({error})") from error
-        check_version(values)
+        try:
+            check_version(values)
+        except ContractError as error:
+            raise ContractError(f"{error} ({file})") from error
         _check_digest(folder, hashlib.sha256(content).hexdigest())
         contract = Contract.from_dict(values)
         for model in contract.models.values():
