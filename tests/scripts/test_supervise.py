@@ -272,7 +272,6 @@ def test_two_do_not_record_into_one_folder(refusal, tmp_path):
     assert "unknown device" in line and not (tmp_path / "new").exists()
 
 
-@pytest.mark.realtime
 def test_a_learner_that_is_killed_leaves_its_folder_to_the_people_who_still_watch(tmp_path, start):
     """The process in which they watch is stopped, so that it has not ended when the folder is looked at."""
     import psutil

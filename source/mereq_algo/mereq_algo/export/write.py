@@ -59,9 +59,9 @@ def write_model(module: DeterministicPolicy | SamplingPolicy, folder: Path, name
             dynamic_shapes=tuple({0: batch} for _ in inputs),
             verbose=False,
         )
-    assert program is not None  # as it is with dynamo
-    write_buffered(exported.torchscript, lambda stream: torch.jit.save(script, stream))
-    write_buffered(exported.onnx, lambda stream: stream.write(program.model_proto.SerializeToString()))
+        assert program is not None  # as it is with dynamo
+        write_buffered(exported.torchscript, lambda stream: torch.jit.save(script, stream))
+        write_buffered(exported.onnx, lambda stream: stream.write(program.model_proto.SerializeToString()))
     return exported
 
 
