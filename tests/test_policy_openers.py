@@ -14,11 +14,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 ALLOWED = {
     "load_checkpoint": {
-        "scripts/_policies.py": "find_policy, whose sources resolve_for checks, and load_policy_file for the same",
+        "scripts/_policies.py": "load_policy_file, of a source or of the process that learns, and the meaning of a run",
         "source/mereq_algo/mereq_algo/residual/ppo_actor.py": "compares the file with the environment itself",
     },
+    "parse_checkpoint": {
+        "scripts/_policies.py": "find_policy, whose sources resolve_for checks, and load_policy of one",
+        "source/mereq_algo/mereq_algo/networks/checkpoint.py": "load_checkpoint",
+    },
     "load_policy_file": {
-        "scripts/_policies.py": "load_policy of a source",
         "scripts/supervise.py": "the policy of a source, or of the process that learns, which opened the task for it",
     },
     "resolve_task": {

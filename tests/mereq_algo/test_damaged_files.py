@@ -70,7 +70,7 @@ def whole_run(tmp_path_factory) -> Path:
     )
     with folder.lock("train"):
         pass
-    folder.keep_policy("prior", folder.policy_file)
+    folder.keep_policy("prior", folder.policy_file.read_bytes())
     for name in VIDEO_FILES:
         (folder.path / name).parent.mkdir(exist_ok=True)
         (folder.path / name).write_bytes(bytes(100))

@@ -233,14 +233,18 @@ def test_an_error_of_the_process_that_learns_is_told_on_the_page(tmp_path, monke
     monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "scripts")
     import _live
 
-    script, page = tmp_path / "process.py", tmp_path / "page.txt"
+    script, page, lock = tmp_path / "process.py", tmp_path / "page.txt", tmp_path / "run.lock"
     script.write_text(PROCESS)
     command = [sys.executable, str(script), str(Path(__file__).parents[2]), str(page)]
     monkeypatch.setattr(_live, "script_command", lambda name: command)
     args = argparse.Namespace(
         task="Linear", seed=0, num_supervised=1, host="127.0.0.1", port=0, person="browser", skip_damaged=True
     )
-    with pytest.raises(type(error)), _live.start_supervision(args, []) as process:
+    with (
+        lock.open("w") as held,
+        pytest.raises(type(error)),
+        _live.start_supervision(args, [], held.fileno()) as process,
+    ):
         process.url()
         raise error
     assert page.read_text().startswith(told) and "--skip-damaged" in page.read_text().splitlines()

@@ -99,7 +99,7 @@ def written(folder: Path, settings: list[str], tells: bool = True) -> RunFolder:
     info = dataclasses.replace(info, extra=extra, **(told if tells else nothing))
     save_checkpoint(run.policy_file, policy, critic, info)
     for name in ("prior", "expert"):
-        run.keep_policy(name, shipped_policy(TASK, name))
+        run.keep_policy(name, shipped_policy(TASK, name).read_bytes())
     run.write_summary(SUMMARY)
     return run
 

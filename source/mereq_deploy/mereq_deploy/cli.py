@@ -122,7 +122,7 @@ def _replay(file: Path, policy: OnnxPolicy, contract: Contract) -> int:
 def _where(args: argparse.Namespace, contract: Contract) -> int:
     """Print where the tool's point is, as a person who guides the arm by hand needs it to measure board and marks."""
     limits = SafetyLimits.load(args.safety)
-    print("Nothing moves. Connecting sets the levels of the arm's reflex, and nothing else.", flush=True)
+    say("Nothing moves. Connecting sets the levels of the arm's reflex, and nothing else.")
     seconds = 0.0 if args.seconds is None else seconds_of(args, contract, limits)
     with contextlib.ExitStack() as stack:
         arm = FrankyArm(_address(args, contract, stack), contract, limits, dry_run=True)

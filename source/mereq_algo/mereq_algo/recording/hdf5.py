@@ -76,7 +76,8 @@ def _fill(demo: h5py.Group, episode: RecordedEpisode) -> None:
     info, steps = episode.info, episode.transitions
     demo.attrs["num_samples"] = len(episode)
     demo.attrs["seed"] = info.seed
-    demo.attrs["info"] = json.dumps(dataclasses.asdict(info))
+    meaning = None if info.meaning is None else info.meaning.as_dict()
+    demo.attrs["info"] = json.dumps({**dataclasses.asdict(info), "meaning": meaning})
     if info.success is not None:
         demo.attrs["success"] = info.success
 
