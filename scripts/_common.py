@@ -23,11 +23,13 @@ from pathlib import Path
 from mereq_algo.plain_console import PlainConsole
 from mereq_tasks.arguments import TaskUsageError
 from mereq_tasks.caches import keep_matplotlib_in_caches
+from strict_options.fewer_collections import collect_seldom
 from strict_options.venv_users import hold_venv
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 hold_venv()  # scripts start each other
+collect_seldom()
 keep_matplotlib_in_caches()
 
 

@@ -6,7 +6,7 @@
 Isaac Lab's parsers take the beginning of an option for the option: ``train --resume`` was read as
 ``--resume_optimizer_state``, and training started anew. What no parser knows ends at Hydra's, whose answer is a page.
 
-Isaac Lab starts programs of its own; each says that it runs in ``.venv``.
+Isaac Lab starts programs of its own; each says that it runs in ``.venv``, and starts sooner.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import sys
 from typing import Any, NoReturn
 
+from fewer_collections import collect_seldom
 from venv_users import hold_venv
 
 HINTS = dict.fromkeys(("--resume", "--load_run"), "to go on from a checkpoint: --checkpoint <file>")
@@ -50,3 +51,4 @@ def _end_in_one_line(self: argparse.ArgumentParser, message: str) -> NoReturn:
 argparse.ArgumentParser._get_option_tuples = _find_exact_options
 argparse.ArgumentParser.error = _end_in_one_line
 hold_venv()
+collect_seldom()
