@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from scripts.strict_options.fewer_collections import collect_seldom
 
 from mereq_tasks.arguments import task_names
 
@@ -31,11 +30,7 @@ SLOW_TO_MAKE = ("trainers", "any_task", "erase_task", "pick_place_task", "push_b
 
 
 def pytest_configure() -> None:
-    """Lets tests and what they start hear Ctrl-C: a shell starts what it puts aside deaf to it.
-
-    Python's garbage collector looks as seldom as it does in scripts.
-    """
-    collect_seldom()
+    """Lets tests and what they start hear Ctrl-C: a shell starts what it puts aside deaf to it."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
