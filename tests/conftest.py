@@ -39,13 +39,14 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keeps tests that share something slow, or the machine, in one process; starts of the simulator come first.
 
-    Of what is left at the end nothing takes long, so that all processes end at about the same time. Tests that install
-    other programs are left out unless they are asked for by their mark.
+    Of what is left at the end nothing takes long, so that all processes end at about the same time. Tests that are slow
+    or install other programs are left out unless they are asked for by their mark.
     """
-    if "trainers" not in config.getoption("markexpr"):
-        unasked = [item for item in items if item.get_closest_marker("trainers")]
-        items[:] = [item for item in items if not item.get_closest_marker("trainers")]
-        config.hook.pytest_deselected(items=unasked)
+    for mark in ("slow", "trainers"):
+        if mark not in config.getoption("markexpr"):
+            unasked = [item for item in items if item.get_closest_marker(mark)]
+            items[:] = [item for item in items if not item.get_closest_marker(mark)]
+            config.hook.pytest_deselected(items=unasked)
     for item in items:
         if keeps_time(item):
             item.add_marker(pytest.mark.xdist_group("realtime"))

@@ -55,6 +55,7 @@ def test_rsl_rl_trains_on_the_task_and_saves_a_policy(isaaclab, tmp_path, task, 
     assert list((tmp_path / "logs" / "rsl_rl").glob("*/*/model_*.pt"))
 
 
+@pytest.mark.slow
 def test_benchmark_measures_the_task(isaaclab, tmp_path):
     isaaclab("benchmark", "runtime", *TASK, "--num_steps", "5", "--warmup_steps", "1", "--output_path", "out")
     (report,) = (tmp_path / "out").glob("*.json")

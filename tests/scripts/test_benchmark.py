@@ -40,6 +40,7 @@ def test_fast_benchmark_exercises_every_method_once(tmp_path):
     assert again.returncode == 0 and "0 of 6 runs to do" in again.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "methods"),
     [("Franka-PickPlace", {"maxent", "iwr_ft"}), ("Franka-PushBottle", {"maxent"})],
@@ -52,6 +53,7 @@ def test_methods_run_on_every_other_task_as_it_is_configured(tmp_path, task, met
     assert {(row["task"], row["method"]) for row in rows} == {(task, method) for method in methods}
 
 
+@pytest.mark.slow
 def test_fast_search_tries_every_value_of_a_methods_main_knob(tmp_path):
     result = benchmark(tmp_path, "--jobs", "2", "--methods", "hg_dagger_ft", "--search")
     assert result.returncode == 0, result.stdout + result.stderr

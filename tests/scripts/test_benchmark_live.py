@@ -12,6 +12,7 @@ import pytest
 from .conftest import run_script
 
 
+@pytest.mark.slow
 @pytest.mark.sim
 @pytest.mark.realtime
 @pytest.mark.timeout(600)

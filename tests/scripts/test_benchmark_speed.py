@@ -14,6 +14,7 @@ from .conftest import run_script
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
 
 
+@pytest.mark.slow
 def test_more_robots_make_more_steps(tmp_path):
     options = [
         "--robots",
@@ -46,6 +47,7 @@ def test_more_robots_make_more_steps(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_two_processes_are_measured_at_the_same_time_side_by_side_and_as_one(tmp_path):
     options = ["--robots", "16", "--processes", "2", "--parts", "training", "--repeats", "2", "--seconds", "0.5"]
     options += ["agent.sac.bfloat16=True"]

@@ -311,8 +311,14 @@ FAULTS = (
         phase="weighing",
     ),
     Fault("guard frozen, weighing", GUARD_HANGS, _signal_guard(signal.SIGSTOP), to_stop=0.3, phase="weighing"),
+    # Of an arm that stands the client waits for a state: the system's watchdog ends the guard.
     Fault(
-        "server frozen, weighing", "state is .* s old", lambda s: s.robot.freeze(), arm_stays=False, phase="weighing"
+        "server frozen, weighing",
+        "state is .* s old|the guard hung",
+        lambda s: s.robot.freeze(),
+        arm_stays=False,
+        phase="weighing",
+        to_stop=0.15,
     ),
     Fault("emergency key, weighing", "a key was pressed", _type(b"q"), phase="weighing"),
     Fault(
