@@ -61,10 +61,10 @@ def resolve_for(
         as_used = shows and source.used_by is not None and not source.meaning(shows).differences(opened)
         if not (as_used or (trains and source.follows)):
             raise TaskUsageError(f"{text}: {reason_for(source, environment_settings([*applied, *overrides]))}")
-        console.print(f"note: {text}", highlight=False, markup=False)
+        console.print(f"note: {text}", highlight=False)
     if applied:
-        console.print(f"settings of the policy: {' '.join(applied)}", highlight=False, markup=False)
-    console.print(f"actions: {opened.summary()}", highlight=False, markup=False)
+        console.print(f"settings of the policy: {' '.join(applied)}", highlight=False)
+    console.print(f"actions: {opened.summary()}", highlight=False)
     return settings
 
 

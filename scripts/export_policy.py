@@ -90,8 +90,7 @@ def replace_folder(source: Path, target: Path) -> None:
     fresh, old = (target.with_name(f".{target.name}.{what}") for what in ("new", "old"))
     target.parent.mkdir(parents=True, exist_ok=True)
     with locked_folder(target.parent):
-        if old.exists() and not target.exists():
-            old.rename(target)
+        _restore(old, target)
         for left_over in (fresh, old):  # of an export that was killed
             shutil.rmtree(left_over, ignore_errors=True)
         try:
@@ -118,8 +117,12 @@ def put_back(target: Path) -> None:
     if not old.exists():
         return
     with locked_folder(target.parent):
-        if old.exists() and not target.exists():
-            old.rename(target)
+        _restore(old, target)
+
+
+def _restore(old: Path, target: Path) -> None:
+    if old.exists() and not target.exists():
+        old.rename(target)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,12 @@ def check_age(measured: Measured, limits: SafetyLimits) -> None:
         raise Violation(
             f"the hand's state is {measured.hand_age:.2f} s old, at most {limits.max_hand_age} s is allowed"
         )
+
+
+def _lasting(readings: deque[Any]) -> np.ndarray:
+    """Return the mean of readings of one shape, which are numbers or arrays; zeros until there are enough."""
+    mean = np.mean(readings, axis=0)
+    return mean if len(readings) == readings.maxlen else np.zeros_like(mean)
 
 
 class Monitor:
@@ -145,7 +152,7 @@ class Monitor:
         """Compare the tool's speed with what was commanded; on the way home that is the joints' speeds."""
         speed = float(np.linalg.norm(measured.point_velocity))
         self._speeds.append(speed)
-        lasting = float(np.mean(self._speeds)) if len(self._speeds) == self._speeds.maxlen else 0.0
+        lasting = float(_lasting(self._speeds))
         at_once = self.home_speed if is_going_home else self.stop_speed
         for_a_while = self.home_speed if is_going_home else self.lasting_speed
         if speed > at_once:
@@ -158,12 +165,11 @@ class Monitor:
     def _watch_turns(self, measured: Measured, is_going_home: bool) -> None:
         """Compare the joints' speeds with what was commanded: hand and elbow can turn while the tool's point stands."""
         self._turns.append(np.abs(measured.joint_speed))
-        is_full = len(self._turns) == self._turns.maxlen
         at_once = self.home_turn if is_going_home else self.stop_turn
         for_a_while = self.home_turn if is_going_home else self.lasting_turn
         for turns, most, when in (
             (self._turns[-1], at_once, ""),
-            (np.mean(self._turns, axis=0) if is_full else np.zeros(7), for_a_while, f" over {SPEED_TIME} s"),
+            (_lasting(self._turns), for_a_while, f" over {SPEED_TIME} s"),
         ):
             allowed = np.minimum(most, self.limits.velocity_share * np.asarray(JOINT_SPEED))
             joint = int((turns / allowed).argmax())

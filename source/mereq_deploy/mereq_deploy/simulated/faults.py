@@ -118,18 +118,14 @@ class StaleArm(ArmThatFails):
         return replace(self._stale, measured=replace(self._stale.measured, age=now - self._since))
 
 
-class StaleFromTheStart(FrankyArm):
+class StaleFromTheStart(StaleArm):
     """Its readings never change: it seems to rest, and to feel nothing."""
 
-    _stale: tuple[float, Snapshot] | None = None
-
     def snapshot(self) -> Snapshot:
-        """As in the parent, once."""
-        now = time.monotonic()
-        if self._stale is None:
-            self._stale = now, super().snapshot()
-        since, stale = self._stale
-        return replace(stale, measured=replace(stale.measured, age=now - since))
+        """As of an arm, once."""
+        found = super().snapshot()
+        self._since = min(self._since, time.monotonic())
+        return found
 
 
 class FailingArm(ArmThatFails):
