@@ -415,7 +415,7 @@ run_isaaclab() {
         "" | -* | list_envs) ;;
         *) check_caches ;;
     esac
-    export PYTHONPATH="$ROOT/scripts/strict_options${PYTHONPATH:+:$PYTHONPATH}"
+    export PYTHONPATH="$ROOT/source/mereq_lab/mereq_lab/strict_options${PYTHONPATH:+:$PYTHONPATH}"
     exec "$PYTHON" -m isaaclab "${arguments[@]}"
 }
 

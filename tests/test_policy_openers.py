@@ -12,35 +12,54 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+LAB = "source/mereq_lab/mereq_lab"
+COMMANDS = f"{LAB}/commands"
+
 ALLOWED = {
     "load_checkpoint": {
-        "scripts/_policies.py": "load_policy_file, of a source or of the process that learns, and the meaning of a run",
+        f"{LAB}/policies.py": "load_policy_file, of a source or of the process that learns, and the meaning of a run",
         "source/mereq_algo/mereq_algo/residual/ppo_actor.py": "compares the file with the environment itself",
     },
     "parse_checkpoint": {
-        "scripts/_policies.py": "find_policy, whose sources resolve_for checks, and load_policy of one",
+        f"{LAB}/policies.py": "find_policy, whose sources resolve_for checks, and load_policy of one",
         "source/mereq_algo/mereq_algo/networks/checkpoint.py": "load_checkpoint",
     },
+    "load_policy": {
+        f"{LAB}/opening.py": "OpenedTask.load, of a task that was opened for the policies",
+    },
     "load_policy_file": {
-        "scripts/supervise.py": "the policy of a source, or of the process that learns, which opened the task for it",
+        f"{COMMANDS}/supervise.py": "the policy of a source, or of the process that learns, which opened the task",
+    },
+    "open_task": {
+        f"{LAB}/opening.py": "opened_task",
+    },
+    "opened_task": {
+        **dict.fromkeys(
+            [f"{COMMANDS}/{name}.py" for name in ("compare", "export", "play", "supervise", "train_policy")]
+            + [f"scripts/tools/{name}.py" for name in ("probe_person", "probe_physics")],
+            "with the settings of resolve_for",
+        ),
+        f"{COMMANDS}/train.py": "with the settings of resolve_for or resolve_again",
+        f"{COMMANDS}/measure_speed.py": "measures speed; no figure of the policy is looked at",
     },
     "resolve_task": {
-        "scripts/_opening.py": "resolve_for itself",
-        "scripts/train_mereq.py": "resolve_again, which compares with the run that goes on",
+        f"{LAB}/opening.py": "resolve_for itself",
+        f"{COMMANDS}/run_inputs.py": "resolve_again, which compares with the run that goes on",
         "source/mereq_tasks/mereq_tasks/launch.py": "settings_of",
     },
     "settings_of": {
-        "scripts/_policies.py": "what a file of an earlier version means, by the settings it names",
-        "scripts/_speed.py": "measures speed; no figure of the policy is looked at",
-        "scripts/benchmark.py": "settings of learning alone; nothing is opened",
+        f"{LAB}/policies.py": "what a file of an earlier version means, by the settings it names",
+        f"{COMMANDS}/measure_speed.py": "measures speed; no figure of the policy is looked at",
+        f"{COMMANDS}/benchmark.py": "settings of learning alone; nothing is opened",
     },
     "find_policy": {
         **dict.fromkeys(
-            [f"scripts/{name}.py" for name in ("compare", "export_policy", "play", "probe_person", "probe_physics")]
-            + [f"scripts/{name}.py" for name in ("supervise", "train_mereq", "train_policy")],
+            [f"{COMMANDS}/{name}.py" for name in ("compare", "export", "play", "supervise", "train_policy")]
+            + [f"scripts/tools/{name}.py" for name in ("probe_person", "probe_physics")],
             "calls resolve_for",
         ),
-        "scripts/_speed.py": "measures speed; no figure of the policy is looked at",
+        f"{COMMANDS}/run_inputs.py": "calls resolve_for",
+        f"{COMMANDS}/measure_speed.py": "measures speed; no figure of the policy is looked at",
     },
 }
 """Who may call what, and why that is safe."""

@@ -14,21 +14,21 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from mereq_algo.plain_console import PlainConsole
-from mereq_algo.plain_text import plain
 from mereq_deploy import plain_text
+from mereq_lab.plain_console import PlainConsole
+from mereq_lab.plain_text import plain
 
 from .hostile import HOSTILE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FILES = [file for folder in ("scripts", "source") for file in (REPOSITORY / folder).rglob("*.py")]
 
-RAW_CONSOLES = {"source/mereq_algo/mereq_algo/plain_console.py"}
+RAW_CONSOLES = {"source/mereq_lab/mereq_lab/plain_console.py"}
 
 RAW_PRINTS = {
-    "scripts/peers/robosuite_speed.py": "numbers alone, in an environment of its own",
-    "scripts/strict_options/sitecustomize.py": "Python reads it before there is any package",
-    "source/mereq_algo/mereq_algo/live/quiet_log.py": "one of few texts",
+    "scripts/tools/peers/robosuite_speed.py": "numbers alone, in an environment of its own",
+    "source/mereq_lab/mereq_lab/strict_options/sitecustomize.py": "Python reads it before there is any package",
+    "source/mereq_lab/mereq_lab/live/quiet_log.py": "one of few texts",
     "source/mereq_deploy/mereq_deploy/plain_text.py": "where the runtime prints",
     "source/mereq_deploy/mereq_deploy/simulated/controller.py": "one word, for the process that started it",
 }

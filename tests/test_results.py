@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mereq_algo.benchmark import ABLATIONS, as_csv, as_markdown, finished_runs
 from mereq_algo.methods import METHODS
+from mereq_lab.benchmark import ABLATIONS, as_csv, as_markdown, finished_runs
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -65,7 +65,10 @@ def make_checkout(folder: Path, tools: Path, wheels: tuple[Path, str], name: str
     wheel_folder, lock = wheels
     (root / "requirements.lock").write_text(lock)
     shutil.copy(LAUNCHER, root)
-    shutil.copytree(LAUNCHER.parent / "scripts" / "strict_options", root / "scripts" / "strict_options")
+    shutil.copytree(
+        LAUNCHER.parent / "source" / "mereq_lab" / "mereq_lab" / "strict_options",
+        root / "source" / "mereq_lab" / "mereq_lab" / "strict_options",
+    )
     path.mkdir()
     (path / "python3.12").symlink_to(BASE_PYTHON)
     config = home / ".config" / "pip" / "pip.conf"

@@ -13,7 +13,7 @@ import pytest
 
 from .checkout import LAUNCHER, Checkout
 
-STRICT = LAUNCHER.parent / "scripts" / "strict_options"
+STRICT = LAUNCHER.parent / "source" / "mereq_lab" / "mereq_lab" / "strict_options"
 
 # As Isaac Lab does it: a parser that takes what it knows, one with all options, and Hydra's for what is left.
 PROGRAM = """

@@ -100,7 +100,7 @@ HOLDS = "sys.path.insert(0, {strict!r})\nfrom venv_users import hold_venv\nhold_
 
 def test_a_child_that_outlives_its_parent_is_seen(moved: Checkout, start):
     """Python closes the launcher's lock in the programs that it starts; scripts take one of their own."""
-    strict = str(moved.root / "scripts" / "strict_options")
+    strict = str(moved.root / "source" / "mereq_lab" / "mereq_lab" / "strict_options")
     (moved.root / "child.py").write_text(
         "import sys, time\n" + HOLDS.format(strict=strict) + "print('child', flush=True)\ntime.sleep(100)\n"
     )
@@ -128,7 +128,7 @@ def test_a_child_that_outlives_its_parent_is_seen(moved: Checkout, start):
 def test_children_of_isaac_labs_commands_are_seen(moved: Checkout):
     """Python reads sitecustomize first, in each of them."""
     moved.works()
-    strict = moved.root / "scripts" / "strict_options"
+    strict = moved.root / "source" / "mereq_lab" / "mereq_lab" / "strict_options"
     program = subprocess.Popen(
         [str(moved.root / ".venv" / "bin" / "python"), "-c", "import time; print('runs', flush=True); time.sleep(100)"],
         env={**moved.env, "PYTHONPATH": str(strict)},

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 
 from mereq_algo.networks import CheckpointInfo, CriticCfg, TrainedPolicy, TwinCritic
-from mereq_algo.runner import MEReQCfg, TaskSpec
+from mereq_algo.records import TaskSpec
+from mereq_algo.runner import MEReQCfg
 
 from .analytic_envs import LinearEnv, linear_gaussian_policy
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from mereq_algo.live.descriptors import PatientFiles
-from mereq_algo.live.quiet_log import QuietLog
-from mereq_algo.live.round_files import RoundFiles
 from mereq_algo.recording import RecordingError, gather, read_episodes, write_episode
-from mereq_algo.recording.robomimic import export_robomimic
+from mereq_lab.datasets.robomimic import export_robomimic
+from mereq_lab.live.descriptors import PatientFiles
+from mereq_lab.live.quiet_log import QuietLog
+from mereq_lab.live.round_files import RoundFiles
 
 from .recordings import INFO, episode, with_info, write
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 from tensordict import TensorDict
 
+from mereq_algo.records.evaluation_table import NUM_BINS
 from mereq_algo.runner import TimedEnv, evaluate
-from mereq_algo.runner.evaluation import NUM_BINS, EpisodeRecorder
+from mereq_algo.runner.evaluation import EpisodeRecorder
 
 from .supervised_env import SPEC, SupervisedLinearEnv, trained
 

@@ -11,7 +11,8 @@ from tensordict import TensorDict
 
 from mereq_algo.intervention import SupervisedRollout
 from mereq_algo.methods import CloningCfg, JumpStart
-from mereq_algo.runner import RunFolder, SupervisionRunner, TimedEnv
+from mereq_algo.records import RunFolder
+from mereq_algo.runner import SupervisionRunner, TimedEnv
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 

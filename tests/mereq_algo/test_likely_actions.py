@@ -11,9 +11,9 @@ from tensordict import TensorDict
 
 from mereq_algo.intervention import SupervisedRollout
 from mereq_algo.irl import Corrections, EpisodeMeans, MaxEntIRL, MaxEntIRLCfg
-from mereq_algo.methods import FeatureWindow, RewardMatchingLearner, build_learner
+from mereq_algo.methods import FeatureWindow, RewardMatchingLearner
 from mereq_algo.residual import LinearReward, build_residual_sac
-from mereq_algo.runner import ConfigError
+from mereq_algo.runner import ConfigError, build_learner
 
 from .analytic_envs import LinearEnv, linear_gaussian_policy
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained

@@ -12,7 +12,7 @@ import pytest
 
 from mereq_algo.meaning import PolicyMeaning
 from mereq_algo.networks import CheckpointInfo, load_checkpoint, save_checkpoint
-from mereq_algo.runner import TaskSpec
+from mereq_algo.records import TaskSpec
 from mereq_tasks.meaning import policy_meaning
 
 from .supervised_env import SPEC, trained

@@ -22,12 +22,12 @@ from mereq_algo.methods import (
     InnerLoopCfg,
     RewardMatchingLearner,
     balanced_weights,
-    build_learner,
     run_inner_loop,
 )
 from mereq_algo.ranks import Ranks
+from mereq_algo.records import TIMES, RunFolder
 from mereq_algo.residual import LinearReward, build_residual_sac
-from mereq_algo.runner import TIMES, ConfigError, RunFolder, SupervisionRunner, TimedEnv
+from mereq_algo.runner import ConfigError, SupervisionRunner, TimedEnv, build_learner
 
 from .analytic_envs import linear_gaussian_policy
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained

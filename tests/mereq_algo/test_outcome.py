@@ -15,7 +15,8 @@ import torch
 from mereq_algo.methods import CLONING, METHODS
 from mereq_algo.networks import CheckpointError, NotFiniteError, load_checkpoint, save_checkpoint
 from mereq_algo.recording import RecordedEpisode, find_recordings, policy_hash, read_episodes
-from mereq_algo.runner import RecordedRunner, RunFolder, SupervisionRunner, TimedEnv
+from mereq_algo.records import RunFolder
+from mereq_algo.runner import RecordedRunner, SupervisionRunner, TimedEnv
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 

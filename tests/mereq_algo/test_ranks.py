@@ -21,7 +21,8 @@ import torch.multiprocessing
 
 from mereq_algo.ranks import Ranks, joined_ranks
 from mereq_algo.recording import policy_hash
-from mereq_algo.runner import ConfigError, Follower, RunFolder, RunFolderError, SupervisionRunner, TimedEnv
+from mereq_algo.records import RunFolder, RunFolderError
+from mereq_algo.runner import ConfigError, Follower, SupervisionRunner, TimedEnv
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 
+from mereq_algo.atomic_write import WriteError
 from mereq_algo.intervention import SupervisedRollout, collect_supervised_rollout
 from mereq_algo.meaning import PolicyMeaning
 from mereq_algo.recording import (
@@ -35,11 +36,11 @@ from mereq_algo.recording import (
     write_episode,
     write_round,
 )
-from mereq_algo.recording.lerobot import export_lerobot
-from mereq_algo.recording.robomimic import export_robomimic
-from mereq_algo.report import write_report
-from mereq_algo.runner import ConfigError, RecordedRunner, RunFolder, SupervisionRunner, TimedEnv, make_person
-from mereq_algo.whole_file import WriteError
+from mereq_algo.records import RunFolder
+from mereq_algo.runner import ConfigError, RecordedRunner, SupervisionRunner, TimedEnv, make_person
+from mereq_lab.datasets.lerobot import export_lerobot
+from mereq_lab.datasets.robomimic import export_robomimic
+from mereq_lab.report import write_report
 
 from .recordings import episode as episode_of_the_linear_task
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
@@ -374,7 +375,7 @@ EXPORTER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-import mereq_algo.recording.lerobot as lerobot
+import mereq_lab.datasets.lerobot as lerobot
 from tests.mereq_algo.recordings import episode
 def wait(path, content):  # after the tables, before the last files
     path.write_text("{")

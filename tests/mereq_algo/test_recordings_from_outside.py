@@ -31,13 +31,14 @@ from mereq_algo.recording import (
     write_episode,
 )
 from mereq_algo.recording.hdf5_reader import RecordingReader
-from mereq_algo.recording.lerobot import export_lerobot
-from mereq_algo.recording.robomimic import export_robomimic
-from mereq_algo.runner import RecordedRunner, RunFolder, TimedEnv
+from mereq_algo.records import RunFolder
+from mereq_algo.runner import RecordedRunner, TimedEnv
+from mereq_lab.datasets.lerobot import export_lerobot
+from mereq_lab.datasets.robomimic import export_robomimic
 
+from ..mereq_lab.test_damaged_files import nested
 from .recordings import MEANING, crashes, episode, spins, with_column, with_info, write
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
-from .test_damaged_files import nested
 
 NUMBERS = ("actions", "robot_actions", "obs/policy", "next_obs/policy", "features", "rewards")
 OTHERS = ("metrics/success", "reward_terms/distance")

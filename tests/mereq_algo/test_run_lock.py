@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from mereq_algo.runner import RunFolder, RunInUseError
-from mereq_algo.runner.run_lock import locked
+from mereq_algo.records import RunFolder, RunInUseError
+from mereq_algo.records.run_lock import locked
 
 HOLDER = """
 import sys
 from pathlib import Path
-from mereq_algo.runner import RunFolder
+from mereq_algo.records import RunFolder
 
 with RunFolder(Path(sys.argv[1])).lock("./isaaclab.sh -p scripts/train_mereq.py"):
     print("ready", flush=True)

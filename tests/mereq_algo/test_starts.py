@@ -103,7 +103,7 @@ def test_every_episode_is_adjusted_for_its_own_start():
 
 
 def test_a_round_adjusts_for_starts_and_the_baseline_without_pseudo_experts_does_not():
-    from mereq_algo.methods import build_learner
+    from mereq_algo.runner import build_learner
 
     found = {}
     for method, adjust in (("mereq", True), ("mereq", False), ("mereq_np", True), ("mereq_np", False)):

@@ -14,21 +14,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from mereq_algo.atomic_write import WriteError
 from mereq_algo.networks import NotFiniteError, check_finite, load_checkpoint
 from mereq_algo.recording import policy_hash
-from mereq_algo.runner import (
-    TIMES,
-    BrokenPhysicsError,
-    ConfigError,
-    RunFolder,
-    RunFolderError,
-    RunRecord,
-    SupervisionRunner,
-    TaskError,
-    TaskSpec,
-    TimedEnv,
-)
-from mereq_algo.whole_file import WriteError
+from mereq_algo.records import TIMES, RunFolder, RunFolderError, RunRecord, TaskError, TaskSpec
+from mereq_algo.runner import ConfigError, SupervisionRunner, TimedEnv
+from mereq_algo.storage import BrokenPhysicsError
 
 from .supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mereq_algo.export import DeterministicPolicy, write_model
 from mereq_algo.networks import GaussianPolicy, PolicyCfg
 from mereq_deploy.contract import Contract, checksum
 from mereq_deploy.terms import KINDS
+from mereq_lab.export import DeterministicPolicy, write_model
 
 
 def term(name: str, kind: str, width: int, clip: list[float] | None = None, **parameters) -> dict:

@@ -3,7 +3,8 @@
 
 """Each thing that can go wrong, once, on a simulated controller over real sockets.
 
-Bounds are wide here, where tests share the cores; `scripts/benchmark_faults.py` holds the figures that are promised.
+Bounds are wide here, where tests share the cores. `scripts/tools/benchmark_faults.py` holds the figures that are
+promised.
 """
 
 from __future__ import annotations

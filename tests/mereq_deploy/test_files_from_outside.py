@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mereq_deploy.cli import USER_ERRORS
 from mereq_deploy.contract import Contract
+from mereq_deploy.errors import UserError
 from mereq_deploy.policy import OnnxPolicy
 from mereq_deploy.runtime import LogReader, replay
 from mereq_deploy.safety import SafetyLimits
@@ -63,7 +63,7 @@ def read_all(folder: Path, name: str) -> None:
 def is_refused_in_one_line(folder: Path, name: str) -> bool:
     try:
         read_all(folder, name)
-    except USER_ERRORS as error:
+    except UserError as error:
         # The program prints the message's words in one line: none of them is a trace's.
         assert str(error) and "Traceback" not in str(error)
         return True

@@ -27,7 +27,7 @@ def test_a_place_that_cannot_be_written_is_told_in_one_line(arm_export: Path, tm
     (tmp_path / "file").touch()
     kept = {name: value for name, value in os.environ.items() if name != "XDG_CACHE_HOME"}
     result = subprocess.run(
-        [sys.executable, str(REPOSITORY / "scripts" / "benchmark_streaming.py"), "--policy", str(arm_export)],
+        [sys.executable, str(REPOSITORY / "scripts" / "tools" / "benchmark_streaming.py"), "--policy", str(arm_export)],
         capture_output=True,
         text=True,
         check=False,

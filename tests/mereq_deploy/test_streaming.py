@@ -3,7 +3,7 @@
 
 """The same client on a controller that aborts what an FR3 would abort, also where every core is busy.
 
-Five motions of 30 s each are `scripts/benchmark_streaming.py`'s.
+Five motions of 30 s each are `scripts/tools/benchmark_streaming.py`'s.
 """
 
 from __future__ import annotations

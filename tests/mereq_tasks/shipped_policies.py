@@ -8,8 +8,9 @@ from __future__ import annotations
 import torch
 
 from mereq_algo.networks import load_checkpoint
-from mereq_algo.runner import TaskSpec
-from mereq_algo.runner.evaluation import Evaluation, evaluate
+from mereq_algo.records import TaskSpec
+from mereq_algo.records.evaluation_table import Evaluation
+from mereq_algo.runner.evaluation import evaluate
 from mereq_tasks.shipped import shipped_policy
 
 

@@ -18,8 +18,9 @@ from isaaclab_newton.physics import NewtonManager
 from tensordict import TensorDict
 
 from mereq_algo.networks import load_checkpoint
+from mereq_algo.records import TaskSpec
 from mereq_algo.residual import LinearReward
-from mereq_algo.runner import MEReQCfg, TaskSpec
+from mereq_algo.runner import MEReQCfg
 from mereq_algo.storage import transition_from_step
 from mereq_tasks.arguments import task_names
 from mereq_tasks.launch import load_view, settings_of

@@ -6,7 +6,7 @@
 import pytest
 import torch
 
-from mereq_algo.runner import TaskSpec
+from mereq_algo.records import TaskSpec
 
 from .shipped_policies import evaluate_shipped
 

@@ -42,7 +42,7 @@ def actions_of(who: str, task: OpenTask) -> Callable[[torch.Tensor], torch.Tenso
 @pytest.mark.parametrize("who", ["prior", "expert", "pressing down"])
 def test_a_robot_has_room_for_all_of_its_contacts(any_task, who, pytestconfig, monkeypatch):
     """For its rows, and for its contacts even where it is the only robot: they share the room for those."""
-    monkeypatch.syspath_prepend(str(pytestconfig.rootpath / "scripts"))
+    monkeypatch.syspath_prepend(str(pytestconfig.rootpath / "scripts" / "tools"))
     solver = importlib.import_module("probe_physics").Solver()
     env, act, room = any_task.env, actions_of(who, any_task), any_task.env.unwrapped.sim.cfg.physics.solver_cfg
     torch.manual_seed(0)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from tensordict import TensorDict
 
-from mereq_algo.film import film_episodes
 from mereq_algo.networks import load_checkpoint
+from mereq_lab.film import film_episodes
 from mereq_tasks.arguments import TaskUsageError, task_names
 from mereq_tasks.erase.view import EraseViewCfg, place_ink
 from mereq_tasks.launch import load_view, settings_of

@@ -17,7 +17,7 @@ from .conftest import run_script
 @pytest.mark.realtime
 @pytest.mark.timeout(600)
 def test_it_measures_steps_and_the_way_from_the_hands():
-    result = run_script("benchmark_live.py", "--beside-learner", "--seconds", "6")
+    result = run_script("tools/benchmark_live.py", "--beside-learner", "--seconds", "6")
     assert result.returncode == 0, result.stderr
     steps, late = re.findall(r"Franka-Erase: (\d+) steps, (\d+) of them late", result.stdout)[0]
     assert int(steps) > 60 and int(late) < int(steps)
@@ -30,5 +30,5 @@ def test_it_measures_steps_and_the_way_from_the_hands():
     ("arguments", "words"), [(("--seconds", "1"), "at least 5 are needed"), (("--task", "Nothing"), "task")]
 )
 def test_what_cannot_be_measured_is_refused(arguments, words):
-    result = run_script("benchmark_live.py", *arguments, task=None)
+    result = run_script("tools/benchmark_live.py", *arguments, task=None)
     assert result.returncode == 2 and words in result.stderr and result.stderr.count("\n") == 1

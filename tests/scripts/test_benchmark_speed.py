@@ -29,7 +29,7 @@ def test_more_robots_make_more_steps(tmp_path):
         "--output",
         str(tmp_path),
     ]
-    result = run_script("benchmark_speed.py", "--tasks", "Franka-Erase", *options, task=None)
+    result = run_script("tools/benchmark_speed.py", "--tasks", "Franka-Erase", *options, task=None)
     assert result.returncode == 0, result.stderr
     rows = list(csv.DictReader((tmp_path / "speed.csv").open()))
     assert [row["part"] for row in rows] == 2 * ["stepping", "policy", "training"]
@@ -52,7 +52,7 @@ def test_two_processes_are_measured_at_the_same_time_side_by_side_and_as_one(tmp
     options = ["--robots", "16", "--processes", "2", "--parts", "training", "--repeats", "2", "--seconds", "0.5"]
     options += ["agent.sac.bfloat16=True"]
     result = run_script(
-        "benchmark_speed.py",
+        "tools/benchmark_speed.py",
         *("--tasks", "Franka-Erase", *options, "--device", "cpu", "--output", str(tmp_path)),
         task=None,
     )
@@ -69,7 +69,7 @@ def test_two_processes_are_measured_at_the_same_time_side_by_side_and_as_one(tmp
 def test_a_peer_that_cannot_be_fetched_is_told_of_before_anything_is_measured(tmp_path):
     options = ["--peer", "robosuite", "--output", str(tmp_path / "speed")]
     result = run_script(
-        "benchmark_speed.py",
+        "tools/benchmark_speed.py",
         *options,
         task=None,
         UV_OFFLINE="1",
@@ -94,5 +94,5 @@ def test_a_peer_that_cannot_be_fetched_is_told_of_before_anything_is_measured(tm
     ],
 )
 def test_what_cannot_be_measured_is_refused(options):
-    result = run_script("benchmark_speed.py", *options, task=None)
+    result = run_script("tools/benchmark_speed.py", *options, task=None)
     assert result.returncode == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1

@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from mereq_algo.plain_console import PlainConsole
 from mereq_deploy.arguments import UsageError
+from mereq_lab.plain_console import PlainConsole
 
 from ..hostile import HOSTILE
 from .conftest import REPOSITORY
@@ -24,7 +24,7 @@ CELL = {"mean": 0.5}
 
 @pytest.fixture
 def script(monkeypatch) -> ModuleType:
-    monkeypatch.syspath_prepend(REPOSITORY / "scripts")
+    monkeypatch.syspath_prepend(REPOSITORY / "scripts" / "tools")
     return importlib.import_module("benchmark_transfer")
 
 

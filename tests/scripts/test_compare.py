@@ -11,9 +11,9 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from mereq_algo.film import FRAMES_PER_S, HEIGHT, WIDTH, pane_size
-from mereq_algo.film.film import HOLD_S
-from mereq_algo.film.frame import HEADER, MARGIN, NAME
+from mereq_lab.film import FRAMES_PER_S, HEIGHT, WIDTH, pane_size
+from mereq_lab.film.film import HOLD_S
+from mereq_lab.film.frame import HEADER, MARGIN, NAME
 
 from .conftest import run_script
 

@@ -13,10 +13,10 @@ from .conftest import run_script
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
-        ("benchmark_faults.py", ["--policy", "nowhere"], "no contract: nowhere/contract.json"),
-        ("benchmark_streaming.py", ["--policy", "nowhere"], "no contract: nowhere/contract.json"),
-        ("benchmark_transfer.py", ["--policies", "nowhere"], "no contract: nowhere/contract.json"),
-        ("benchmark_transfer.py", ["--policies", "a", "--isaac-lab", "b.json"], "figures cannot be read: b.json"),
+        ("tools/benchmark_faults.py", ["--policy", "nowhere"], "no contract: nowhere/contract.json"),
+        ("tools/benchmark_streaming.py", ["--policy", "nowhere"], "no contract: nowhere/contract.json"),
+        ("tools/benchmark_transfer.py", ["--policies", "nowhere"], "no contract: nowhere/contract.json"),
+        ("tools/benchmark_transfer.py", ["--policies", "a", "--isaac-lab", "b.json"], "figures cannot be read: b.json"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_line(script, arguments, message, tmp_path, monkeypatch):

@@ -6,25 +6,21 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mereq_algo.networks import load_checkpoint
 from mereq_algo.recording import policy_hash
-from mereq_algo.runner import RunFolder, SupervisionRunner, TimedEnv
+from mereq_algo.records import RunFolder
+from mereq_algo.runner import SupervisionRunner, TimedEnv
+from mereq_lab.commands.export import describe_source
+from mereq_lab.commands.run_inputs import keep_start
+from mereq_lab.export.replace_folder import put_back, replace_folder
+from mereq_lab.policies import find_policy, load_policy
 from mereq_tasks.arguments import TaskUsageError
 
 from ..mereq_algo.supervised_env import SPEC, SupervisedLinearEnv, small_cfg, trained
-from .conftest import REPOSITORY
-
-
-@pytest.fixture
-def scripts(monkeypatch) -> dict[str, Any]:
-    monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))
-    return {name: importlib.import_module(name) for name in ("_policies", "export_policy", "train_mereq")}
 
 
 class Training:
@@ -49,40 +45,40 @@ def training(tmp_path) -> Training:
     return training
 
 
-def test_weights_theta_and_round_are_of_one_round(scripts, training):
+def test_weights_theta_and_round_are_of_one_round(training):
     """The policy is found, the task opened, which takes a while, and then the policy is loaded."""
-    source = scripts["_policies"].find_policy("Linear", str(training.folder.path))
+    source = find_policy("Linear", str(training.folder.path))
     before = policy_hash(load_checkpoint(training.folder.policy_file)[0])
     summary = training.folder.read_summary()
     training.run_round()
     assert policy_hash(load_checkpoint(training.folder.policy_file)[0]) != before
 
-    loaded = scripts["_policies"].load_policy(source, SPEC, 1, 1, "cpu")
+    loaded = load_policy(source, SPEC, 1, 1, "cpu")
     assert policy_hash(loaded.policy) == before
-    told = scripts["export_policy"].describe_source(training.folder.path, loaded, [])
+    told = describe_source(training.folder.path, loaded, [])
     assert told["theta"] == summary["theta"] != training.folder.read_summary()["theta"]
     assert (told["source"]["rounds"], told["source"]["status"]) == (1, "running")
     assert told["source"]["expert_samples"] == summary["expert_samples"]
 
 
-def test_a_run_begun_from_one_that_trains_keeps_the_policy_that_it_began_from(scripts, training, tmp_path):
-    source = scripts["_policies"].find_policy("Linear", str(training.folder.path))
+def test_a_run_begun_from_one_that_trains_keeps_the_policy_that_it_began_from(training, tmp_path):
+    source = find_policy("Linear", str(training.folder.path))
     before = policy_hash(load_checkpoint(training.folder.policy_file)[0])
     training.run_round()
     folder = RunFolder.create(tmp_path / "new", "Linear", "test")
     settings = argparse.Namespace(env_cfg=argparse.Namespace(to_dict=dict))
-    scripts["train_mereq"].keep_start(folder, {"prior": source}, settings)
+    keep_start(folder, {"prior": source}, settings)
     assert policy_hash(load_checkpoint(folder.prior_file)[0]) == before
 
 
-def test_a_summary_that_is_older_than_the_policy_is_refused(scripts, training):
+def test_a_summary_that_is_older_than_the_policy_is_refused(training):
     summary = training.folder.read_summary()
     training.run_round()
     training.folder.write_summary(summary)
-    source = scripts["_policies"].find_policy("Linear", str(training.folder.path))
-    loaded = scripts["_policies"].load_policy(source, SPEC, 1, 1, "cpu")
+    source = find_policy("Linear", str(training.folder.path))
+    loaded = load_policy(source, SPEC, 1, 1, "cpu")
     with pytest.raises(TaskUsageError, match="policy of round 2 and a summary of round 1") as error:
-        scripts["export_policy"].describe_source(training.folder.path, loaded, [])
+        describe_source(training.folder.path, loaded, [])
     assert "--resume" in str(error.value)
 
 
@@ -93,21 +89,21 @@ def folder_with(path: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("fresh_is_there", [True, False])
-def test_an_export_that_was_killed_between_its_renames_loses_nothing(scripts, tmp_path, fresh_is_there):
+def test_an_export_that_was_killed_between_its_renames_loses_nothing(tmp_path, fresh_is_there):
     target = tmp_path / "erase"
     folder_with(tmp_path / ".erase.old", "earlier")
     if fresh_is_there:
         folder_with(tmp_path / ".erase.new", "fresh")
-    scripts["export_policy"].put_back(target)
+    put_back(target)
     assert (target / "contract.json").read_text() == "earlier" and not (tmp_path / ".erase.old").exists()
 
     target.rename(tmp_path / ".erase.old")
     full = folder_with(tmp_path / "source", "next")
     (full / "folder").mkdir()  # what cannot be copied
     with pytest.raises(OSError, match="folder"):
-        scripts["export_policy"].replace_folder(full, target)
+        replace_folder(full, target)
     assert (target / "contract.json").read_text() == "earlier"
     (full / "folder").rmdir()
-    scripts["export_policy"].replace_folder(full, target)
+    replace_folder(full, target)
     assert (target / "contract.json").read_text() == "next"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["erase", "source"]

@@ -12,7 +12,7 @@ import pytest
 from mereq_deploy.contract import Contract
 from mereq_deploy.policy import OnnxPolicy
 
-from .conftest import REPOSITORY, command, run_script
+from .conftest import command, run_script
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
 
@@ -53,14 +53,14 @@ def test_a_run_is_exported_with_its_contract_and_replaced_on_request(run_folder,
 
 DIFFERENT = """
 import runpy, sys
-import mereq_algo.export
+import mereq_lab.commands.export
+import mereq_lab.export
 
 def differ(*arguments):
-    raise mereq_algo.export.ExportError("policy.onnx differs from the policy by 0.1")
+    raise mereq_lab.export.ExportError("policy.onnx differs from the policy by 0.1")
 
-mereq_algo.export.check_agreement = differ
+mereq_lab.commands.export.check_agreement = differ
 sys.argv = sys.argv[1:]
-sys.path.insert(0, {scripts!r})
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
@@ -72,8 +72,9 @@ def test_files_that_differ_from_the_policy_are_refused_and_an_earlier_export_sta
     before = {file.name: file.read_bytes() for file in output.iterdir()}
 
     program, *rest = command("export_policy.py", *arguments)
-    code = DIFFERENT.format(scripts=str(REPOSITORY / "scripts"))
-    refused = subprocess.run([program, "-c", code, *rest], capture_output=True, text=True, timeout=400, check=False)
+    refused = subprocess.run(
+        [program, "-c", DIFFERENT, *rest], capture_output=True, text=True, timeout=400, check=False
+    )
     assert refused.returncode == 2 and refused.stderr.endswith("error: policy.onnx differs from the policy by 0.1\n")
     assert {file.name: file.read_bytes() for file in output.iterdir()} == before
     assert [file.name for file in tmp_path.iterdir()] == ["erase"]

@@ -20,13 +20,13 @@ from .conftest import REPOSITORY, command
 
 SCRIPTS = {
     "benchmark.py": ("--tasks", "Franka-Erase"),
-    "benchmark_live.py": ("--task", "Franka-Erase"),
-    "benchmark_speed.py": (),
+    "tools/benchmark_live.py": ("--task", "Franka-Erase"),
+    "tools/benchmark_speed.py": (),
     "compare.py": ("--task", "Franka-Erase", "--policies", "prior"),
     "export_policy.py": ("--task", "Franka-Erase", "--run", "prior", "--output", "/dev/null/x"),
     "play.py": ("--task", "Franka-Erase", "--policy", "prior"),
-    "probe_person.py": ("--task", "Franka-Erase"),
-    "probe_physics.py": ("--task", "Franka-Erase"),
+    "tools/probe_person.py": ("--task", "Franka-Erase"),
+    "tools/probe_physics.py": ("--task", "Franka-Erase"),
     "report.py": ("/nowhere",),
     "supervise.py": ("--task", "Franka-Erase"),
     "train_mereq.py": ("--task", "Franka-Erase"),
@@ -35,12 +35,12 @@ SCRIPTS = {
 """Scripts that keep something for later starts, with what they need to get that far."""
 
 WITHOUT_CACHES = {
-    "benchmark_faults.py": ("--policy", "/nowhere"),
-    "benchmark_streaming.py": ("--policy", "/nowhere"),  # with a policy: in mereq_deploy/test_streaming.py
-    "benchmark_transfer.py": ("--policies", "/nowhere"),
+    "tools/benchmark_faults.py": ("--policy", "/nowhere"),
+    "tools/benchmark_streaming.py": ("--policy", "/nowhere"),  # with a policy: in mereq_deploy/test_streaming.py
+    "tools/benchmark_transfer.py": ("--policies", "/nowhere"),
     "deploy.py": ("--policy", "/nowhere", "--robot", "simulated"),
     "recordings.py": ("list", "/nowhere"),
-    "summarize.py": ("/nowhere",),
+    "tools/summarize.py": ("/nowhere",),
 }
 """Scripts that need no home: another thing is wrong with the command line, and the one line says that."""
 
@@ -61,7 +61,8 @@ def line_of(script: str, arguments: tuple[str, ...], *unset: str, **environment:
 
 
 def test_these_are_all_scripts():
-    files = {file.name for file in (REPOSITORY / "scripts").glob("[!_]*.py")}
+    folder = REPOSITORY / "scripts"
+    files = {str(file.relative_to(folder)) for file in (*folder.glob("*.py"), *folder.glob("tools/*.py"))}
     assert files == SCRIPTS.keys() | WITHOUT_CACHES.keys()
 
 
@@ -91,7 +92,7 @@ def test_caches_elsewhere_are_enough(tmp_path: Path, script: str):
     assert list((tmp_path / "home").iterdir()) == []
 
 
-@pytest.mark.parametrize("package", ["mereq_deploy.policy", "mereq_algo.export"])
+@pytest.mark.parametrize("package", ["mereq_deploy.policy", "mereq_lab.export"])
 def test_onnx_runtime_reports_nothing_and_writes_nothing(tmp_path: Path, package: str):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_", "MPL"))}
     code = f"import {package}, onnxruntime, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
@@ -111,7 +112,7 @@ def test_onnx_runtime_reports_nothing_and_writes_nothing(tmp_path: Path, package
 
 
 def test_matplotlib_keeps_its_fonts_among_the_caches_but_where_a_user_says(tmp_path: Path):
-    code = "import _common, matplotlib; print(matplotlib.get_configdir(), matplotlib.get_cachedir())"
+    code = "import mereq_lab.program, matplotlib; print(matplotlib.get_configdir(), matplotlib.get_cachedir())"
     for environment, expected in (
         ({"XDG_CACHE_HOME": str(tmp_path / "caches")}, tmp_path / "caches" / "matplotlib"),
         ({"MPLCONFIGDIR": str(tmp_path / "own")}, tmp_path / "own"),

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
 
 def test_the_person_takes_over_from_the_prior_and_not_from_themselves():
     arguments = ["--num_envs", "8", "--thresholds", "0.4", "--patience", "6"]
-    result = run_script("probe_person.py", *arguments, COLUMNS="200")
+    result = run_script("tools/probe_person.py", *arguments, COLUMNS="200")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("actions sampled") == 3, "each table says it"
     (row,) = (line for line in result.stdout.splitlines() if "takeovers" in line)
@@ -31,5 +31,5 @@ def test_the_person_takes_over_from_the_prior_and_not_from_themselves():
 
 
 def test_a_share_that_is_none_is_refused():
-    result = run_script("probe_person.py", "--handback", "1.5")
+    result = run_script("tools/probe_person.py", "--handback", "1.5")
     assert result.returncode == 2 and "handback is 1.5" in result.stderr

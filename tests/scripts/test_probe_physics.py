@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
 
 def test_it_tells_the_time_of_kernels_and_what_the_solver_needs():
     arguments = ["--task", "Franka-PickPlace", "--num_envs", "8", "--steps", "30", "--kernels", "5"]
-    result = run_script("probe_physics.py", *arguments, "--device", "cpu", COLUMNS="200")
+    result = run_script("tools/probe_physics.py", *arguments, "--device", "cpu", COLUMNS="200")
     assert result.returncode == 0, result.stderr
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.stdout.splitlines() if "│" in line]
     kernels, all_of_them, played_back = rows[:5], rows[5], rows[6]
@@ -36,5 +36,5 @@ def test_it_tells_the_time_of_kernels_and_what_the_solver_needs():
 
 
 def test_no_steps_are_refused():
-    result = run_script("probe_physics.py", "--steps", "0")
+    result = run_script("tools/probe_physics.py", "--steps", "0")
     assert result.returncode == 2 and "steps is 0" in result.stderr

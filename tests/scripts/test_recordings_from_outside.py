@@ -131,7 +131,7 @@ def test_learning_refuses_damaged_recordings(refusal, tmp_path, harm, told):
     ("script", "arguments"),
     [
         ("report.py", []),
-        ("summarize.py", []),
+        ("tools/summarize.py", []),
         ("export_policy.py", ["--output", "out", "--run"]),
         ("play.py", ["--task", "Franka-Erase", "--policy"]),
         ("train_mereq.py", ["--task", "Franka-Erase", "--resume"]),

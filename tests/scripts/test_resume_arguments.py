@@ -6,29 +6,28 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from pathlib import Path
 
 import pytest
 
-from mereq_algo.runner import RunFolder, RunFolderError
+from mereq_algo.records import RunFolder, RunFolderError
+from mereq_lab.commands import live_args
+from mereq_lab.commands import resume as resume_module
 from mereq_tasks.arguments import TaskUsageError, add_task_args
-
-from .conftest import REPOSITORY
 
 
 class Resume:
-    """``_resume.py`` and a parser as ``train_mereq.py`` has it."""
+    """The module ``resume`` and a parser as ``train_mereq.py`` has it."""
 
     def __init__(self) -> None:
-        self.module = importlib.import_module("_resume")
+        self.module = resume_module
         self.parser = argparse.ArgumentParser()
         add_task_args(self.parser)
         self.parser.add_argument("--prior", default="prior")
         people = ("synthetic", "browser", "spacemouse")
         self.parser.add_argument("--person", default="synthetic", choices=people)
         self.parser.add_argument("--from-recordings")
-        self.live = importlib.import_module("_live")
+        self.live = live_args
         self.live.add_live_args(self.parser)
 
     def parse(self, *arguments: str) -> argparse.Namespace:
@@ -42,8 +41,7 @@ class Resume:
 
 
 @pytest.fixture
-def resume(monkeypatch) -> Resume:
-    monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))
+def resume() -> Resume:
     return Resume()
 
 

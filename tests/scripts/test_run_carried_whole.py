@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib
 import json
 import shutil
 import signal
@@ -19,12 +18,13 @@ import yaml
 
 from mereq_algo.meaning import PolicyMeaning
 from mereq_algo.networks import load_checkpoint, save_checkpoint
-from mereq_algo.runner import RunFolder
+from mereq_algo.records import RunFolder
 from mereq_deploy.contract import Contract
+from mereq_lab.commands.live_process import export_run
 from mereq_tasks.meaning import policy_meaning
 from mereq_tasks.shipped import shipped_policy
 
-from .conftest import OPTIONS, REPOSITORY, TINY, command, run_script
+from .conftest import OPTIONS, TINY, command, run_script
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600), pytest.mark.xdist_group("carried_whole")]
 
@@ -63,10 +63,9 @@ def assert_changed(meaning: PolicyMeaning) -> None:
     assert meaning.rate_hz == pytest.approx(10.0) and meaning.actions["tool.step_size"] == STEP
 
 
-def test_finish_and_export_writes_the_runs_own_rate_and_steps(changed_run, monkeypatch):
+def test_finish_and_export_writes_the_runs_own_rate_and_steps(changed_run):
     """The button of the page, and ``export_policy.py --run``, which it calls."""
-    monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))
-    importlib.import_module("_live").export_run(RunFolder.open(changed_run))
+    export_run(RunFolder.open(changed_run))
     contract = Contract.load(changed_run / "export")
     assert contract.rate_hz == pytest.approx(10.0)
     exported = json.loads((changed_run / "export" / "contract.json").read_text())

@@ -19,7 +19,7 @@ import torch
 import yaml
 
 from mereq_algo.recording import find_recordings, read_episodes, write_episode
-from mereq_algo.runner import RunFolder
+from mereq_algo.records import RunFolder
 
 from .conftest import OPTIONS, TINY, command, one_line, run_script
 

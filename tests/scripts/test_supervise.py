@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed
 
 from mereq_algo.recording import find_recordings, read_episodes
 
-from ..mereq_algo.live_stand import Client
+from ..mereq_lab.live_stand import Client
 from .conftest import OPTIONS, TINY, command, run_script
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
@@ -258,7 +258,7 @@ def test_what_cannot_be_is_said_in_a_line():
 
 
 def test_two_do_not_record_into_one_folder(refusal, tmp_path):
-    from mereq_algo.runner.run_lock import locked
+    from mereq_algo.records.run_lock import locked
 
     recordings = tmp_path / "recordings"
     recordings.mkdir()
@@ -276,7 +276,7 @@ def test_a_learner_that_is_killed_leaves_its_folder_to_the_people_who_still_watc
     """The process in which they watch is stopped, so that it has not ended when the folder is looked at."""
     import psutil
 
-    from mereq_algo.runner import RunFolder, RunInUseError
+    from mereq_algo.records import RunFolder, RunInUseError
 
     program = start("train_mereq.py", *OPTIONS, *TINY, "--person", "browser", "--port", "0", "--logs", str(tmp_path))
     program.url()

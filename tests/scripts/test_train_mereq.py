@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mereq_algo.runner import TIMES
+from mereq_algo.records import TIMES
 from mereq_tasks.arguments import task_names
 
 from .conftest import OPTIONS, TINY, command, run_script

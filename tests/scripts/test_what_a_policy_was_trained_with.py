@@ -11,26 +11,26 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
-import importlib
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
 from mereq_algo.networks import CheckpointError, load_checkpoint, save_checkpoint
-from mereq_algo.runner import RunFolder
+from mereq_algo.records import RunFolder
 from mereq_deploy.contract import Contract
+from mereq_lab.opening import merged_settings, resolve_for, with_person_of_run
+from mereq_lab.policies import find_policy
 from mereq_tasks.arguments import TaskUsageError, add_task_args, parse_task_args
 from mereq_tasks.launch import settings_of
 from mereq_tasks.meaning import policy_meaning
 from mereq_tasks.shipped import shipped_policy
 
-from .conftest import REPOSITORY, run_script
+from .conftest import run_script
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
 
@@ -74,13 +74,6 @@ CONTRACTS = {
 MACHINE = ["env.sim.device=cuda:0", "env.scene.num_envs=12", "env.seed=3", "env.viewer.eye=[1.0,1.0,1.0]"]
 
 
-@pytest.fixture
-def scripts(monkeypatch) -> SimpleNamespace:
-    """The scripts' own modules."""
-    monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))
-    return SimpleNamespace(**{name: importlib.import_module(name) for name in ("_policies", "_opening")})
-
-
 @functools.cache
 def env_params(*settings: str) -> dict[str, Any]:
     return settings_of(TASK, "--device", "cpu", *settings).env_cfg.to_dict()
@@ -105,13 +98,13 @@ def written(folder: Path, settings: list[str], tells: bool = True) -> RunFolder:
 
 
 @pytest.fixture
-def resolved(scripts) -> Callable[..., Any]:
+def resolved() -> Callable[..., Any]:
     """What a task is opened with for a policy."""
 
     def resolve(policy: Path, *overrides: str, **options: Any) -> Any:
         args = parse_task_args(with_task_args(), ["--task", TASK, "--device", "cpu"])[0]
-        source = scripts._policies.find_policy(TASK, str(policy))
-        return scripts._opening.resolve_for({"it": source}, args, overrides, **options)
+        source = find_policy(TASK, str(policy))
+        return resolve_for({"it": source}, args, overrides, **options)
 
     return resolve
 
@@ -227,36 +220,36 @@ def test_what_a_run_used_is_shown_as_the_run_used_it(kept, resolved, tmp_path, c
     assert list(resolved(file, *own).settings) == list(own)
 
 
-def test_a_copied_file_that_does_not_tell_is_refused(scripts, refusal, tmp_path):
+def test_a_copied_file_that_does_not_tell_is_refused(refusal, tmp_path):
     run = written(tmp_path / "run", MEANINGS["rate"][0], tells=False)
     copied = shutil.copy(run.policy_file, tmp_path / "copied.safetensors")
-    assert scripts._policies.find_policy(TASK, str(run.path)).settings == MEANINGS["rate"][0]
+    assert find_policy(TASK, str(run.path)).settings == MEANINGS["rate"][0]
     with pytest.raises(CheckpointError, match="name the run folder"):
-        _ = scripts._policies.find_policy(TASK, str(copied)).settings
+        _ = find_policy(TASK, str(copied)).settings
     for script, *arguments in (("play.py", "--policy"), *KEEPING.values(), ("compare.py", "--policies")):
         arguments = [part.format(out=tmp_path / "out") for part in arguments]
         line = refusal(script, "--task", TASK, *arguments, copied)
         assert "policy file does not say what it was trained with" in line and not (tmp_path / "out").exists()
 
 
-def test_what_the_machine_had_stays_with_it(resolved, scripts, tmp_path):
+def test_what_the_machine_had_stays_with_it(resolved, tmp_path):
     one = written(tmp_path / "one", [*MACHINE, *MEANINGS["rate"][0]])
     assert list(resolved(one.path).settings) == MEANINGS["rate"][0]
     copied = shutil.copy(one.policy_file, tmp_path / "copied.safetensors")
     assert list(resolved(copied).settings) == MEANINGS["rate"][0]
     other = written(tmp_path / "other", ["env.scene.num_envs=64", *MEANINGS["rate"][0]])
-    sources = {run.path.name: scripts._policies.find_policy(TASK, str(run.path)) for run in (one, other)}
-    assert scripts._opening.merged_settings(sources, []) == MEANINGS["rate"][0]
+    sources = {run.path.name: find_policy(TASK, str(run.path)) for run in (one, other)}
+    assert merged_settings(sources, []) == MEANINGS["rate"][0]
 
 
-def test_the_person_of_a_run_watches_its_policy(scripts, tmp_path, capsys):
+def test_the_person_of_a_run_watches_its_policy(tmp_path, capsys):
     patience = "agent.person.hysteresis.patience_takeover"
     run = written(tmp_path, [f"{patience}=9", "agent.max_rounds=1"])
-    sources = {"it": scripts._policies.find_policy(TASK, str(run.path))}
+    sources = {"it": find_policy(TASK, str(run.path))}
     args = parse_task_args(with_task_args(), ["--task", TASK, "--device", "cpu"])[0]
     for given, steps in (([], 9), ([f"{patience}=2"], 2)):
-        settings = scripts._opening.with_person_of_run(sources, given)
-        found = scripts._opening.resolve_for(sources, args, settings)
+        settings = with_person_of_run(sources, given)
+        found = resolve_for(sources, args, settings)
         assert found.agent["person"]["hysteresis"]["patience_takeover"] == steps
     assert f"person: the task's, with {patience}=9 of the run" in capsys.readouterr().out
 
@@ -270,7 +263,7 @@ def test_the_policies_of_a_task_are_trained_with_the_tasks_own_settings(refusal,
     assert shipped_policy(TASK, "prior").read_bytes() == before
 
 
-def test_a_policy_of_the_task_with_settings_says_them(scripts, monkeypatch, refusal, tmp_path):
+def test_a_policy_of_the_task_with_settings_says_them(monkeypatch, refusal, tmp_path):
     policy = written(tmp_path / "run", MEANINGS["rate"][0]).policy_file
     (tmp_path / TASK).mkdir()
     shutil.copy(policy, tmp_path / TASK / "prior.safetensors")

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mereq_algo.recording.lerobot import export_lerobot
-from mereq_algo.recording.robomimic import export_robomimic
+from mereq_lab.datasets.lerobot import export_lerobot
+from mereq_lab.datasets.robomimic import export_robomimic
 
 from .episodes import ACTIONS, OBS, RATE_HZ, episodes
 

@@ -2,9 +2,3 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 """MEReQ: aligns a policy with a person's wishes from a few interventions, on any rsl_rl ``VecEnv``."""
-
-import os
-
-# ONNX Runtime would report its use to its makers and keep an id for that in the home. Only before it is imported can
-# it be told not to; a user's own setting stays.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

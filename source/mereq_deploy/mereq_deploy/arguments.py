@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from .contract import Contract
+from .errors import UserError
 from .keyboard.remote import late_keyboard
 from .safety import SafetyLimits
 from .safety.limits import DEFAULT_FILE
@@ -26,7 +27,7 @@ MOST_TABLE = 0.5
 """How high or low a table may be from the arm's base [m]."""
 
 
-class UsageError(ValueError):
+class UsageError(UserError):
     """The arguments do not fit together. The message is one line."""
 
 

@@ -44,26 +44,25 @@ from .arguments import (
     seconds_of,
     speed_of,
 )
-from .arm import ArmError, FrankyArm
-from .contract import Contract, ContractError
+from .arm import FrankyArm
+from .contract import Contract
+from .errors import UserError
 from .guard import GuardedArm
 from .guard.messages import Settings, Stopped
-from .keyboard.handle import Keyboard, KeyboardError
+from .keyboard.handle import Keyboard
 from .keyboard.terminal import is_ours
 from .observation import ObservationBuilder
 from .plain_text import complain, say
 from .policy import OnnxPolicy
 from .report import progress, summary
-from .runtime import Episode, LogError, LogReader, LogWriter, replay
+from .runtime import Episode, LogReader, LogWriter, replay
 from .runtime.replay import TOLERANCE
 from .runtime.signals import stopped_by_signals
-from .safety import SafetyError, SafetyLimits, check_fits
-from .state import ArmState, MissingStateError, Scene
+from .safety import SafetyLimits, check_fits
+from .state import ArmState, Scene
 from .tasks.board import check_home_above, check_marks, on_board
 from .tasks.marks import Marks
 from .tasks.strokes import Strokes
-
-USER_ERRORS = (ArmError, ContractError, KeyboardError, LogError, MissingStateError, SafetyError, UsageError)
 
 STOPPED = 3
 """Exit status of a motion that something stopped."""
@@ -94,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.where:
             return _where(args, contract)
         return _deploy(args, policy, contract, digest)
-    except USER_ERRORS as error:
+    except UserError as error:
         complain("error: " + " ".join(str(error).split()))
         return 2
     except KeyboardInterrupt:

@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from .errors import UserError
+
 MOST_STIFFNESS = (3000.0, 300.0)
 """Translational [N/m] and rotational [N m/rad]. Source: range of libfranka's Cartesian impedance."""
 
@@ -53,7 +55,7 @@ LEAST_DOWN = 0.5
 """Least cosine between the hand's z axis and straight down. Source: ours, a tilt of 60 degrees."""
 
 
-class ContractError(ValueError):
+class ContractError(UserError):
     """A contract is missing, damaged, of another version, or does not fit its files. The message is one line."""
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .errors import UserError
+
 Vector = np.ndarray
 
 
-class MissingStateError(ValueError):
+class MissingStateError(UserError):
     """A policy needs something that nobody measures. The message is one line."""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import gymnasium as gym
 
 from .caches import CacheError, check_caches
+from .errors import UserError
 
 MEREQ_ENTRY_POINT = "mereq_cfg_entry_point"
 """Key under which a task registers its settings for MEReQ; what marks a task of this suite."""
@@ -24,7 +25,7 @@ MAX_SEED = 4_000_000
 """Largest seed: a run derives a 32-bit seed for each of its rounds from it."""
 
 
-class TaskUsageError(ValueError):
+class TaskUsageError(UserError):
     """A task cannot be opened as asked. The message is one line."""
 
 

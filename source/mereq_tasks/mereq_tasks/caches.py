@@ -10,8 +10,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from .errors import UserError
 
-class CacheError(ValueError):
+
+class CacheError(UserError):
     """A folder cannot be written. The message is one line."""
 
 

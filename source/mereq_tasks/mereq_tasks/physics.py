@@ -68,8 +68,9 @@ def physics_cfg(max_constraints: int, max_contacts: int, is_for_grasping: bool =
         if is_for_grasping:
             solver.cone, solver.impratio = "elliptic", 100.0
             # With the dense layout the kernel for elliptic cones visits all the room for contacts and not the contacts:
-            # a step of 256 robots with parcels takes 1,206 instead of 228 ms of CPU time (`scripts/probe_physics.py
-            # --task Franka-PickPlace --num_envs 256 --steps 40 env.sim.physics.solver_cfg.jacobian=dense`).
+            # a step of 256 robots with parcels takes 1,206 instead of 228 ms of CPU time
+            # (`scripts/tools/probe_physics.py --task Franka-PickPlace --num_envs 256 --steps 40
+            # env.sim.physics.solver_cfg.jacobian=dense`).
             solver.jacobian = "sparse"
     return cfg
 

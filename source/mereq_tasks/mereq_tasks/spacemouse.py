@@ -46,7 +46,7 @@ class SpaceMouse:
         self._gripper = "keep"
 
     def read(self, is_closed: bool) -> dict[str, Any]:
-        """Returns what the hand does now, by the names of :class:`mereq_algo.live.Control`'s fields.
+        """Returns what the hand does now, by the names of :class:`mereq_lab.live.Control`'s fields.
 
         Args:
             is_closed: Whether the robot's fingers were told to close last; the left button asks for the other thing.

@@ -3,11 +3,11 @@
 
 """The methods of alignment: MEReQ, and those that it is measured against."""
 
-from .build import ANCHORED, CLONING, METHODS, build_learner, is_distinct
 from .cloning import Clone, CloningCfg, CloningLearner, balanced_weights
 from .inner_loop import FeatureWindow, InnerLoopCfg, InnerLoopProgress, run_inner_loop
 from .jump_start import JumpStart
 from .learner import Learner
+from .names import ANCHORED, CLONING, METHODS, is_distinct
 from .reward_matching import RewardMatchingLearner
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "Learner",
     "RewardMatchingLearner",
     "balanced_weights",
-    "build_learner",
     "is_distinct",
     "run_inner_loop",
 ]

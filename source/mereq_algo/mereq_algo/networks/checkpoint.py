@@ -16,9 +16,10 @@ import safetensors
 import safetensors.torch
 import torch
 
+from ..atomic_write import atomic_write
+from ..errors import UserError
 from ..meaning import PolicyMeaning
 from ..plain_values import is_finite_number, is_nested_deeply
-from ..whole_file import write_whole
 from .critic import CriticCfg, TwinCritic
 from .finite import check_finite, num_not_finite
 from .policy import GaussianPolicy, PolicyCfg
@@ -30,7 +31,7 @@ ENVIRONMENT_SETTINGS = ("physics", "renderer", "presets", "env")
 """How settings of Isaac Lab's command line begin that change the environment."""
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A policy file is missing, damaged, of another kind, or does not fit the task. The message is one line."""
 
 
@@ -136,7 +137,7 @@ def save_checkpoint(path: str | Path, policy: GaussianPolicy, critic: TwinCritic
     metadata = {"format": FORMAT, "version": str(FORMAT_VERSION), "header": json.dumps(header)}
     content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, metadata)
 
-    write_whole(path, lambda file: file.write_bytes(content))
+    atomic_write(path, lambda file: file.write_bytes(content))
 
 
 def load_checkpoint(

@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 
+from ..errors import UserError
 
-class NotFiniteError(ValueError):
+
+class NotFiniteError(UserError):
     """Training diverged: a checkpoint would hold numbers that are not finite. The message is one line."""
 
 

@@ -11,11 +11,12 @@ from datetime import datetime
 import torch
 from tensordict import TensorDict
 
+from ..errors import UserError
 from ..intervention import SupervisedRollout, count_takeovers
 from ..meaning import PolicyMeaning
 
 
-class RecordingError(ValueError):
+class RecordingError(UserError):
     """A recording is missing, damaged, or of something else. The message is one line."""
 
 

@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 import torch
 
-from ..whole_file import write_whole
+from ..atomic_write import atomic_write
 from .episode import RecordedEpisode, RecordingInfo
 from .files import SUFFIX
 from .hdf5_reader import FORMAT, FORMAT_VERSION
@@ -63,7 +63,7 @@ def write_episodes(
             file.create_dataset(f"mask/{name}", data=np.array([f"demo_{number}" for number in numbers], dtype="S"))
         file.flush()
         content = file.id.get_file_image()
-    write_whole(path, lambda place: place.write_bytes(content))
+    atomic_write(path, lambda place: place.write_bytes(content))
 
 
 def _env_args(info: RecordingInfo) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from dataclasses import replace
 import torch
 from tensordict import TensorDict
 
+from ..atomic_write import WriteError
 from ..intervention import SupervisedRollout
-from ..whole_file import WriteError
 from .episode import RecordedEpisode, RecordingError, RecordingInfo
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..whole_file import WriteError, synchronize
+from ..atomic_write import WriteError, synchronize
 
 
 def write_whole_folder(path: Path, write: Callable[[Path], Any]) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import torch
 
 from ..intervention import Nobody
-from ..methods import Learner, build_learner
 from ..networks import TrainedPolicy
 from ..ranks import Ranks
-from .mereq_cfg import ConfigError, MEReQCfg
-from .run_folder import RunFolder, RunFolderError, of_a_run
+from ..records.run_folder import RunFolder, RunFolderError, of_a_run
+from ..records.task_spec import TaskSpec
+from .build_learner import make_learner
+from .mereq_cfg import MEReQCfg
 from .supervision import Supervision, begin_round
-from .task_spec import TaskSpec
 from .timed_env import TimedEnv
 
 
@@ -107,19 +107,3 @@ def check_same_round(ranks: Ranks, next_round: int, device: torch.device | str) 
             f"processes would go on from different rounds ({told}): one ended before it had written its state; start a"
             " new run from this run's policy, --prior and its folder"
         )
-
-
-def make_learner(
-    cfg: MEReQCfg, env: TimedEnv, prior: TrainedPolicy, spec: TaskSpec, seed: int, ranks: Ranks
-) -> Learner:
-    """Build the learner that the settings name.
-
-    Raises:
-        ConfigError: It learns in one process, and there are several.
-    """
-    try:
-        return build_learner(cfg, env, prior, spec.feature_names, seed, ranks)
-    except ValueError as error:
-        if ranks.world_size == 1:
-            raise
-        raise ConfigError(str(error)) from error

@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ..errors import UserError
 from ..intervention import HysteresisCfg
 from ..irl import MaxEntIRLCfg, TargetFeaturesCfg
 from ..methods import METHODS, CloningCfg, InnerLoopCfg, is_distinct
@@ -23,7 +24,7 @@ LEARNERS = ("sac", "ppo")
 """Names of what learns a policy for an inferred reward."""
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """A setting is unknown or out of range. The message is one line."""
 
 

@@ -14,7 +14,7 @@ from ..meaning import ContractSettings, PolicyMeaning
 from ..methods import ANCHORED, CLONING
 from ..recording import RecordedEpisode, RecordingError, RecordingInfo, num_not_finite, rollout_of, to_learn_from
 from ..recording.checks import COLUMNS
-from .outcome import NOTHING_LEARNED
+from ..records.outcome import NOTHING_LEARNED
 from .supervision import SupervisedRound
 from .supervision_runner import SupervisionRunner
 

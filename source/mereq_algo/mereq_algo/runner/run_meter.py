@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from .run_record import RunRecord
+from ..records.run_record import RunRecord
 from .timed_env import TimedEnv
 
 

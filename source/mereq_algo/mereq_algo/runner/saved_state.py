@@ -9,9 +9,9 @@ from typing import Any
 
 from ..methods import Learner
 from ..plain_values import is_count
+from ..records.run_folder import RunFolder, RunFolderError
+from ..records.run_record import RunRecord
 from .mereq_cfg import ConfigError
-from .run_folder import RunFolder, RunFolderError
-from .run_record import RunRecord
 
 SAME = ("task", "method", "seed", "num_envs", "world_size")
 """What a run has to have in common with the one that it goes on with."""

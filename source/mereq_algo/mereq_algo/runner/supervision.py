@@ -26,10 +26,11 @@ from ..irl import EpisodeMeans, is_probably_above
 from ..methods import FeatureWindow
 from ..networks import GaussianPolicy, TrainedPolicy
 from ..ranks import Ranks
+from ..records.evaluation_table import Evaluation
+from ..records.task_spec import TaskSpec
 from .env_wrapper import EnvWrapper
-from .evaluation import EpisodeRecorder, Evaluation
+from .evaluation import EpisodeRecorder
 from .mereq_cfg import ConfigError, MEReQCfg, PersonCfg
-from .task_spec import TaskSpec
 from .timed_env import TimedEnv
 
 EVALUATION_ROUND = 7

@@ -13,24 +13,25 @@ from pathlib import Path
 
 import torch
 
+from ..atomic_write import WriteError
 from ..intervention import Nobody, SupervisedRollout
 from ..irl import RateBound, intervention_rate_bound
 from ..methods import FeatureWindow, InnerLoopProgress
 from ..networks import GaussianPolicy, TrainedPolicy, check_finite, save_checkpoint
 from ..ranks import Ranks
-from ..whole_file import WriteError
+from ..records.outcome import note_outcome
+from ..records.run_folder import RunFolder, interrupts_put_off, of_a_run
+from ..records.run_listener import RunListener
+from ..records.run_record import RunRecord
+from ..records.task_spec import TaskSpec
+from .build_learner import make_learner
 from .evaluation import evaluate
-from .follower import check_same_round, make_learner
-from .keep_episodes import keep_episodes
+from .follower import check_same_round
 from .mereq_cfg import ConfigError, MEReQCfg
-from .outcome import note_outcome
-from .run_folder import RunFolder, interrupts_put_off, of_a_run
-from .run_listener import RunListener
 from .run_meter import RunMeter
-from .run_record import RunRecord
+from .save_recordings import save_recordings
 from .saved_state import restore
 from .supervision import EVALUATION_ROUND, SupervisedRound, Supervision, begin_round
-from .task_spec import TaskSpec
 from .timed_env import TimedEnv
 
 
@@ -188,7 +189,7 @@ class SupervisionRunner:
         """Let the person watch a round; what they saw is on disk before anything is learned from it."""
         self._notify("supervised rollout")
         shown = self.supervision.run(self.policy, self._round_seed(index))
-        keep_episodes(self.folder.recordings, shown.rollout, self.spec, self.policy, self.record, index)
+        save_recordings(self.folder.recordings, shown.rollout, self.spec, self.policy, self.record, index)
         return shown
 
     def _supervise_elsewhere(self, index: int, episodes: Callable[[], SupervisedRollout]) -> SupervisedRound:

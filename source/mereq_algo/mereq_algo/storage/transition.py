@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from tensordict import TensorDict
 
+from ..errors import UserError
 
-class BrokenPhysicsError(ValueError):
+
+class BrokenPhysicsError(UserError):
     """Physics broke in all robots that count, so there is nothing to learn from. The message is one line."""
 
 

@@ -10,12 +10,13 @@ from typing import Protocol
 
 import numpy as np
 
+from ..errors import UserError
 from ..safety import AT_REST, Command, Measured
 
 __all__ = ["AT_REST", "Arm", "ArmError", "Snapshot"]
 
 
-class ArmError(ValueError):
+class ArmError(UserError):
     """The arm cannot be reached, refuses, or stopped by itself. The message is one line."""
 
 

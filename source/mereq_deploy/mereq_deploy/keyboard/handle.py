@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ..errors import UserError
 from .messages import Held, StopKey, Watching
 from .terminal import is_ours
 
@@ -24,7 +25,7 @@ START_TIMEOUT = 10.0
 """Time that the keyboard's process may take to start [s]."""
 
 
-class KeyboardError(ValueError):
+class KeyboardError(UserError):
     """The keys cannot be watched. The message is one line."""
 
 

@@ -15,10 +15,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..errors import UserError
 from ..files import MOST_LOG, read_file
 
 
-class LogError(ValueError):
+class LogError(UserError):
     """A log cannot be read. The message is one line."""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from ..files import read_file
 from ..fr3 import JOINT_TORQUE
 
@@ -49,7 +50,7 @@ LEAST_JOINT_MARGIN = 0.01
 """Least distance to a joint's limits [rad]."""
 
 
-class SafetyError(ValueError):
+class SafetyError(UserError):
     """A file of limits is missing, damaged or too generous. The message is one line."""
 
 

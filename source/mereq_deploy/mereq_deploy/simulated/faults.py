@@ -246,6 +246,9 @@ LOST = "state is|stopped by itself|cannot be read"
 
 GUARD_HANGS = "the guard (said nothing|did not confirm a stop)"
 
+STARVED = "has not looked at the arm|the arm stopped by itself"
+"""The guard after a pause of 60 ms, or the arm, whose own reflex comes after 50 ms without a command."""
+
 FAULTS = (
     Fault("server killed", LOST, lambda s: s.robot.kill(), arm_stays=False),
     Fault("server frozen", "state is .* s old", lambda s: s.robot.freeze(), arm_stays=False),
@@ -261,7 +264,7 @@ FAULTS = (
     Fault("guard killed", "the guard is gone", _signal_guard(signal.SIGKILL)),
     Fault("guard frozen", GUARD_HANGS, _signal_guard(signal.SIGSTOP), to_stop=0.3),
     Fault("guard frozen, three times a second", GUARD_HANGS, _starve_guard(1.0, 3), to_stop=0.3),
-    Fault("guard starved for 60 ms", "has not looked at the arm", _starve_guard(0.06)),
+    Fault("guard starved for 60 ms", STARVED, _starve_guard(0.06)),
     Fault("guard asked to end", "asked to end", _signal_guard(signal.SIGTERM)),
     Fault("dead-man key let go", "was let go|has not been held", lambda s: s.typist.let_go(), to_stop=0.2),
     Fault("keyboard's process killed", "watches the keys is gone|has not been held", _signal_keyboard(signal.SIGKILL)),
@@ -277,7 +280,7 @@ FAULTS = (
     Fault("emergency key, going home", "a key was pressed", _type(b"q"), phase="going home"),
     Fault("server killed, going home", LOST, lambda s: s.robot.kill(), arm_stays=False, phase="going home"),
     Fault("guard frozen, going home", GUARD_HANGS, _signal_guard(signal.SIGSTOP), to_stop=0.3, phase="going home"),
-    Fault("guard starved, going home", "has not looked at the arm", _starve_guard(0.06), phase="going home"),
+    Fault("guard starved, going home", STARVED, _starve_guard(0.06), phase="going home"),
     Fault(
         "dead-man key let go, going home",
         "was let go|has not been held",

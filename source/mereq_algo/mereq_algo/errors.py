@@ -1,0 +1,13 @@
+# Copyright (c) 2026, The MEReQ Lab Developers.
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The base of the errors that a user can cause."""
+
+from __future__ import annotations
+
+
+class UserError(ValueError):
+    """A setting, a file or a task that this package cannot work with.
+
+    The message is one line. Programs print that line without a trace and exit with status 2.
+    """
