@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from mereq_deploy.cli import UsageError
+from mereq_deploy.arguments import UsageError
 from mereq_deploy.contract import Contract
 from mereq_deploy.guard import GuardedArm
 from mereq_deploy.guard.messages import Settings

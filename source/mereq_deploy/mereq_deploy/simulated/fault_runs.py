@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from ..arm import AT_REST, ArmError
-from ..contract import FILE_NAME, Contract, ContractError
+from ..contract import Contract, ContractError
+from ..contract_file import FILE_NAME
 from ..guard import GuardedArm, Stopped, StoppedError
 from ..guard.loop import PERIOD, REST_LOOKS
 from ..guard.messages import Settings
