@@ -37,7 +37,7 @@ def test_the_name_of_the_folder_does_not_matter(tmp_path: Path, tools: Path, whe
     assert where.stdout.strip() == ascii(str(checkout.root / "source" / "small_package" / "small_package/__init__.py"))
     assert where.stderr == ""
     left = {path.name for path in checkout.root.iterdir()}
-    assert left == {"isaaclab.sh", "requirements.lock", "scripts", "source", ".venv", ".venv.lock", ".venv.log"}
+    assert left == {"isaaclab.sh", "requirements.lock", "source", ".venv", ".venv.lock", ".venv.log"}
 
 
 @pytest.mark.parametrize("name", ["a:b", "a\nb", "{a}"])

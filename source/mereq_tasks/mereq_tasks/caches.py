@@ -10,11 +10,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from .errors import UserError
 
-
-class CacheError(UserError):
-    """A folder cannot be written. The message is one line."""
+class CacheError(ValueError):
+    """A folder cannot be written. The message is one line, and becomes that of a usage error."""
 
 
 def cache_home() -> Path:
