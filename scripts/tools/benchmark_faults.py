@@ -20,7 +20,7 @@ import multiprocessing
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -57,7 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--jobs", type=int, default=1, help="how many at a time, each of which needs a core (default: 1)"
     )
     parser.add_argument("--only", default="", metavar="REGEX", help="only faults whose name this matches")
-    parser.add_argument("--json", type=Path, help="also write every finding to this file")
+    parser.add_argument("--json", type=Path, help="also write every finding to this file, and a table beside it (.md)")
     parser.add_argument("--resume", action="store_true", help="keep the findings in that file, and do what is missing")
     return parser
 
@@ -70,8 +70,8 @@ def main() -> int:
     if args.resume and (args.json is None or not args.json.is_file()):
         parser.error("--resume needs --json and the file of an earlier run")
     wanted = {promise.name: promise for promise in promises(args.policy) if re.search(args.only, promise.name)}
-    rows = json.loads(args.json.read_text(encoding="utf-8")) if args.resume else []
-    findings = {name: [found for row in rows if (found := Finding(**_known(row))).name == name] for name in wanted}
+    kept = json.loads(args.json.read_text(encoding="utf-8")) if args.resume else []
+    findings = {name: [found for row in kept if (found := Finding(**_known(row))).name == name] for name in wanted}
     console = PlainConsole()
     # Each in the main thread of a process, which is the one that Ctrl-C reaches.
     pool = ProcessPoolExecutor(args.jobs, multiprocessing.get_context("spawn"), _hear_ctrl_c)
@@ -80,10 +80,20 @@ def main() -> int:
             missing = {name: args.repeat - len(decided(wanted[name], findings[name])) for name in wanted}
             if max(missing.values()) <= 0:
                 break
-            do(pool, args, missing, wanted, findings, console)
+            for name, found in run_missing(pool, args.policy, missing, console):
+                findings[name] += found
+                report(wanted[name], found, console)
+                if args.json is not None:  # as it goes: all of them take hours
+                    others = [row for row in kept if row["name"] not in wanted]
+                    write(args.json, others, wanted, findings)
     finally:
         pool.shutdown(cancel_futures=True)  # those that wait as well: all of them take hours
-    console.print(table_of(wanted, findings))
+    rows, table = rows_of(wanted, findings), Table(*COLUMNS)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    if args.json is not None:
+        args.json.with_suffix(".md").write_text(as_markdown(rows), encoding="utf-8")
     is_whole = all(len(decided(wanted[name], findings[name])) >= args.repeat for name in wanted)
     is_good = all(
         promise.is_kept_by(found) for promise in wanted.values() for found in decided(promise, findings[promise.name])
@@ -91,34 +101,32 @@ def main() -> int:
     return 0 if is_whole and is_good else 1
 
 
-def do(
-    pool: ProcessPoolExecutor,
-    args: argparse.Namespace,
-    missing: dict[str, int],
-    wanted: dict[str, Promise],
-    findings: dict[str, list[Finding]],
-    console: PlainConsole,
-) -> None:
-    """Runs what is missing of each fault, and writes and prints what came of it as it goes."""
-    begun = {name: [pool.submit(_run, args.policy, name) for _ in range(count)] for name, count in missing.items()}
+def run_missing(
+    pool: ProcessPoolExecutor, policy: Path, missing: dict[str, int], console: PlainConsole
+) -> Iterator[tuple[str, list[Finding]]]:
+    """Runs what is missing of each fault, and yields name and findings of one fault after the other."""
+    begun = {name: [pool.submit(_run, policy, name) for _ in range(count)] for name, count in missing.items()}
     for name, futures in begun.items():
-        promise = wanted[name]
         with console.status(name):
             found = [future.result() for future in futures]
-        findings[name] += found
-        for bad in (each for each in found if not promise.is_kept_by(each)):
-            console.print(f"{'stopped by the load: ' if promise.is_undecided_by(bad) else ''}{bad}")
-        if args.json is not None:
-            rows = [
-                {
-                    **asdict(each),
-                    "as_it_should": wanted[name].is_kept_by(each),
-                    "stopped_by_load": wanted[name].is_undecided_by(each),
-                }
-                for name, of_one in findings.items()
-                for each in of_one
-            ]
-            args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        yield name, found
+
+
+def report(promise: Promise, findings: list[Finding], console: PlainConsole) -> None:
+    """Prints the findings that are not as they should be."""
+    for found in findings:
+        if not promise.is_kept_by(found):
+            console.print(f"{'stopped by the load: ' if promise.is_undecided_by(found) else ''}{found}")
+
+
+def write(file: Path, others: list[Any], wanted: dict[str, Promise], findings: dict[str, list[Finding]]) -> None:
+    """Writes all findings, and before them those of faults that were not asked for."""
+    rows = [
+        {**asdict(found), "as_it_should": promise.is_kept_by(found), "stopped_by_load": promise.is_undecided_by(found)}
+        for name, promise in wanted.items()
+        for found in findings[name]
+    ]
+    file.write_text(json.dumps([*others, *rows], indent=1) + "\n", encoding="utf-8")
 
 
 def decided(promise: Promise, findings: list[Finding]) -> list[Finding]:
@@ -126,20 +134,25 @@ def decided(promise: Promise, findings: list[Finding]) -> list[Finding]:
     return [found for found in findings if not promise.is_undecided_by(found)]
 
 
-def table_of(wanted: dict[str, Promise], findings: dict[str, list[Finding]]) -> Table:
-    """Returns a line for each fault."""
-    table = Table("fault", "as it should", "stopped by the load", "to the stop, most [s]", "then to rest, most [s]")
+COLUMNS = ("fault", "as it should", "stopped by the load", "to the stop, most [s]", "then to rest, most [s]")
+
+
+def rows_of(wanted: dict[str, Promise], findings: dict[str, list[Finding]]) -> list[list[str]]:
+    """Returns a row for each fault, under :data:`COLUMNS`."""
+    rows = []
     for name, promise in wanted.items():
         found = decided(promise, findings[name])
         num_good = sum(promise.is_kept_by(each) for each in found)
         num_busy = len(findings[name]) - len(found)
-        table.add_row(
-            name,
-            f"{num_good} of {len(found)}",
-            str(num_busy) if num_busy else "",
-            *(_most(found, of) for of in ("to_stop", "to_rest")),
-        )
-    return table
+        times = [_most(found, of) for of in ("to_stop", "to_rest")]
+        rows.append([name, f"{num_good} of {len(found)}", str(num_busy) if num_busy else "", *times])
+    return rows
+
+
+def as_markdown(rows: list[list[str]]) -> str:
+    """Returns the rows as a table of a page."""
+    lines = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _known(row: dict[str, Any]) -> dict[str, Any]:
