@@ -22,7 +22,7 @@ class MaxEntIRLCfg:
     objective: str = "features"
     """What θ makes likely: the mean ``features`` of what was supervised, or the ``actions`` that the person took in the
     states that they took them in. Source: ``features`` is the paper's; ``actions`` is ours (Franka-PushBottle,
-    docs/experiments.md): what the person can still save after a takeover says little of what they would have done
+    docs/notebook): what the person can still save after a takeover says little of what they would have done
     before. It needs residual SAC, and the ``learning_rate`` is another one. What the robot did untouched is not read
     then, so that ``mereq_np`` is ``mereq``."""
 
@@ -89,7 +89,7 @@ class MaxEntIRL:
     the gradient E[ψ(s, a) − E ψ(s, π̂)] / α̂, with the successor features ψ of the learner. θ moves along it while the
     policy learns, Δθ = η ∇θ, and the reward looks a few such steps ahead.
 
-    Other steps looked worse in single runs on Franka-Erase, which were stopped early (docs/experiments.md): Newton
+    Other steps looked worse in single runs on Franka-Erase, which were stopped early (docs/notebook): Newton
     steps with the covariance of single steps gave force and ink weights of opposite signs, and with its diagonal
     were slow; steps normalised like Adam's let the weight of a rare feature, force over the limit, outgrow all
     others.

@@ -26,7 +26,7 @@ class CloningCfg:
     """Settings of :class:`CloningLearner`."""
 
     learning_rate: float = 1e-4
-    """Step size of Adam. Range: > 0. Source: the benchmark's search (Franka-Erase, docs/experiments.md)."""
+    """Step size of Adam. Range: > 0. Source: the benchmark's search (Franka-Erase, docs/notebook)."""
 
     updates_per_round: int = 2_000
     """Updates after each supervised rollout. Range: >= 1. Source: ours: MEReQ's policy gets twice as many in a round

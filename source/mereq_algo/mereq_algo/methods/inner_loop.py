@@ -46,11 +46,11 @@ class InnerLoopCfg:
     guided_share: float = 0.0
     """Share of the robots whose episodes a clone of what was seen under supervision begins (:class:`JumpStart`), at
     most those that nothing is measured of. Range: [0, 1]. Source: ours, measured (Franka-PickPlace,
-    docs/experiments.md); 0 is the paper's."""
+    docs/notebook); 0 is the paper's."""
 
     average_steps: int = 50
     """Steps of all robots over which the policy's weights are averaged, newer ones counting more; the person judges the
-    average. Range: >= 1, the last policy alone. Source: measurement (Franka-Erase, docs/experiments.md): θ and the
+    average. Range: >= 1, the last policy alone. Source: measurement (Franka-Erase, docs/notebook): θ and the
     policy chase each other, so the last policy presses now too hard, now too softly. In six rounds it was over the
     force limit 1.2 % of the time, the average 0.7 %."""
 

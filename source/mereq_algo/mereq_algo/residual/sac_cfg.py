@@ -96,14 +96,14 @@ class ResidualSACCfg:
     prior_from: str = "policy"
     """What stands for the reward that the prior was trained with: ``policy``, its log π, for a prior of which nothing
     else is known, or ``reward``, the task's own reward r as the environment gives it. Unused without a prior. Source:
-    ``policy`` is the paper's; ``reward`` is ours (Franka-PickPlace, docs/experiments.md): where the person wants what
+    ``policy`` is the paper's; ``reward`` is ours (Franka-PickPlace, docs/notebook): where the person wants what
     the prior never does, log π tells too little of what that is worth."""
 
     prior_floor: float = 0.0
     """ε, share of a uniform distribution that is mixed into each dimension of the prior's actions; unused without a
     prior. Range: [0, 1). Source: ours; 0 is the paper's. A Gaussian prior forbids what is a few standard deviations
     away: on Franka-PickPlace, acting as the person wants costs 0.64 a step in ωα log π, and 3.3 in a whole episode of
-    the reward that log π stands for (docs/experiments.md)."""
+    the reward that log π stands for (docs/notebook)."""
 
     target_entropy: float | None = None
     """Entropy that an automatic temperature holds [nat, whole action]; None keeps ``temperature`` fixed. Source: ours.

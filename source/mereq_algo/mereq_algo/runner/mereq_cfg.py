@@ -54,7 +54,7 @@ class MEReQCfg:
     maxent_watches_prior_first: bool = False
     """With ``maxent``: whether the person watches the prior in the first round, and not the untrained policy that
     learns from then on. Source: ours: who starts from scratch has no prior. On Franka-Erase the first episode costs as
-    much either way, and runs that saw the prior's were shorter (docs/experiments.md)."""
+    much either way, and runs that saw the prior's were shorter (docs/notebook)."""
 
     learner: str = "sac"
     """What learns a policy for an inferred reward: ``sac`` (residual Q-learning) or ``ppo`` (residual PPO)."""
@@ -82,7 +82,7 @@ class MEReQCfg:
 
     num_supervised: int = 5
     """Robots that the person watches in a round; people's time is what is scarce. Source: measurement (Franka-Erase,
-    docs/experiments.md): ten took 723 to 791 expert samples where five took 577 to 674, and left no better a policy;
+    docs/notebook): ten took 723 to 791 expert samples where five took 577 to 674, and left no better a policy;
     one, which is that task's setting, took 124 to 373 where five took 346 to 460."""
 
     max_supervised: int = 50
@@ -93,7 +93,7 @@ class MEReQCfg:
 
     watch_on_confidence: float = 0.8
     """Probability, that the rate is above δ, at which the person stops watching on. Range: (0.5, 1). Source: ours,
-    measured (Franka-Erase, docs/experiments.md): one robot with one intervention is above δ already; in one run that
+    measured (Franka-Erase, docs/notebook): one robot with one intervention is above δ already; in one run that
     sent a policy with a rate of 2 to 5 % of fifty robots back to learning four times."""
 
     num_alone: int = 100

@@ -44,7 +44,7 @@ class PickPlaceGuide:
     """Drives some robots by a script, fewer and fewer, while a prior or an expert is trained.
 
     To lift both ends of a parcel that sags takes a dozen right actions in a row, and to drag it almost none: from
-    its own trials a policy learned to drag (docs/experiments.md). What the script does goes into the replay buffer like
+    its own trials a policy learned to drag (docs/notebook). What the script does goes into the replay buffer like
     everything else; it is judged by the same reward, and the policy learns from it what it is worth (Vecerik et al.,
     arXiv:1707.08817). Its numbers are ours: with them it does the task by itself (tests/mereq_tasks).
     """

@@ -118,7 +118,7 @@ class CommandsCfg:
         object_size=PARCEL_SIZE,
         finger_sensor="fingers",
         graspable_length=GRASPABLE_LENGTH,
-        # Source: measurement (docs/experiments.md): told to grip there, the prior grips at 3 cm, as it is harder to
+        # Source: measurement (docs/notebook): told to grip there, the prior grips at 3 cm, as it is harder to
         # lift the farther out it grips, and lays down nearly every parcel.
         proposed_offset=(0.05, 0.06),
     )
@@ -208,7 +208,7 @@ class ObservationsCfg:
 class RewardsCfg:
     """The prior's reward r, in stages: reach, grip, lift, carry, lay down. Weights are per second; a step is 0.05 s.
 
-    Source: ours, by trial; what each stage is there for and which trials went wrong: docs/experiments.md and the terms'
+    Source: ours, by trial; what each stage is there for and which trials went wrong: docs/notebook and the terms'
     own docstrings. Distances are in metres, so that a centimetre from the grip costs as much as being gripped pays.
     """
 
@@ -267,7 +267,7 @@ PREFERENCE = HumanPreference(
     wish="Grip it at its centre and carry it level.", weights={"grasp_offset": -1.0, "parcel_tilt": -1.0}
 )
 """What the synthetic person wants beyond the reward, by weights per step. Source: ours: an expert that is to want a
-grip within 1 cm of the centre (docs/experiments.md)."""
+grip within 1 cm of the centre (docs/notebook)."""
 
 
 @configclass
