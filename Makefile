@@ -1,7 +1,7 @@
 # Every target runs in .venv, which the launcher makes on first use.
 PYTHON := ./isaaclab.sh -p
 
-.PHONY: format lint type check test test-fast lock
+.PHONY: docs format lint type check test test-all test-fast lock
 
 format: ## Rewrite the sources as ruff would have them
 	$(PYTHON) -m ruff check --fix --exit-zero --quiet .
@@ -16,8 +16,14 @@ type: ## Static types
 
 check: lint type
 
-test: ## All tests, the real simulator included
+docs: ## The site, in build/site; broken links are errors
+	$(PYTHON) -m mkdocs build
+
+test: ## The tests of a quarter of an hour, the real simulator included
 	./isaaclab.sh -t
+
+test-all: ## All tests
+	./isaaclab.sh -t --all
 
 test-fast: ## The tests that need no simulator
 	./isaaclab.sh -t -m "not sim"

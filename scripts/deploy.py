@@ -3,9 +3,16 @@
 
 """Drives an arm with an exported policy; see ``--help``. It needs the package ``mereq_deploy`` alone."""
 
+import argparse
 import sys
 
-from mereq_deploy.cli import main
+from mereq_deploy import cli
+from mereq_deploy.arguments import parser
+
+
+def make_parser() -> argparse.ArgumentParser:
+    return parser(cli.__doc__)
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.main())

@@ -154,7 +154,7 @@ def test_what_the_page_shows(stand, page):
 
 def test_buttons_end_an_episode_and_the_run(stand, page):
     page.keyboard.press("Backspace")
-    deadline = time.monotonic() + 10.0
+    deadline = time.monotonic() + 30.0  # a browser that draws in software, beside other tests
     while not list(stand.folder.rglob("*.hdf5")):
         assert time.monotonic() < deadline
         page.wait_for_timeout(50)

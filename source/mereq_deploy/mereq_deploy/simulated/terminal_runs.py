@@ -128,7 +128,7 @@ def run_at_terminal(fault: TerminalFault, folder: Path, going_home: bool) -> Fin
         time.sleep(MOVES_FOR)
         stage = _stage(terminal, typist)
         if not (witnessed(place).joint_speed[-20:] > AT_REST).any():
-            raise RuntimeError(f"the arm stands already: {terminal.shown[-2000:]}")
+            raise RuntimeError(f"the arm stands already{_reason_of_end(place)}: {terminal.shown[-2000:]}")
         cause = time.monotonic()
         fault.inject(stage)
         time.sleep(AFTER)
@@ -180,7 +180,15 @@ def _wait_until_moving(place: Path, terminal: Terminal, going_home: bool) -> Non
         if '"kind": "end"' in log:
             break
         time.sleep(0.02)
-    raise RuntimeError(f"the arm does not move: {terminal.shown[-2000:]}")
+    raise RuntimeError(f"the arm does not move{_reason_of_end(place)}: {terminal.shown[-2000:]}")
+
+
+def _reason_of_end(place: Path) -> str:
+    """Return why the motion ended, in brackets, or nothing where its log has no end yet."""
+    with contextlib.suppress(LogError, OSError):
+        end = LogReader(place / "log.jsonl").end
+        return "" if end is None else f" ({end['reason']})"
+    return ""
 
 
 def _stage(terminal: Terminal, typist: Typist) -> Stage:
