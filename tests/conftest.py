@@ -29,10 +29,41 @@ if TYPE_CHECKING:
 SLOW_TO_MAKE = ("trainers", "any_task", "erase_task", "pick_place_task", "push_bottle_task", "run_folder", "ready")
 
 
-def pytest_configure() -> None:
-    """Lets tests and what they start hear Ctrl-C: a shell starts what it puts aside deaf to it."""
+LONG = frozenset(
+    (
+        "launcher/test_odd_places.py",
+        "mereq_deploy/test_faults.py",
+        "mereq_lab/test_damaged_files.py",
+        "mereq_lab/test_live_flood.py",
+        "scripts/test_benchmark.py",
+        "scripts/test_benchmark_speed.py",
+        "scripts/test_distributed.py",
+        "scripts/test_probe_person.py",
+        "scripts/test_run_carried_whole.py",
+        "scripts/test_run_folder_in_use.py",
+        "scripts/test_supervise.py",
+        "scripts/test_train_policy.py",
+        "test_isaaclab_cli.py",
+    )
+)
+"""Files of half a minute and more whose subject has quicker tests elsewhere. CI runs them, and ``-t --all``."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the long tests, too (default where tests are named)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lets tests and what they start hear Ctrl-C: a shell starts what it puts aside deaf to it.
+
+    A test that is named is meant, however long it takes. The first process decides it, and xdist tells the others.
+    """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    is_named = config.args_source is pytest.Config.ArgsSource.ARGS
+    is_named |= any(mark in config.getoption("markexpr") for mark in ("long", "slow", "trainers"))
+    if is_named and not hasattr(config, "workerinput"):
+        config.option.all = True
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
@@ -40,9 +71,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Keeps tests that share something slow, or the machine, in one process; starts of the simulator come first.
 
     Of what is left at the end nothing takes long, so that all processes end at about the same time. Tests that are slow
-    or install other programs are left out unless they are asked for by their mark.
+    or install other programs are left out unless they are asked for by their mark; long ones by that or by ``--all``.
     """
-    for mark in ("slow", "trainers"):
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix() in LONG:
+            item.add_marker(pytest.mark.long)
+    for mark in ("slow", "trainers", *(() if config.getoption("all") else ("long",))):
         if mark not in config.getoption("markexpr"):
             unasked = [item for item in items if item.get_closest_marker(mark)]
             items[:] = [item for item in items if not item.get_closest_marker(mark)]
