@@ -122,14 +122,18 @@ def measure_peer(peer: str, task: str, processes: int, args: argparse.Namespace)
     return Speed.of(rates, engine=peer, task=task, robots=processes, processes=processes)
 
 
+def peer_script(peer: str) -> Path:
+    """Returns the script that measures a peer in an environment of its own."""
+    return Path(__file__).resolve().parent / "peers" / f"{peer}_speed.py"
+
+
 def run_peer(peer: str, *arguments: str) -> str:
     """Returns what a peer's script prints; the first time, its packages are fetched.
 
     Raises:
         TaskUsageError: It failed.
     """
-    script = REPOSITORY / "scripts" / "peers" / f"{peer}_speed.py"
-    command = [sys.executable, "-m", "uv", "run", "--quiet", "--script", str(script), *arguments]
+    command = [sys.executable, "-m", "uv", "run", "--quiet", "--script", str(peer_script(peer)), *arguments]
     # Without ours, or uv and its packages would find themselves in this project's environment.
     surroundings = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings)

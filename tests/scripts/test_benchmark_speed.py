@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import csv
+import runpy
 
 import pytest
 
-from .conftest import run_script
+from .conftest import REPOSITORY, run_script
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
 
@@ -64,6 +65,11 @@ def test_two_processes_are_measured_at_the_same_time_side_by_side_and_as_one(tmp
     ]
     assert all(float(row["env_steps_per_s"]) > 10.0 for row in rows)
     assert "| Franka-Erase | 16 | training as one, 2 processes |" in (tmp_path / "speed.md").read_text()
+
+
+def test_every_peer_has_a_script():
+    speed = runpy.run_path(str(REPOSITORY / "scripts" / "tools" / "benchmark_speed.py"))
+    assert all(speed["peer_script"](peer).is_file() for peer in speed["PEERS"]) and speed["PEERS"]
 
 
 def test_a_peer_that_cannot_be_fetched_is_told_of_before_anything_is_measured(tmp_path):
