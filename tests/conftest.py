@@ -56,13 +56,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Lets tests and what they start hear Ctrl-C: a shell starts what it puts aside deaf to it.
 
-    A test that is named is meant, however long it takes. The first process decides it, and xdist tells the others.
+    A test that is named is meant, however long it takes. All processes get the same command line, and decide alike.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
     is_named = config.args_source is pytest.Config.ArgsSource.ARGS
     is_named |= any(mark in config.getoption("markexpr") for mark in ("long", "slow", "trainers"))
-    if is_named and not hasattr(config, "workerinput"):
+    if is_named:
         config.option.all = True
 
 
