@@ -15,6 +15,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 LAB = "source/mereq_lab/mereq_lab"
 COMMANDS = f"{LAB}/commands"
 
+OPENERS = (
+    *(f"{COMMANDS}/{name}.py" for name in ("compare", "export", "play", "supervise", "train_policy")),
+    *(f"scripts/tools/{name}.py" for name in ("probe_person", "probe_physics")),
+)
+"""Programs that find a policy and open a task for it."""
+
 ALLOWED = {
     "load_checkpoint": {
         f"{LAB}/policies.py": "load_policy_file, of a source or of the process that learns, and the meaning of a run",
@@ -35,8 +41,7 @@ ALLOWED = {
     },
     "opened_task": {
         **dict.fromkeys(
-            [f"{COMMANDS}/{name}.py" for name in ("compare", "export", "play", "supervise", "train_policy")]
-            + [f"scripts/tools/{name}.py" for name in ("probe_person", "probe_physics")],
+            OPENERS,
             "with the settings of resolve_for",
         ),
         f"{COMMANDS}/train.py": "with the settings of resolve_for or resolve_again",
@@ -54,8 +59,7 @@ ALLOWED = {
     },
     "find_policy": {
         **dict.fromkeys(
-            [f"{COMMANDS}/{name}.py" for name in ("compare", "export", "play", "supervise", "train_policy")]
-            + [f"scripts/tools/{name}.py" for name in ("probe_person", "probe_physics")],
+            OPENERS,
             "calls resolve_for",
         ),
         f"{COMMANDS}/run_inputs.py": "calls resolve_for",

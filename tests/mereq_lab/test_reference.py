@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import re
 import subprocess
 import sys
 import threading
+import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from mereq_algo.runner import MEReQCfg
 from mereq_lab.reference import commands_page, docstrings, settings_page
@@ -99,7 +102,14 @@ def test_the_search_works_without_a_network(site, browser):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
-        page.fill(".md-search__input", "intervention_threshold")
-        page.wait_for_selector(".md-search-result__item a[href*='settings']", timeout=60_000)
+        found = page.locator(".md-search-result__item a[href*='settings']")
+        deadline = time.monotonic() + 60.0
+        while found.count() == 0:  # what is typed before the page listens is lost
+            assert time.monotonic() < deadline
+            page.click(".md-search__input")
+            page.fill(".md-search__input", "")
+            page.keyboard.type("intervention_threshold")
+            with contextlib.suppress(PlaywrightTimeout):
+                found.first.wait_for(timeout=10_000)
         page.close()
         server.shutdown()

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import argparse
 import ast
-import contextlib
 import dataclasses
+import functools
 import inspect
-import io
-import os
 import re
 import runpy
 import textwrap
@@ -36,13 +34,12 @@ def commands_page(scripts: Path) -> str:
         "What `--help` says of every script. Settings (`agent.max_rounds=4`, `env.episode_length_s=6`, `physics=physx`)"
         " can be added to each command that takes `--task`; see [settings](settings.md).",
     ]
-    with _terminal_of(COLUMNS):
-        for file in sorted(scripts.glob("*.py")):
-            found = runpy.run_path(str(file), run_name="reference")
-            if "make_parser" not in found:
-                continue
-            parts.append(f"## {file.name}")
-            parts += [f"```text\n{text}```" for text in help_texts(found["make_parser"](), f"scripts/{file.name}")]
+    for file in sorted(scripts.glob("*.py")):
+        found = runpy.run_path(str(file), run_name="reference")
+        if "make_parser" not in found:
+            continue
+        parts.append(f"## {file.name}")
+        parts += [f"```text\n{text}```" for text in help_texts(found["make_parser"](), f"scripts/{file.name}")]
     return "\n\n".join(parts) + "\n"
 
 
@@ -53,13 +50,18 @@ def help_texts(parser: argparse.ArgumentParser, program: str) -> list[str]:
         parser: The parser.
         program: What is typed to run it.
     """
-    parser.prog = program
-    texts = [parser.format_help()]
+    texts = [_help_text(parser, program)]
     choices = [action.choices for action in parser._actions if isinstance(action.choices, Mapping)]
     for command, sub in (item for found in choices for item in found.items()):
-        sub.prog = f"{program} {command}"
-        texts.append(sub.format_help())
+        texts.append(_help_text(sub, f"{program} {command}"))
     return texts
+
+
+def _help_text(parser: argparse.ArgumentParser, program: str) -> str:
+    """Return a help text of one width, whatever the terminal."""
+    parser.prog = program
+    parser.formatter_class = functools.partial(parser.formatter_class, width=COLUMNS)  # type: ignore[assignment]
+    return parser.format_help()
 
 
 def settings_page(cfg: Any, prefix: str, tasks: Mapping[str, Path]) -> str:
@@ -135,18 +137,3 @@ def _plain(text: str) -> str:
     """Return a docstring as Markdown."""
     names = re.compile(r":(?:class|func|meth|obj|data|attr):`~?([^`]+)`")
     return names.sub(lambda match: f"`{match[1].rpartition('.')[2]}`", text).replace("``", "`")
-
-
-@contextlib.contextmanager
-def _terminal_of(columns: int) -> Iterator[None]:
-    """Let help texts be of one width, whatever the terminal."""
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(columns)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        if before is None:
-            del os.environ["COLUMNS"]
-        else:
-            os.environ["COLUMNS"] = before

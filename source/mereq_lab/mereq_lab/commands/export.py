@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from rsl_rl.env import VecEnv
@@ -25,9 +25,6 @@ from ..opening import OpenedTask, check_contract, opened_task, resolve_for
 from ..plain_console import PlainConsole
 from ..policies import find_policy, follower
 from ..provenance import command_line, versions
-
-if TYPE_CHECKING:
-    pass
 
 NUM_ROBOTS = 50
 """Robots that show what observations look like."""

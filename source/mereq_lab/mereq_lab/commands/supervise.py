@@ -192,8 +192,7 @@ def open_session(
         session = LiveSession(env, person, seats, panel, folder, info, look, args.skip_damaged)
 
         def load(file: Path) -> GaussianPolicy:
-            num_obs = env.get_observations()["policy"].shape[1]
-            read = lambda: load_policy_file(file, spec, num_obs, env.num_actions, env.device)  # noqa: E731
+            read = lambda: load_policy_file(file, spec, opened.num_obs, env.num_actions, env.device)  # noqa: E731
             return session.patient.run(read).policy
 
         try:
